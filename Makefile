@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door: each target makes the machine ready (infra/bootstrap), then lets CMake do the work.
+#   make build TYPE=Debug    another build type for a new build/
+#   make test JOBS=1         tests one after the other
+#   make test ARGS='-R ring' only the tests whose name matches, or any other ctest arguments
+
+TYPE ?= RelWithDebInfo
+JOBS ?= $(shell expr $$(nproc) + 2)
+ARGS ?=
+
+BOOTSTRAP := infra/bootstrap/bootstrap.sh
+CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := build
+.PHONY: build demo test test-full test-full-dev test-full-asan test-full-tsan bench lint clean help
+
+# Configures every time: it takes half a second, and sees what the bootstrap has added. The build type is said only
+# once, so that a choice made in the cache stays.
+define compile
+@set -e; if [ -f build/CMakeCache.txt ]; then set --; else set -- -G Ninja -DCMAKE_BUILD_TYPE=$(TYPE); fi; \
+cmake -S . -B build "$$@"
+@cmake --build build
+endef
+
+# $(1) is a preset with its build in build/$(1).
+define compile_preset
+@cmake --preset $(1)
+@cmake --build build/$(1)
+endef
+
+build:
+	@$(BOOTSTRAP) --for build
+	$(compile)
+
+demo:
+	@$(BOOTSTRAP) --for demo
+	$(compile)
+	@examples/demo.sh
+
+test:
+	@$(BOOTSTRAP) --for test
+	$(compile)
+	@$(CTEST) --test-dir build -LE full $(ARGS)
+
+# With `make -k test-full` a failure in one does not keep the others from running.
+test-full: test-full-dev test-full-asan test-full-tsan
+
+test-full-dev:
+	@$(BOOTSTRAP) --for test-full
+	$(compile)
+	@$(CTEST) --test-dir build $(ARGS)
+
+test-full-asan:
+	@$(BOOTSTRAP) --for test-full
+	$(call compile_preset,asan)
+	@$(CTEST) --test-dir build/asan $(ARGS)
+
+test-full-tsan:
+	@$(BOOTSTRAP) --for test-full
+	$(call compile_preset,tsan)
+	@$(CTEST) --test-dir build/tsan -L tsan $(ARGS)
+
+bench:
+	@$(BOOTSTRAP) --for bench
+	$(compile)
+	@tests/bench/run.sh
+
+# Files that are not committed yet are looked at too.
+LIST := git ls-files -z --cached --others --exclude-standard --
+
+lint:
+	@$(BOOTSTRAP) --for lint
+	@$(LIST) '*.c' '*.h' | xargs -0r clang-format --dry-run -Werror
+	@$(LIST) '*.sh' .ci/run | xargs -0r shellcheck -x
+	@echo "lint: clean"
+
+clean:
+	@rm -rf build
+	@echo "clean: build/ removed; .deps/ (fetched libraries and servers) kept"
+
+help:
+	@echo "make build      build/bin/ and build/plugins/ (the default)"
+	@echo "make demo       10,000 messages through a handler, on a private nats-server"
+	@echo "make test       every test, against real nats-servers (under 10 minutes)"
+	@echo "make test-full  also the long tests, every server version, sanitizers"
+	@echo "make bench      the figures of the README"
+	@echo "make lint       clang-format and shellcheck"
+	@echo "make clean      removes build/"
