@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report - pages of the admin server. */
+#include "report.h"
+
+#include "metrics.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+bool report_ready(const struct report *r)
+{
+    for (size_t i = 0; i < r->n_handlers; i++)
+        if (!handler_ready(r->handlers[i]))
+            return false;
+    return !r->draining && r->n_refused == 0;
+}
+
+static void serve_ready(const struct report *r, struct http_response *out)
+{
+    bool ready = report_ready(r);
+    out->status = ready ? 200 : 503;
+    buf_printf(&out->body, "%s\n", ready ? "ready" : r->draining ? "draining" : "not ready");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        if (!handler_ready(r->handlers[i]))
+            buf_printf(&out->body, "handler %s: %s\n", handler_config(r->handlers[i])->name,
+                       handler_reason(r->handlers[i]));
+    for (size_t i = 0; i < r->n_refused; i++)
+        buf_printf(&out->body, "handler %s: %s\n", r->refused[i].handler, r->refused[i].text);
+}
+
+static void serve_status(const struct report *r, struct http_response *out)
+{
+    out->status = 200;
+    buf_printf(&out->body, "seamqd %s, instance %s, up %lld s\n\n", r->version, r->name,
+               (long long)((clock_wall_ns() - r->started_ns) / NS_PER_SEC));
+    for (size_t i = 0; i < r->n_links; i++)
+        buf_printf(&out->body, "cluster %-16s %s %s\n", link_cluster(r->links[i]),
+                   link_state(r->links[i]) == LINK_UP ? "up" : "down", link_state_text(r->links[i]));
+    buf_printf(&out->body, "\n%-20s %-9s %12s %12s %10s %10s %8s  %s\n", "handler", "state", "handled", "acked",
+               "pending", "in flight", "restarts", "");
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        const struct handler *h = r->handlers[i];
+        uint64_t pending = 0;
+        size_t held = 0;
+        for (size_t k = 0; k < handler_n_consumers(h); k++) {
+            struct consumer *c = handler_consumer(h, k);
+            pending += consumer_stats(c)->num_pending;
+            held += consumer_held(c)->n_by_state[HELD_RUNNING] + consumer_held(c)->n_by_state[HELD_READY];
+        }
+        buf_printf(&out->body, "%-20s %-9s %12llu %12llu %10llu %10zu %8llu  %s\n", handler_config(h)->name,
+                   handler_ready(h) ? "ready" : "not ready", (unsigned long long)handler_stats(h)->handled,
+                   (unsigned long long)handler_settle_stats(h)->acked, (unsigned long long)pending, held,
+                   (unsigned long long)handler_stats(h)->restarts, handler_reason(h));
+    }
+    for (size_t i = 0; i < r->n_refused; i++)
+        buf_printf(&out->body, "%-20s refused   %s\n", r->refused[i].handler, r->refused[i].text);
+}
+
+/* ---- metrics ----------------------------------------------------------------------- */
+
+static const char *cluster_of(const struct handler *h)
+{
+    return handler_config(h)->clusters.items[0];
+}
+
+static const char *handler_name(const struct handler *h)
+{
+    return handler_config(h)->name;
+}
+
+static void put_build(const struct report *r, struct metrics *m)
+{
+    metrics_family(m, METRIC_GAUGE, "seamq_build_info", "Version of seamqd; always 1.");
+    metrics_uint(m, METRIC_LABELS({"version", r->version}, {"instance_name", r->name}), 1);
+    metrics_family(m, METRIC_GAUGE, "seamq_start_time_seconds", "When seamqd started, Unix time.");
+    metrics_seconds(m, NULL, r->started_ns);
+    metrics_family(m, METRIC_GAUGE, "seamq_plugin_info", "Plugin of each handler; always 1.");
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        const struct plugin_info *p = handler_plugin(r->handlers[i]);
+        metrics_uint(
+            m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}, {"plugin", p->name}, {"version", p->version}),
+            1);
+    }
+    metrics_family(m, METRIC_GAUGE, "seamq_handler_ready", "1 when the handler's workers and consumers are ready.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}), handler_ready(r->handlers[i]));
+    for (size_t i = 0; i < r->n_refused; i++)
+        metrics_uint(m, METRIC_LABELS({"handler", r->refused[i].handler}), 0);
+    metrics_family(m, METRIC_COUNTER, "seamq_log_lines_dropped_total", "Log lines lost because nobody read them.");
+    metrics_uint(m, NULL, log_dropped());
+}
+
+static void put_links(const struct report *r, struct metrics *m)
+{
+    metrics_family(m, METRIC_GAUGE, "seamq_cluster_connected", "1 while the connection to the cluster is up.");
+    for (size_t i = 0; i < r->n_links; i++)
+        metrics_uint(m, METRIC_LABELS({"cluster", link_cluster(r->links[i])}), link_state(r->links[i]) == LINK_UP);
+    metrics_family(m, METRIC_COUNTER, "seamq_reconnects_total", "Connections made after the first one.");
+    for (size_t i = 0; i < r->n_links; i++)
+        metrics_uint(m, METRIC_LABELS({"cluster", link_cluster(r->links[i])}), link_reconnects(r->links[i]));
+}
+
+/* One counter of each handler's settle stats. */
+struct settle_metric {
+    const char *name;
+    const char *help;
+    size_t offset;
+};
+
+static const struct settle_metric settle_metrics[] = {
+    {"seamq_retries_total", "Attempts that failed and are held for another one.",
+     offsetof(struct settle_stats, retried)},
+    {"seamq_returned_total", "Failed attempts given back to the server, because too many wait here.",
+     offsetof(struct settle_stats, returned)},
+    {"seamq_dropped_total", "Messages dropped: TERM, or dead with dead_letter = off.",
+     offsetof(struct settle_stats, dropped)},
+    {"seamq_published_total", "Outputs confirmed by their stream.", offsetof(struct settle_stats, published)},
+    {"seamq_publish_errors_total", "Messages whose outputs a stream refused.",
+     offsetof(struct settle_stats, publish_errors)},
+    {"seamq_dead_letter_errors_total", "Tries to store a dead letter that failed; the message stays held.",
+     offsetof(struct settle_stats, dead_letter_errors)},
+};
+
+static void put_settled(const struct report *r, struct metrics *m)
+{
+    metrics_family(m, METRIC_COUNTER, "seamq_messages_processed_total", "Messages settled for good, by outcome.");
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        const struct handler *h = r->handlers[i];
+        const struct settle_stats *s = handler_settle_stats(h);
+        uint64_t dead = 0;
+        for (size_t k = 0; k <= DEAD_TIMEOUT; k++)
+            dead += s->dead[k];
+        const struct {
+            const char *outcome;
+            uint64_t n;
+        } rows[] = {{"ack", s->acked}, {"dead", dead}, {"term", s->dropped}};
+        for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
+            metrics_uint(
+                m,
+                METRIC_LABELS({"handler", handler_name(h)}, {"cluster", cluster_of(h)}, {"outcome", rows[k].outcome}),
+                rows[k].n);
+    }
+    metrics_family(m, METRIC_COUNTER, "seamq_dead_letters_total", "Dead letters stored, by reason.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        for (int k = 0; k <= DEAD_TIMEOUT; k++)
+            metrics_uint(m,
+                         METRIC_LABELS({"handler", handler_name(r->handlers[i])},
+                                       {"reason", dead_reason_name((enum dead_reason)k)}),
+                         handler_settle_stats(r->handlers[i])->dead[k]);
+    for (size_t f = 0; f < sizeof(settle_metrics) / sizeof(settle_metrics[0]); f++) {
+        metrics_family(m, METRIC_COUNTER, settle_metrics[f].name, settle_metrics[f].help);
+        for (size_t i = 0; i < r->n_handlers; i++) {
+            const char *stats = (const char *)handler_settle_stats(r->handlers[i]);
+            metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}),
+                         *(const uint64_t *)(const void *)(stats + settle_metrics[f].offset));
+        }
+    }
+}
+
+static void put_workers(const struct report *r, struct metrics *m)
+{
+    metrics_family(m, METRIC_GAUGE, "seamq_workers_ready", "Worker processes that are ready.");
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        uint64_t n = 0;
+        for (size_t k = 0; k < handler_n_workers(r->handlers[i]); k++)
+            n += worker_ready(handler_worker(r->handlers[i], k));
+        metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}), n);
+    }
+    metrics_family(m, METRIC_COUNTER, "seamq_worker_restarts_total",
+                   "Workers that ended and were replaced, by reason.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        for (int k = 0; k < HANDLER_EXIT_REASONS; k++)
+            metrics_uint(m,
+                         METRIC_LABELS({"handler", handler_name(r->handlers[i])},
+                                       {"reason", handler_exit_name((enum worker_exit_reason)k)}),
+                         handler_stats(r->handlers[i])->exits[k]);
+    metrics_family(m, METRIC_HISTOGRAM, "seamq_handler_duration_seconds", "Time that a handler took for one message.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        metrics_histogram(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}),
+                          &handler_stats(r->handlers[i])->duration);
+    metrics_family(m, METRIC_COUNTER, "seamq_handler_count_total", "What handlers count themselves (seamq_count).");
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        const struct handler_stats *s = handler_stats(r->handlers[i]);
+        for (size_t k = 0; k < s->n_counters; k++)
+            metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}, {"counter", s->counters[k].name}),
+                         s->counters[k].value);
+    }
+}
+
+/* One number of each consumer's stats. */
+static const struct {
+    enum metric_kind kind;
+    const char *name;
+    const char *help;
+    size_t offset;
+} consumer_metrics[] = {
+    {METRIC_COUNTER, "seamq_messages_delivered_total", "Messages that the server delivered.",
+     offsetof(struct consumer_stats, delivered)},
+    {METRIC_COUNTER, "seamq_messages_redelivered_total", "Of these, with a server count above 1.",
+     offsetof(struct consumer_stats, redelivered)},
+    {METRIC_COUNTER, "seamq_messages_repeated_total", "Deliveries of messages that were held here already.",
+     offsetof(struct consumer_stats, repeated)},
+    {METRIC_COUNTER, "seamq_messages_malformed_total", "Refused: without an acknowledgement subject.",
+     offsetof(struct consumer_stats, malformed)},
+    {METRIC_COUNTER, "seamq_pulls_total", "Pull requests sent.", offsetof(struct consumer_stats, pulls)},
+    {METRIC_COUNTER, "seamq_leases_renewed_total", "Leases renewed (+WPI).",
+     offsetof(struct consumer_stats, leases_renewed)},
+    {METRIC_GAUGE, "seamq_consumer_pending", "Messages that wait in the stream, by the server's last word.",
+     offsetof(struct consumer_stats, num_pending)},
+    {METRIC_GAUGE, "seamq_consumer_ack_pending", "Delivered and not acknowledged, by the server's last word.",
+     offsetof(struct consumer_stats, num_ack_pending)},
+};
+
+static void put_consumers(const struct report *r, struct metrics *m)
+{
+    static const char *const states[] = {"ready", "running", "waiting", "settling", "acked"};
+
+    for (size_t f = 0; f < sizeof(consumer_metrics) / sizeof(consumer_metrics[0]); f++) {
+        metrics_family(m, consumer_metrics[f].kind, consumer_metrics[f].name, consumer_metrics[f].help);
+        for (size_t i = 0; i < r->n_handlers; i++) {
+            for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++) {
+                struct consumer *c = handler_consumer(r->handlers[i], k);
+                const char *stats = (const char *)consumer_stats(c);
+                metrics_uint(
+                    m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}, {"cluster", consumer_cluster(c)->name}),
+                    *(const uint64_t *)(const void *)(stats + consumer_metrics[f].offset));
+            }
+        }
+    }
+    metrics_family(m, METRIC_GAUGE, "seamq_messages_held", "Messages held here, by what they wait for.");
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++) {
+            struct consumer *c = handler_consumer(r->handlers[i], k);
+            for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++)
+                metrics_uint(m,
+                             METRIC_LABELS({"handler", handler_name(r->handlers[i])},
+                                           {"cluster", consumer_cluster(c)->name}, {"state", states[s]}),
+                             consumer_held(c)->n_by_state[s]);
+        }
+    }
+}
+
+void report_serve(void *data, const char *path, const char *query, struct http_response *out)
+{
+    const struct report *r = data;
+    (void)query;
+
+    if (strcmp(path, "/healthz") == 0) { /* the process answers: that is all that liveness may depend on */
+        out->status = 200;
+        buf_puts(&out->body, "ok\n");
+    } else if (strcmp(path, "/readyz") == 0) {
+        serve_ready(r, out);
+    } else if (strcmp(path, "/") == 0) {
+        serve_status(r, out);
+    } else if (strcmp(path, "/metrics") == 0) {
+        struct metrics m = METRICS_INIT(&out->body);
+        out->status = 200;
+        out->content_type = METRICS_CONTENT_TYPE;
+        put_build(r, &m);
+        put_links(r, &m);
+        put_settled(r, &m);
+        put_workers(r, &m);
+        put_consumers(r, &m);
+    }
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report - what the admin server shows of the daemon: /, /healthz, /readyz, /metrics.
+ * Thread: the loop's.
+ */
+#ifndef SEAMQ_ADMIN_REPORT_H
+#define SEAMQ_ADMIN_REPORT_H
+
+#include "http.h"
+
+#include "dispatch/handler.h"
+
+struct report_refused { /* a plugin that did not load */
+    const char *handler;
+    const char *text;
+};
+
+struct report { /* filled by the daemon, which owns everything in it */
+    const char *version;
+    const char *name;
+    int64_t started_ns; /* Unix time */
+    bool draining;
+    struct handler *const *handlers;
+    size_t n_handlers;
+    struct link *const *links;
+    size_t n_links;
+    const struct report_refused *refused;
+    size_t n_refused;
+};
+
+/* The http server's handler; `data` is a struct report. */
+void report_serve(void *data, const char *path, const char *query, struct http_response *r);
+/* Nothing is missing: every handler is ready, none was refused, not draining. */
+bool report_ready(const struct report *r);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * value - how SeaMQ writes numbers for people: durations, sizes, booleans, integers.
+ *
+ * One grammar for ini, environment, flags and plugin options.  Each function returns 0 and
+ * sets the result, or -EINVAL / -ERANGE with a sentence in `err` that names the text and
+ * shows a right one (`"10x" is not a duration (try 10s)`); the caller puts the place in
+ * front.  Pure, any thread.
+ */
+#ifndef SEAMQ_BASE_VALUE_H
+#define SEAMQ_BASE_VALUE_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* `250ms 30s 5m 2h 1d 100us`, `0`; a number without unit is refused, except 0. */
+int value_parse_duration(const char *text, int64_t *ret_ns, struct error *err);
+/* `512`, `64k`, `10M`, `1G` (powers of 1024; k/K, m/M, g/G, optional B or iB). */
+int value_parse_size(const char *text, int64_t *ret_bytes, struct error *err);
+/* `yes no true false on off 1 0`, any case. */
+int value_parse_bool(const char *text, bool *ret, struct error *err);
+/* Decimal with optional sign. */
+int value_parse_int(const char *text, int64_t *ret, struct error *err);
+/* `1000/s`, `600/m`, `5/h`; `none` or `0` is 0.0: messages a second. */
+int value_parse_rate(const char *text, double *ret_per_sec, struct error *err);
+
+/* The shortest text that parses back to the same value: 90000000000 -> "90s", 60e9 -> "1m". */
+void value_format_duration(int64_t ns, char *out, size_t size);
+void value_format_size(int64_t bytes, char *out, size_t size);
+
+/* Next item of a list separated by spaces, tabs, commas: copies at most size-1 bytes to
+ * `out`, advances *pos; false at the end.  An item longer than `out` is cut (and counted by
+ * value_list_count, so the caller can refuse). */
+bool value_list_next(const char **pos, char *out, size_t size);
+size_t value_list_count(const char *text);
+
+/* `text` in double quotes for a message: control bytes as `?`, cut with `...` where `out` ends
+ * (at least 8 bytes).  Returns out.  Never for secrets. */
+const char *value_quote(const char *text, char *out, size_t size);
+
+/* Edit distance of two names, for "did you mean"; at most `limit` + 1 is computed. */
+unsigned value_distance(const char *a, const char *b, unsigned limit);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bindings - which consumer on which cluster, and what all handlers together must hold. */
+#include "private.h"
+
+#include "base/value.h"
+#include "names.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PLACE(s, key) key_place((s), (key), (char[256]){0}, 256)
+#define QUOTE(text) value_quote((text), (char[80]){0}, 80)
+#define STREAM_SIZE (NATS_NAME_MAX + 1)
+
+/* ---- values that this version knows but does not do yet ------------------- */
+
+static bool uses_federation(const struct config_handler *h)
+{
+    return h->federation != FEDERATION_FAILOVER;
+}
+
+static bool uses_clusters(const struct config_handler *h)
+{
+    return h->clusters.n > 1;
+}
+
+static bool uses_ordering(const struct config_handler *h)
+{
+    return h->ordering != ORDERING_NONE;
+}
+
+static bool uses_cumulative(const struct config_handler *h)
+{
+    return h->ack == ACK_CUMULATIVE;
+}
+
+static bool uses_rate_limit(const struct config_handler *h)
+{
+    return h->rate_limit > 0;
+}
+
+static bool uses_max_in_flight(const struct config_handler *h)
+{
+    return h->max_in_flight > 0;
+}
+
+static bool uses_batch_max(const struct config_handler *h)
+{
+    return h->batch_max > 1;
+}
+
+static bool uses_batch_linger(const struct config_handler *h)
+{
+    return h->batch_linger_ns > 0;
+}
+
+/* Removing a row enables the key. */
+static const struct {
+    const char *key;
+    bool (*used)(const struct config_handler *h);
+    const char *what;
+} not_yet[] = {
+    {"federation", uses_federation, "only failover is supported by this version"},
+    {"clusters", uses_clusters, "several clusters for one handler are not supported by this version; name one"},
+    {"ordering", uses_ordering, "ordering is not supported by this version; set none"},
+    {"ack", uses_cumulative, "cumulative acks are not supported by this version; set each or confirmed"},
+    {"rate_limit", uses_rate_limit, "a rate limit is not supported by this version; set none"},
+    {"max_in_flight", uses_max_in_flight, "max_in_flight is not supported by this version; set none"},
+    {"batch_max", uses_batch_max, "batches are not supported by this version; set 1"},
+    {"batch_linger", uses_batch_linger, "batches are not supported by this version; set 0"},
+};
+
+const char *opt_not_yet(const struct opt *o)
+{
+    for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
+        if (o->section == SECTION_HANDLER && strcmp(not_yet[i].key, o->key) == 0)
+            return not_yet[i].what;
+    return NULL;
+}
+
+static void check_supported(struct config *c, const struct section *s, const struct config_handler *h)
+{
+    for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
+        if (not_yet[i].used(h))
+            config_add_problem(c, "%s: %s", PLACE(s, not_yet[i].key), not_yet[i].what);
+}
+
+/* ---- names ------------------------------------------------------------------ */
+
+/* The template for `cluster`: its stream.NAME, else stream; NULL: none. */
+static const char *stream_template(const struct config_handler *h, const char *cluster)
+{
+    size_t len = strlen(cluster);
+    for (size_t i = 0; i < h->stream_for_cluster.n; i++) {
+        const char *item = h->stream_for_cluster.items[i];
+        if (strncmp(item, cluster, len) == 0 && item[len] == '=')
+            return item + len + 1;
+    }
+    return h->stream;
+}
+
+void config_stream_name(const struct config_handler *h, const char *cluster, char *out, size_t size)
+{
+    const char *s = stream_template(h, cluster);
+    size_t n = 0;
+
+    if (size == 0)
+        return;
+    while (s && *s && n < size - 1) {
+        bool low = strncmp(s, "{cluster}", 9) == 0;
+        if (!low && strncmp(s, "{CLUSTER}", 9) != 0) {
+            out[n++] = *s++;
+            continue;
+        }
+        for (const char *k = cluster; *k && n < size - 1; k++)
+            out[n++] = low ? *k : *k == '-' ? '_' : (char)toupper((unsigned char)*k);
+        s += 9;
+    }
+    out[n] = '\0';
+}
+
+static void unknown_cluster(struct config *c, const struct section *s, const char *key, const char *name)
+{
+    const char *near = NULL;
+    unsigned distance = near_limit(name);
+
+    for (size_t i = 0; i < c->n_clusters; i++)
+        near_try(name, c->clusters[i].name, &near, &distance);
+    if (near)
+        config_add_problem(c, "%s: there is no cluster %s (did you mean %s?)", PLACE(s, key), QUOTE(name), near);
+    else
+        config_add_problem(c, "%s: there is no cluster %s; add [cluster.%s], or use %s", PLACE(s, key), QUOTE(name),
+                           name, c->n_clusters ? c->clusters[0].name : "default");
+}
+
+static void check_clusters(struct config *c, const struct section *s, const struct config_handler *h)
+{
+    char sub[64];
+    char stream[STREAM_SIZE + 1];
+
+    for (size_t i = 0; i < h->clusters.n; i++) {
+        const char *name = h->clusters.items[i];
+        if (!config_find_cluster(c, name)) {
+            unknown_cluster(c, s, "clusters", name);
+            continue;
+        }
+        config_stream_name(h, name, stream, sizeof(stream));
+        if (strlen(stream) > NATS_NAME_MAX)
+            config_add_problem(c, "%s: the stream's name on cluster %s is longer than %d characters",
+                               PLACE(s, "stream"), name, NATS_NAME_MAX);
+        if (!stream_template(h, name) && h->stream_for_cluster.n > 0)
+            config_add_problem(c, "%s: no stream on cluster %s; set stream, or stream.%s", PLACE(s, "stream"), name,
+                               name);
+    }
+    for (size_t i = 0; i < h->stream_for_cluster.n; i++) {
+        const char *item = h->stream_for_cluster.items[i];
+        char name[SECTION_NAME_MAX + 1];
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(item, "="), item);
+        snprintf(sub, sizeof(sub), "stream.%s", name);
+        if (!config_find_cluster(c, name))
+            unknown_cluster(c, s, sub, name);
+    }
+}
+
+/* ---- pairs of bindings -------------------------------------------------------- */
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* One (handler, cluster) pair against another. */
+static void check_pair(struct config *c, const struct config_handler *a, const char *on_a,
+                       const struct config_handler *b, const char *on_b)
+{
+    char stream_a[STREAM_SIZE + 1];
+    char stream_b[STREAM_SIZE + 1];
+    const struct config_cluster *ca = config_find_cluster(c, on_a);
+    const struct config_cluster *cb = config_find_cluster(c, on_b);
+    const struct section *s = section_find(c, SECTION_HANDLER, b->name);
+
+    if (!s || !ca || !cb || !a->durable || !b->durable || strcmp(a->durable, b->durable) != 0)
+        return;
+    config_stream_name(a, on_a, stream_a, sizeof(stream_a));
+    config_stream_name(b, on_b, stream_b, sizeof(stream_b));
+    if (!*stream_a || strcmp(stream_a, stream_b) != 0)
+        return;
+    if (ca == cb)
+        config_add_problem(c, "%s: handlers %s and %s both are the consumer %s of stream %s; give one another durable",
+                           PLACE(s, "durable"), a->name, b->name, a->durable, stream_a);
+    else if (!text_equal(ca->domain, cb->domain))
+        /* Over a bridge one ack settles both: measured, silent loss. */
+        config_add_problem(c,
+                           "%s: the consumer %s of a stream %s on both %s and %s, in two JetStream domains: one ack "
+                           "would settle both; name the streams apart (stream = {CLUSTER}_...)",
+                           PLACE(s, "durable"), a->durable, stream_a, on_a, on_b);
+}
+
+static void check_pairs(struct config *c, size_t first)
+{
+    const struct config_handler *a = &c->handlers[first];
+
+    for (size_t k = first; k < c->n_handlers; k++) {
+        const struct config_handler *b = &c->handlers[k];
+        if (!b->enabled)
+            continue;
+        for (size_t i = 0; i < a->clusters.n; i++)
+            for (size_t j = a == b ? i + 1 : 0; j < b->clusters.n; j++)
+                check_pair(c, a, a->clusters.items[i], b, b->clusters.items[j]);
+    }
+}
+
+void config_check_bindings(struct config *c)
+{
+    for (size_t i = 0; i < c->n_handlers; i++) {
+        const struct config_handler *h = &c->handlers[i];
+        const struct section *s = section_find(c, SECTION_HANDLER, h->name);
+        if (!h->enabled || !s)
+            continue;
+        check_supported(c, s, h);
+        check_clusters(c, s, h);
+        if (h->deliver_policy && strcmp(h->deliver_policy, "last_per_subject") == 0 && h->filter_subjects.n == 0)
+            config_add_problem(c, "%s: last_per_subject needs filter_subjects; set them (> is all)",
+                               PLACE(s, "deliver_policy"));
+        check_pairs(c, i);
+    }
+}

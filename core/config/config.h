@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config - flags, environment and ini file into typed structs: flag > env > file > default.
+ *
+ * One option table (options.c) gives parsing, defaults, checks, --help, --print-config and
+ * the reference page docs/configuration.md.  Every problem of a run is collected, each with
+ * its place (`orders.ini:12:`, `SEAMQ_DRAIN_TIMEOUT:`, `command line:`) and what to do.
+ *
+ * Thread: any one at a time.  Ownership: the config owns all strings; config_destroy() frees.
+ *
+ * The steps, in the order in which seamqd takes them:
+ *   config_create -> config_load_file / config_load_env / config_set (flags) -> config_finish
+ *   -> config_discover (plugin directories) -> for each plugin: config_apply_plugin
+ *   -> config_check_bindings -> problems empty? run : print them, exit 2
+ */
+#ifndef SEAMQ_CONFIG_CONFIG_H
+#define SEAMQ_CONFIG_CONFIG_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/plugin_info.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum tls_mode { TLS_AUTO, TLS_REQUIRE, TLS_OFF };
+enum create_mode { CREATE_MISSING, CREATE_NEVER };
+enum federation_mode { FEDERATION_FAILOVER, FEDERATION_ALL, FEDERATION_OVERFLOW };
+enum ack_mode { ACK_EACH, ACK_CONFIRMED, ACK_CUMULATIVE };
+enum ordering_mode { ORDERING_NONE, ORDERING_SUBJECT, ORDERING_TOKEN, ORDERING_HEADER };
+
+struct strv { /* list of strings */
+    char **items;
+    size_t n;
+};
+
+struct config_cluster {
+    char *name;
+    struct strv urls;
+    char *domain; /* these are NULL when not set */
+    char *user;
+    char *password;
+    char *token;
+    char *creds; /* file */
+    char *nkey;  /* file with the seed */
+    enum tls_mode tls;
+    char *tls_ca;
+    char *tls_cert;
+    char *tls_key;
+    char *inbox_prefix;
+    int64_t ping_interval_ns;
+};
+
+struct config_option { /* option.KEY of a handler */
+    char *name;
+    char *value;
+    char *origin; /* "orders.ini:12" ... */
+};
+
+struct config_handler {
+    char *name;
+    char *plugin;      /* as configured: NAME or NAME.so */
+    char *plugin_path; /* resolved by config_discover */
+    bool implicit;     /* no section names it: found in a plugin directory */
+    bool enabled;
+    struct strv clusters; /* names, first is home */
+    enum federation_mode federation;
+    char *stream;                   /* may hold {cluster} {CLUSTER}; NULL until config_apply_plugin when not set */
+    struct strv stream_for_cluster; /* "NAME=STREAM": the stream.NAME keys */
+    char *durable;
+    struct strv filter_subjects; /* empty until config_apply_plugin when not set */
+    enum create_mode create;
+    char *deliver_policy; /* all, new, last, last_per_subject, by_start_sequence=N, by_start_time=RFC3339 */
+    enum ack_mode ack;
+    int64_t ack_wait_ns;
+    int64_t timeout_ns;
+    int64_t max_ack_pending;
+    int64_t max_attempts;
+    int64_t *backoff_ns; /* n_backoff >= 1; the last one repeats */
+    size_t n_backoff;
+    int64_t crash_limit;
+    char *dead_letter; /* stream; "off" */
+    int64_t workers;
+    enum ordering_mode ordering;
+    int64_t ordering_token; /* 1-based, for ORDERING_TOKEN */
+    char *ordering_header;  /* for ORDERING_HEADER */
+    int64_t lane_max_held;
+    double rate_limit;     /* messages a second; 0: none */
+    int64_t max_in_flight; /* 0: none */
+    int64_t batch_max;
+    int64_t batch_linger_ns;
+    int64_t max_messages; /* recycle a worker after so many; 0: never */
+    int64_t max_memory;   /* bytes; 0: no limit */
+    struct config_option *options;
+    size_t n_options;
+};
+
+struct config {
+    struct strv plugin_dirs;
+    char *admin; /* host:port or "off" */
+    enum log_level log_level;
+    enum log_format log_format;
+    int64_t drain_timeout_ns;
+    char *name;
+    char *worker;                    /* path of the seamq-worker program; "auto": seamqd looks for it */
+    struct config_cluster *clusters; /* at least "default" after config_finish */
+    size_t n_clusters;
+    struct config_handler *handlers; /* after config_discover: explicit ones and one for each unclaimed plugin */
+    size_t n_handlers;
+    struct config_private *priv; /* raw values with origins, problems */
+};
+
+/* 0 or -ENOMEM. */
+int config_create(struct config **ret);
+void config_destroy(struct config *c);
+
+/* Sources, in any order: precedence is by kind, not by order.  Problems in the content are
+ * collected; the return value is negative only when the file can't be read (also collected). */
+int config_load_file(struct config *c, const char *path);
+/* Reads SEAMQ_* and, for the default cluster, the NATS_* family (see docs/configuration.md). `environ`-shaped. */
+void config_load_env(struct config *c, char *const *env);
+/* A flag: "SECTION.KEY=VALUE", for example "handler.orders.workers=4", "seamqd.admin=off". */
+void config_set(struct config *c, const char *assignment);
+/* A flag with its own spelling (--plugin-dir DIR is ("seamqd", "plugin_dir", DIR), appending). */
+void config_set_flag(struct config *c, const char *flag, const char *section, const char *key, const char *value);
+
+/* Resolves precedence, reads the _FILE secrets, converts and checks every value. */
+void config_finish(struct config *c);
+
+/* Scans the plugin directories: resolves each handler's plugin_path and adds an implicit
+ * handler for each .so that no section names.  Missing directories and plugins are problems. */
+void config_discover(struct config *c);
+
+/* Takes stream, filter_subjects and option presets from the plugin where the config has none,
+ * and checks option.KEY against the plugin's table (unknown key: nearest name; type; bounds;
+ * required).  A handler left without a stream is a problem. */
+void config_apply_plugin(struct config *c, struct config_handler *h, const struct plugin_info *info);
+
+/* The stream of handler `h` on `cluster` ({cluster}, {CLUSTER}, stream.NAME resolved); writes to out. */
+void config_stream_name(const struct config_handler *h, const char *cluster, char *out, size_t size);
+
+/* Checks that need all handlers: unknown cluster names, two handlers with the same stream and
+ * durable, same stream and durable on two domains, and values not supported by this version. */
+void config_check_bindings(struct config *c);
+
+struct config_cluster *config_find_cluster(const struct config *c, const char *name);
+
+/* Problems found so far, each one line for a person. */
+size_t config_n_problems(const struct config *c);
+const char *config_problem(const struct config *c, size_t i);
+/* Adds one: "PLACE: what" (used by seamqd for plugins that do not load). */
+void config_add_problem(struct config *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Where a handler's or seamqd's key got its value: "orders.ini:12", "SEAMQ_ADMIN", "default"... */
+const char *config_origin(const struct config *c, const char *section, const char *key);
+
+/* Every value and where it came from, as an ini file with comments; secrets as ********. */
+void config_print(const struct config *c, FILE *out);
+/* The option part of --help, and the generated reference page (Markdown). */
+void config_print_help(FILE *out);
+void config_print_reference(FILE *out);
+
+#endif

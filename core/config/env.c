@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * env - SEAMQ_* variables to sections and keys; NATS_* as fallbacks.
+ *
+ * A name like SEAMQ_HANDLER_ORDERS_EU_ACK_WAIT can be cut in several places. Of the cuts that
+ * give a known key, one whose section exists (in the file, on the command line) wins, then the
+ * longest key.  Therefore everything waits until config_finish. */
+#include "private.h"
+
+#include "names.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_LEN 256
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+    size_t ls = strlen(s);
+    size_t lx = strlen(suffix);
+    return ls >= lx && strcmp(s + ls - lx, suffix) == 0;
+}
+
+void config_load_env(struct config *c, char *const *env)
+{
+    for (; env && *env; env++)
+        if (has_prefix(*env, "SEAMQ_") || has_prefix(*env, "NATS_"))
+            strv_push(c, &c->priv->env, *env);
+}
+
+static void lower(char *out, size_t size, const char *text, size_t len, bool dashes)
+{
+    size_t i = 0;
+    for (; i < len && i < size - 1; i++)
+        out[i] = dashes && text[i] == '_' ? '-' : (char)tolower((unsigned char)text[i]);
+    out[i] = '\0';
+}
+
+static void upper(char *out, size_t size, const char *text)
+{
+    size_t i = 0;
+    for (; text[i] && i < size - 1; i++)
+        out[i] = text[i] == '-' ? '_' : (char)toupper((unsigned char)text[i]);
+    out[i] = '\0';
+}
+
+/* Names of the provisioning script and the build, and what Kubernetes sets in every pod beside a
+ * service whose name begins with seamq. */
+static bool is_foreign(const char *name, const char *value)
+{
+    static const char *const words[] = {"SEAMQ_CONFIG", "SEAMQ_STREAMS", "SEAMQ_CONSUMERS", "SEAMQ_NATS_ROOT",
+                                        "SEAMQ_NATS_SERVER"};
+    static const char *const prefixes[] = {"SEAMQ_STREAM_", "SEAMQ_CONSUMER_", "SEAMQ_PROVISION_"};
+    static const char *const services[] = {"_SERVICE_HOST", "_SERVICE_PORT", "_TCP",      "_UDP",      "_TCP_PROTO",
+                                           "_UDP_PROTO",    "_TCP_PORT",     "_UDP_PORT", "_TCP_ADDR", "_UDP_ADDR"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(name, words[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        if (has_prefix(name, prefixes[i]))
+            return true;
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+        if (has_suffix(name, services[i]) && (i < 2 || strstr(name, "_PORT_")))
+            return true;
+    return strstr(name, "_SERVICE_PORT_") || (has_suffix(name, "_PORT") && strstr(value, "://"));
+}
+
+/* ---- where a name is cut -------------------------------------------------- */
+
+struct cut {
+    bool found;
+    bool declared; /* the section exists */
+    bool doubtful; /* stream.CLUSTER of a cluster that nobody declares */
+    size_t key_len;
+    char section[NAME_MAX_LEN];
+    char key[NAME_MAX_LEN];
+};
+
+static void offer(struct cut *best, const struct cut *cut)
+{
+    if (!best->found || (cut->declared && !best->declared) ||
+        (cut->declared == best->declared && !cut->doubtful && best->doubtful) ||
+        (cut->declared == best->declared && cut->doubtful == best->doubtful && cut->key_len > best->key_len))
+        *best = *cut;
+}
+
+/* The cut of `rest` (NAME_KEY) before position `at`, where `_KEY` begins. */
+static void try_cut(const struct config *c, enum section_kind kind, const char *rest, const char *at, const char *key,
+                    struct cut *best)
+{
+    struct cut cut = {.found = true, .key_len = strlen(at + 1)};
+
+    if (at == rest)
+        return;
+    lower(cut.section, sizeof(cut.section), rest, (size_t)(at - rest), true);
+    cut.declared = section_find(c, kind, cut.section) != NULL;
+    snprintf(cut.key, sizeof(cut.key), "%s", key);
+    cut.doubtful =
+        has_prefix(key, "stream.") && strcmp(key + 7, "default") != 0 && !section_find(c, SECTION_CLUSTER, key + 7);
+    offer(best, &cut);
+}
+
+static void try_sub_keys(const struct config *c, const char *rest, struct cut *best)
+{
+    static const struct {
+        const char *infix;
+        const char *prefix;
+        bool dashes;
+    } subs[] = {{"_OPTION_", "option.", false}, {"_STREAM_", "stream.", true}};
+    char key[NAME_MAX_LEN];
+
+    for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
+        for (const char *at = rest; (at = strstr(at, subs[i].infix)) != NULL; at++) {
+            const char *name = at + strlen(subs[i].infix);
+            if (!*name)
+                continue;
+            snprintf(key, sizeof(key), "%s", subs[i].prefix);
+            lower(key + 7, sizeof(key) - 7, name, strlen(name), subs[i].dashes);
+            try_cut(c, SECTION_HANDLER, rest, at, key, best);
+        }
+    }
+}
+
+static void find_cut(const struct config *c, enum section_kind kind, const char *rest, struct cut *best)
+{
+    char key[64];
+    char suffix[64];
+
+    for (size_t i = 0; i < opt_count; i++) {
+        const struct opt *o = &opt_table[i];
+        if (o->section != kind)
+            continue;
+        for (int file = 0; file <= ((o->flags & OPT_FROM_FILE) ? 1 : 0); file++) {
+            snprintf(key, sizeof(key), "%s%s", o->key, file ? "_file" : "");
+            suffix[0] = '_';
+            upper(suffix + 1, sizeof(suffix) - 1, key);
+            if (has_suffix(rest, suffix))
+                try_cut(c, kind, rest, rest + strlen(rest) - strlen(suffix), key, best);
+        }
+    }
+    if (kind == SECTION_HANDLER)
+        try_sub_keys(c, rest, best);
+}
+
+/* ---- names that nothing knows --------------------------------------------- */
+
+/* The best spelling of the last words of `rest` as a key; writes the whole name to out. */
+static bool nearest_name(const char *name, enum section_kind kind, const char *rest, char *out, size_t size)
+{
+    const char *best = NULL;
+    const char *best_at = NULL;
+    unsigned distance = 4;
+    char key[64];
+
+    for (const char *at = strchr(rest, '_'); at; at = strchr(at + 1, '_')) {
+        if (at == rest)
+            continue;
+        unsigned d = near_limit(at + 1) < distance ? near_limit(at + 1) : distance;
+        const char *near = NULL;
+        lower(key, sizeof(key), at + 1, strlen(at + 1), false);
+        for (size_t i = 0; i < opt_count; i++)
+            if (opt_table[i].section == kind)
+                near_try(key, opt_table[i].key, &near, &d);
+        if (near && (d < distance || !best)) {
+            best = near;
+            best_at = at;
+            distance = d;
+        }
+    }
+    if (!best)
+        return false;
+    upper(key, sizeof(key), best);
+    snprintf(out, size, "%.*s_%s", (int)(best_at - name), name, key);
+    return true;
+}
+
+static void unknown_name(struct config *c, const char *name, enum section_kind kind, const char *rest)
+{
+    char near[NAME_MAX_LEN];
+    char key[NAME_MAX_LEN];
+
+    if (kind == SECTION_SEAMQD) {
+        lower(key, sizeof(key), rest, strlen(rest), false);
+        const char *best = opt_nearest(kind, key);
+        if (best) {
+            upper(key, sizeof(key), best);
+            config_add_problem(c, "%s: unknown variable (did you mean SEAMQ_%s?)", name, key);
+            return;
+        }
+    } else if (nearest_name(name, kind, rest, near, sizeof(near))) {
+        config_add_problem(c, "%s: unknown variable (did you mean %s?)", name, near);
+        return;
+    } else {
+        lower(key, sizeof(key), rest, strlen(rest), false);
+        if (opt_find(kind, key, NULL)) {
+            config_add_problem(c, "%s: the %s's name is missing (try SEAMQ_%s_%s_%s)", name, section_kind_name(kind),
+                               kind == SECTION_CLUSTER ? "CLUSTER" : "HANDLER",
+                               kind == SECTION_CLUSTER ? "DEFAULT" : "ORDERS", rest);
+            return;
+        }
+    }
+    config_add_problem(c,
+                       "%s: unknown variable (there are SEAMQ_KEY, SEAMQ_CLUSTER_NAME_KEY and SEAMQ_HANDLER_NAME_KEY; "
+                       "seamqd --help lists the keys)",
+                       name);
+}
+
+/* ---- resolving ------------------------------------------------------------- */
+
+static enum section_kind name_kind(const char *name, const char **ret_rest)
+{
+    if (has_prefix(name, "SEAMQ_CLUSTER_")) {
+        *ret_rest = name + strlen("SEAMQ_CLUSTER_");
+        return SECTION_CLUSTER;
+    }
+    if (has_prefix(name, "SEAMQ_HANDLER_")) {
+        *ret_rest = name + strlen("SEAMQ_HANDLER_");
+        return SECTION_HANDLER;
+    }
+    *ret_rest = name + strlen("SEAMQ_");
+    return SECTION_SEAMQD;
+}
+
+static void resolve_one(struct config *c, const char *name, const char *value, enum section_kind kind, const char *rest)
+{
+    struct error err = {0};
+    struct cut cut = {0};
+
+    if (strlen(name) >= NAME_MAX_LEN - 8) {
+        config_add_problem(c, "%.40s...: the variable's name is longer than %d characters", name, NAME_MAX_LEN - 8);
+        return;
+    }
+    if (kind == SECTION_SEAMQD) {
+        lower(cut.key, sizeof(cut.key), rest, strlen(rest), false);
+        char again[NAME_MAX_LEN];
+        upper(again, sizeof(again), cut.key);
+        cut.found = opt_find(kind, cut.key, NULL) && strcmp(again, rest) == 0;
+    } else {
+        find_cut(c, kind, rest, &cut);
+    }
+    if (!cut.found) {
+        if (!is_foreign(name, value))
+            unknown_name(c, name, kind, rest);
+        return;
+    }
+    if (kind != SECTION_SEAMQD && check_section_name(cut.section, &err) < 0) {
+        config_add_problem(c, "%s: %s", name, err.text);
+        return;
+    }
+    /* What compose files and charts pass for "not given". */
+    if (!*value)
+        return;
+    struct section *s = section_get(c, kind, cut.section, name);
+    if (s)
+        assign(c, s, &(struct assignment){name, cut.key, value, SOURCE_ENV, name, false});
+}
+
+static void resolve_kind(struct config *c, enum section_kind kind)
+{
+    for (size_t i = 0; i < c->priv->env.n; i++) {
+        const char *rest;
+        char *name = c->priv->env.items[i];
+        char *eq = strchr(name, '=');
+        if (!eq || !has_prefix(name, "SEAMQ_") || name_kind(name, &rest) != kind)
+            continue;
+        *eq = '\0';
+        resolve_one(c, name, eq + 1, kind, rest);
+        *eq = '=';
+    }
+}
+
+static const char *env_value(const struct config *c, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < c->priv->env.n; i++) {
+        const char *e = c->priv->env.items[i];
+        if (strncmp(e, name, len) == 0 && e[len] == '=')
+            return e[len + 1] ? e + len + 1 : NULL;
+    }
+    return NULL;
+}
+
+/* The way to log in that a key belongs to: user and password are one; 0: none. */
+static int login_kind(const struct opt *o)
+{
+    static const char *const keys[] = {"password", "user", "token", "creds", "nkey"};
+    for (int i = 0; o && i < 5; i++)
+        if (strcmp(o->key, keys[i]) == 0)
+            return i > 0 ? i : 1;
+    return 0;
+}
+
+/* The family lies in many shells and images for other tools, so it only fills gaps; and who
+ * configures one way to log in does not want another from there mixed in. */
+static void resolve_nats(struct config *c)
+{
+    struct section *s = section_find(c, SECTION_CLUSTER, "default");
+    bool others = false;
+    int own = 0;
+
+    for (size_t i = 0; i < c->priv->n_sections; i++)
+        others = others || c->priv->sections[i].kind == SECTION_CLUSTER;
+    if (!s && others && !env_value(c, "NATS_URL"))
+        return;
+    if (!s)
+        s = section_get(c, SECTION_CLUSTER, "default", others ? "NATS_URL" : "default");
+    for (size_t i = 0; s && i < s->n_entries; i++)
+        own = own ? own : login_kind(s->entries[i].o);
+    for (size_t i = 0; s && i < opt_count; i++) {
+        const struct opt *o = &opt_table[i];
+        const char *value = o->nats_env ? env_value(c, o->nats_env) : NULL;
+        if (!value || (own && login_kind(o) && login_kind(o) != own))
+            continue;
+        assign(c, s, &(struct assignment){o->nats_env, o->key, value, SOURCE_NATS, o->nats_env, false});
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void env_resolve(struct config *c)
+{
+    /* The same answer, and the same order of problems, for the same variables. */
+    if (c->priv->env.n)
+        qsort(c->priv->env.items, c->priv->env.n, sizeof(char *), by_name);
+    resolve_kind(c, SECTION_SEAMQD);
+    resolve_kind(c, SECTION_CLUSTER); /* before the handlers, whose stream.CLUSTER names them */
+    resolve_kind(c, SECTION_HANDLER);
+    resolve_nats(c);
+}

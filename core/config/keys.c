@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * keys - one assignment, from any source, to the entry that it makes; places in messages. */
+#include "private.h"
+
+#include "base/value.h"
+#include "names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QUOTED 80
+#define QUOTE(text) value_quote((text), (char[QUOTED]){0}, QUOTED)
+
+static const char option_prefix[] = "option.";
+static const char stream_prefix[] = "stream.";
+
+const char *section_title(const struct section *s, char *out, size_t size)
+{
+    if (*s->name)
+        snprintf(out, size, "[%s.%s]", section_kind_name(s->kind), s->name);
+    else
+        snprintf(out, size, "[%s]", section_kind_name(s->kind));
+    return out;
+}
+
+/* "handler.orders.", "seamqd." */
+static void dotted(const struct section *s, char *out, size_t size)
+{
+    snprintf(out, size, "%s%s%s.", section_kind_name(s->kind), *s->name ? "." : "", s->name);
+}
+
+const char *entry_place(const struct section *s, const struct entry *e, char *out, size_t size)
+{
+    const char *key = e->o ? e->o->key : e->sub;
+    const char *file = e->from_file && e->o ? "_file" : "";
+    char path[96];
+
+    dotted(s, path, sizeof(path));
+    if (e->source == SOURCE_FILE)
+        snprintf(out, size, "%s: %s%s", e->origin, key, file);
+    else if (e->source == SOURCE_FLAG && !e->append)
+        snprintf(out, size, "%s: %s%s%s", e->origin, path, key, file);
+    else if (e->source == SOURCE_PLUGIN)
+        snprintf(out, size, "%s: %s", e->origin, key);
+    else
+        snprintf(out, size, "%s", e->origin);
+    return out;
+}
+
+const char *key_place(const struct section *s, const char *key, char *out, size_t size)
+{
+    const struct entry *e = section_winner(s, opt_find(s->kind, key, NULL), key);
+    char path[96];
+
+    if (e)
+        return entry_place(s, e, out, size);
+    dotted(s, path, sizeof(path));
+    snprintf(out, size, "%s%s", path, key);
+    return out;
+}
+
+int check_sub_key(const char *key, struct error *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+    if (strncmp(key, option_prefix, sizeof(option_prefix) - 1) == 0) {
+        const char *name = key + sizeof(option_prefix) - 1;
+        if (!*name || name[strspn(name, allowed)] || strlen(name) > 128)
+            return error_set(err, -EINVAL, "%s is not an option's name (letters, digits and _)", QUOTE(name));
+        return 0;
+    }
+    if (strncmp(key, stream_prefix, sizeof(stream_prefix) - 1) == 0)
+        return check_section_name(key + sizeof(stream_prefix) - 1, err);
+    return 1;
+}
+
+static void unknown_key(struct config *c, const struct section *s, const struct assignment *a)
+{
+    char title[64];
+    section_title(s, title, sizeof(title));
+
+    /* A key of another section is a better hint than a similar one of this. */
+    for (int k = 0; k < N_SECTION_KINDS; k++) {
+        enum section_kind kind = (enum section_kind)k;
+        if (kind != s->kind && opt_find(kind, a->key, NULL)) {
+            config_add_problem(c, "%s: unknown key %s in %s (it belongs into [%s%s])", a->place, QUOTE(a->key), title,
+                               section_kind_name(kind), kind == SECTION_SEAMQD ? "" : ".NAME");
+            return;
+        }
+    }
+    const char *near = opt_nearest(s->kind, a->key);
+    if (near)
+        config_add_problem(c, "%s: unknown key %s in %s (did you mean \"%s\"?)", a->place, QUOTE(a->key), title, near);
+    else if (s->kind == SECTION_HANDLER)
+        config_add_problem(c, "%s: unknown key %s in %s (a plugin's own option is written option.%s)", a->place,
+                           QUOTE(a->key), title, a->key);
+    else
+        config_add_problem(c, "%s: unknown key %s in %s (seamqd --help lists the keys)", a->place, QUOTE(a->key),
+                           title);
+}
+
+struct entry *assign(struct config *c, struct section *s, const struct assignment *a)
+{
+    struct error err = {0};
+    struct entry e = {.source = a->source, .append = a->append, .value = (char *)a->value, .origin = (char *)a->origin};
+
+    e.o = opt_find(s->kind, a->key, &e.from_file);
+    if (!e.o) {
+        int r = s->kind == SECTION_HANDLER ? check_sub_key(a->key, &err) : 1;
+        if (r > 0)
+            unknown_key(c, s, a);
+        else if (r < 0)
+            config_add_problem(c, "%s: %s", a->place, err.text);
+        if (r != 0)
+            return NULL;
+        e.sub = (char *)a->key;
+    }
+    if (strlen(a->value) > MAX_TEXT) {
+        config_add_problem(c, "%s: the value is longer than %d bytes", a->place, MAX_TEXT);
+        return NULL;
+    }
+    return section_add(c, s, &e);
+}
+
+/* Splits "SECTION.KEY": the section's kind, its name and the key; false: not of that form. */
+static bool split_path(char *path, enum section_kind *ret_kind, char **ret_name, char **ret_key)
+{
+    char *dot = strchr(path, '.');
+    if (!dot)
+        return false;
+    *dot++ = '\0';
+    for (int k = 0; k < N_SECTION_KINDS; k++) {
+        if (strcmp(path, section_kind_name((enum section_kind)k)) != 0)
+            continue;
+        *ret_kind = (enum section_kind)k;
+        *ret_name = dot - 1; /* "" */
+        *ret_key = dot;
+        if (k == SECTION_SEAMQD)
+            return true;
+        *ret_name = dot;
+        dot = strchr(dot, '.');
+        if (!dot)
+            return false;
+        *dot = '\0';
+        *ret_key = dot + 1;
+        return true;
+    }
+    return false;
+}
+
+void config_set(struct config *c, const char *assignment)
+{
+    struct error err = {0};
+    char path[256];
+    char place[300];
+    enum section_kind kind;
+    char *name;
+    char *key;
+    const char *eq = strchr(assignment, '=');
+    size_t len = eq ? (size_t)(eq - assignment) : 0;
+
+    if (!eq || len >= sizeof(path)) {
+        config_add_problem(c, "command line: %s is not SECTION.KEY=VALUE (try handler.orders.workers=4)",
+                           QUOTE(assignment));
+        return;
+    }
+    memcpy(path, assignment, len);
+    path[len] = '\0';
+    snprintf(place, sizeof(place), "command line: %s", path);
+    if (!split_path(path, &kind, &name, &key) || !*key) {
+        config_add_problem(
+            c, "%s: not a key (seamqd.KEY, cluster.NAME.KEY or handler.NAME.KEY; try handler.orders.workers=4)", place);
+        return;
+    }
+    if (kind != SECTION_SEAMQD && check_section_name(name, &err) < 0) {
+        config_add_problem(c, "%s: %s", place, err.text);
+        return;
+    }
+    struct section *s = section_get(c, kind, name, "command line");
+    if (s)
+        assign(c, s, &(struct assignment){place, key, eq + 1, SOURCE_FLAG, "command line", false});
+}
+
+void config_set_flag(struct config *c, const char *flag, const char *section, const char *key, const char *value)
+{
+    char path[128];
+    enum section_kind kind;
+    char *name;
+    char *ret_key;
+
+    snprintf(path, sizeof(path), "%s.%s", section, key);
+    if (!split_path(path, &kind, &name, &ret_key)) {
+        config_add_problem(c, "%s: %s is not a section", flag, section);
+        return;
+    }
+    struct section *s = section_get(c, kind, name, flag);
+    if (s)
+        assign(c, s, &(struct assignment){flag, ret_key, value, SOURCE_FLAG, flag, true});
+}

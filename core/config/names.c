@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * names - checks of names and subjects. */
+#include "names.h"
+
+#include "base/value.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QUOTED 100
+#define QUOTE(text) value_quote((text), (char[QUOTED]){0}, QUOTED)
+
+static const char lower_dash[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+int check_section_name(const char *text, struct error *err)
+{
+    if (!*text || text[strspn(text, lower_dash)])
+        return error_set(err, -EINVAL, "%s is not a name (use a-z, 0-9 and -)", QUOTE(text));
+    if (strlen(text) > SECTION_NAME_MAX)
+        return error_set(err, -EINVAL, "%s is too long for a name (at most %d characters)", QUOTE(text),
+                         SECTION_NAME_MAX);
+    return 0;
+}
+
+/* White space or a control byte; UTF-8 passes. */
+static bool has_space(const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s; s++)
+        if (*s <= 0x20 || *s == 0x7f)
+            return true;
+    return false;
+}
+
+int check_instance(const char *text, struct error *err)
+{
+    if (!*text || has_space(text) || strlen(text) > 128)
+        return error_set(err, -EINVAL, "%s is not an instance name (no spaces, at most 128 characters)", QUOTE(text));
+    return 0;
+}
+
+int check_plugin(const char *text, struct error *err)
+{
+    const char *base = strrchr(text, '/');
+    base = base ? base + 1 : text;
+    if (!*base || strcmp(base, ".so") == 0 || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+        return error_set(err, -EINVAL, "%s is not a plugin (NAME, NAME.so or a path to one)", QUOTE(text));
+    return 0;
+}
+
+/* One token of a subject: what stream, durable and domain names must be as well. */
+static int check_token(const char *text, const char *what, struct error *err)
+{
+    if (!*text || has_space(text) || strpbrk(text, ".*>/\\"))
+        return error_set(err, -EINVAL, "%s is not a %s name (no spaces, no . * > / \\)", QUOTE(text), what);
+    if (strlen(text) > NATS_NAME_MAX)
+        return error_set(err, -EINVAL, "%s is too long for a %s name (at most %d characters)", QUOTE(text), what,
+                         NATS_NAME_MAX);
+    return 0;
+}
+
+int check_domain(const char *text, struct error *err)
+{
+    return check_token(text, "domain", err);
+}
+
+int check_stream(const char *text, struct error *err)
+{
+    return check_token(text, "stream", err);
+}
+
+int check_durable(const char *text, struct error *err)
+{
+    return check_token(text, "consumer", err);
+}
+
+int check_stream_template(const char *text, struct error *err)
+{
+    for (const char *s = text; (s = strpbrk(s, "{}")) != NULL; s = strchr(s, '}') + 1) {
+        if (strncmp(s, "{cluster}", 9) != 0 && strncmp(s, "{CLUSTER}", 9) != 0)
+            return error_set(err, -EINVAL, "%s: only {cluster} and {CLUSTER} are replaced in a stream name",
+                             QUOTE(text));
+    }
+    return check_stream(text, err);
+}
+
+int check_dead_letter(const char *text, struct error *err)
+{
+    return strcmp(text, "off") == 0 ? 0 : check_stream(text, err);
+}
+
+static int check_subject(const char *text, bool wildcards, struct error *err)
+{
+    const char *why = NULL;
+
+    if (!*text)
+        why = "it is empty";
+    else if (has_space(text))
+        why = "no spaces";
+    for (const char *s = text; !why && *s;) {
+        size_t len = strcspn(s, ".");
+        bool last = s[len] == '\0';
+        bool wild = memchr(s, '*', len) || memchr(s, '>', len);
+        if (len == 0 || (!last && s[len + 1] == '\0'))
+            why = "a token between dots is empty";
+        else if (wild && !wildcards)
+            why = "no wildcards here";
+        else if (wild && len > 1)
+            why = "* and > stand for whole tokens";
+        else if (*s == '>' && !last)
+            why = "> comes last";
+        s += last ? len : len + 1;
+    }
+    return why ? error_set(err, -EINVAL, "%s is not a subject: %s (try orders.*.new or orders.>)", QUOTE(text), why)
+               : 0;
+}
+
+int check_filter(const char *text, struct error *err)
+{
+    return check_subject(text, true, err);
+}
+
+int check_prefix(const char *text, struct error *err)
+{
+    return check_subject(text, false, err);
+}
+
+bool subjects_overlap(const char *a, const char *b)
+{
+    for (;;) {
+        size_t la = strcspn(a, ".");
+        size_t lb = strcspn(b, ".");
+        if (*a == '>' || *b == '>')
+            return true;
+        if (*a != '*' && *b != '*' && (la != lb || memcmp(a, b, la) != 0))
+            return false;
+        if (a[la] == '\0' || b[lb] == '\0')
+            return a[la] == b[lb];
+        a += la + 1;
+        b += lb + 1;
+    }
+}
+
+/* `n` digits as a number; -1 if there are fewer. */
+static int digits(const char **pos, int n)
+{
+    int v = 0;
+    for (const char *s = *pos; n > 0; n--, s = ++*pos) {
+        if (*s < '0' || *s > '9')
+            return -1;
+        v = v * 10 + (*s - '0');
+    }
+    return v;
+}
+
+static bool skip(const char **pos, const char *any)
+{
+    if (!**pos || !strchr(any, **pos))
+        return false;
+    ++*pos;
+    return true;
+}
+
+/* RFC 3339: 2026-01-31T12:00:00Z, with fractions and +01:00. */
+static bool is_time(const char *s)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year = digits(&s, 4);
+    int month = year >= 1 && skip(&s, "-") ? digits(&s, 2) : -1;
+    int day = month >= 1 && month <= 12 && skip(&s, "-") ? digits(&s, 2) : -1;
+    if (day < 1)
+        return false;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (day > days[month - 1] + (month == 2 && leap))
+        return false;
+
+    int hour = skip(&s, "T") ? digits(&s, 2) : -1;
+    int minute = hour >= 0 && hour < 24 && skip(&s, ":") ? digits(&s, 2) : -1;
+    int second = minute >= 0 && minute < 60 && skip(&s, ":") ? digits(&s, 2) : -1;
+    if (second < 0 || second > 59)
+        return false;
+    if (skip(&s, ".")) {
+        size_t n = strspn(s, "0123456789");
+        if (n < 1 || n > 9)
+            return false;
+        s += n;
+    }
+    if (skip(&s, "Z"))
+        return *s == '\0';
+    hour = skip(&s, "+-") ? digits(&s, 2) : -1;
+    minute = hour >= 0 && hour < 24 && skip(&s, ":") ? digits(&s, 2) : -1;
+    return minute >= 0 && minute < 60 && *s == '\0';
+}
+
+int check_deliver_policy(const char *text, struct error *err)
+{
+    static const char *const words[] = {"all", "new", "last", "last_per_subject"};
+    static const char by_sequence[] = "by_start_sequence=";
+    static const char by_time[] = "by_start_time=";
+    int64_t n = 0;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(text, words[i]) == 0)
+            return 0;
+    if (strncmp(text, by_sequence, sizeof(by_sequence) - 1) == 0) {
+        const char *s = text + sizeof(by_sequence) - 1;
+        if (*s >= '0' && *s <= '9' && value_parse_int(s, &n, NULL) == 0 && n >= 1)
+            return 0;
+        return error_set(err, -EINVAL, "%s: the sequence is a number from 1 (try by_start_sequence=1000)", QUOTE(text));
+    }
+    if (strncmp(text, by_time, sizeof(by_time) - 1) == 0) {
+        if (is_time(text + sizeof(by_time) - 1))
+            return 0;
+        return error_set(err, -EINVAL, "%s: the time is RFC 3339 (try by_start_time=2026-01-31T12:00:00Z)",
+                         QUOTE(text));
+    }
+    return error_set(err, -EINVAL,
+                     "%s is not a deliver policy (all, new, last, last_per_subject, by_start_sequence=N, "
+                     "by_start_time=TIME)",
+                     QUOTE(text));
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options - the option table. */
+#include "options.h"
+
+#include "base/value.h"
+#include "config.h"
+#include "names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#ifndef SEAMQ_PLUGINDIR
+#define SEAMQ_PLUGINDIR "/usr/local/lib/seamq/plugins" /* CMake gives the real one */
+#endif
+
+#define MS INT64_C(1000000)
+#define SEC (1000 * MS)
+#define MINUTE (60 * SEC)
+#define HOUR (60 * MINUTE)
+#define MILLION 1000000
+
+static const struct opt_word log_levels[] = {{"error", LOG_LEVEL_ERROR},
+                                             {"warn", LOG_LEVEL_WARN},
+                                             {"info", LOG_LEVEL_INFO},
+                                             {"debug", LOG_LEVEL_DEBUG},
+                                             {NULL, 0}};
+static const struct opt_word log_formats[] = {
+    {"auto", LOG_FORMAT_AUTO}, {"text", LOG_FORMAT_TEXT}, {"json", LOG_FORMAT_JSON}, {NULL, 0}};
+static const struct opt_word tls_modes[] = {{"auto", TLS_AUTO}, {"require", TLS_REQUIRE}, {"off", TLS_OFF}, {NULL, 0}};
+static const struct opt_word federations[] = {
+    {"failover", FEDERATION_FAILOVER}, {"all", FEDERATION_ALL}, {"overflow", FEDERATION_OVERFLOW}, {NULL, 0}};
+static const struct opt_word creates[] = {{"missing", CREATE_MISSING}, {"never", CREATE_NEVER}, {NULL, 0}};
+static const struct opt_word acks[] = {
+    {"each", ACK_EACH}, {"confirmed", ACK_CONFIRMED}, {"cumulative", ACK_CUMULATIVE}, {NULL, 0}};
+
+#define SEAMQD(f) .section = SECTION_SEAMQD, .offset = offsetof(struct config, f)
+#define CLUSTER(f) .section = SECTION_CLUSTER, .offset = offsetof(struct config_cluster, f)
+#define HANDLER(f) .section = SECTION_HANDLER, .offset = offsetof(struct config_handler, f)
+
+/* clang-format off: one row is one key */
+const struct opt opt_table[] = {
+    {SEAMQD(plugin_dirs), .key = "plugin_dir", .type = OPT_LIST, .preset = SEAMQ_PLUGINDIR,
+     .shown = "the installed one", .help = "directories with handlers: every NAME.so in them"},
+    {SEAMQD(admin), .key = "admin", .type = OPT_TEXT, .preset = "127.0.0.1:9222", .check = check_admin,
+     .help = "host:port of /healthz, /readyz, /metrics; `off`; port 0 takes a free one"},
+    {SEAMQD(log_level), .key = "log_level", .type = OPT_WORD, .preset = "info", .words = log_levels,
+     .help = "the least important lines that are written"},
+    {SEAMQD(log_format), .key = "log_format", .type = OPT_WORD, .preset = "auto", .words = log_formats,
+     .help = "auto: text on a terminal, otherwise JSON, one line an event"},
+    {SEAMQD(drain_timeout_ns), .key = "drain_timeout", .type = OPT_DURATION, .preset = "25s", .min = SEC, .max = HOUR,
+     .help = "after SIGTERM: time to finish what runs; keep it below the container's grace period"},
+    {SEAMQD(name), .key = "name", .type = OPT_TEXT, .preset = "", .shown = "the host name", .check = check_instance,
+     .help = "this instance, in connection names and $SRV"},
+    {SEAMQD(worker), .key = "worker", .type = OPT_TEXT, .preset = "auto",
+     .help = "path of the seamq-worker program; auto: beside seamqd, else the installed one"},
+
+    {CLUSTER(urls), .key = "urls", .type = OPT_LIST, .preset = "nats://127.0.0.1:4222", .check = check_url,
+     .nats_env = "NATS_URL", .help = "servers of the cluster, nats:// or tls://"},
+    {CLUSTER(domain), .key = "domain", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY, .check = check_domain,
+     .help = "JetStream domain"},
+    {CLUSTER(user), .key = "user", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY | OPT_FROM_FILE,
+     .nats_env = "NATS_USER", .help = "user name, with password"},
+    {CLUSTER(password), .key = "password", .type = OPT_TEXT, .preset = "",
+     .flags = OPT_MAY_BE_EMPTY | OPT_SECRET | OPT_FROM_FILE, .nats_env = "NATS_PASSWORD",
+     .help = "password, with user"},
+    {CLUSTER(token), .key = "token", .type = OPT_TEXT, .preset = "",
+     .flags = OPT_MAY_BE_EMPTY | OPT_SECRET | OPT_FROM_FILE, .nats_env = "NATS_TOKEN", .help = "authentication token"},
+    {CLUSTER(creds), .key = "creds", .type = OPT_PATH, .preset = "", .flags = OPT_MAY_BE_EMPTY,
+     .nats_env = "NATS_CREDS", .help = "file with a JWT and its seed (from nsc); read again at each reconnect"},
+    {CLUSTER(nkey), .key = "nkey", .type = OPT_PATH, .preset = "", .flags = OPT_MAY_BE_EMPTY, .nats_env = "NATS_NKEY",
+     .help = "file with an NKey seed"},
+    {CLUSTER(tls), .key = "tls", .type = OPT_WORD, .preset = "auto", .words = tls_modes,
+     .help = "auto: when the server or a tls:// URL asks for it; certificates are always verified"},
+    {CLUSTER(tls_ca), .key = "tls_ca", .type = OPT_PATH, .preset = "", .flags = OPT_MAY_BE_EMPTY, .nats_env = "NATS_CA",
+     .help = "file with the authorities that sign the servers; default the system's"},
+    {CLUSTER(tls_cert), .key = "tls_cert", .type = OPT_PATH, .preset = "", .flags = OPT_MAY_BE_EMPTY,
+     .nats_env = "NATS_CERT", .help = "file with the client's certificate, with tls_key"},
+    {CLUSTER(tls_key), .key = "tls_key", .type = OPT_PATH, .preset = "", .flags = OPT_MAY_BE_EMPTY,
+     .nats_env = "NATS_KEY", .help = "file with the client's private key, with tls_cert"},
+    {CLUSTER(inbox_prefix), .key = "inbox_prefix", .type = OPT_TEXT, .preset = "_INBOX", .check = check_prefix,
+     .help = "first part of reply subjects, for users that may not use _INBOX"},
+    {CLUSTER(ping_interval_ns), .key = "ping_interval", .type = OPT_DURATION, .preset = "2s", .min = 100 * MS,
+     .max = 10 * MINUTE, .help = "two pings unanswered: reconnect"},
+
+    {HANDLER(plugin), .key = "plugin", .type = OPT_TEXT, .preset = "", .shown = "the section's name",
+     .check = check_plugin, .help = "NAME, NAME.so or a path; one .so may serve several handlers"},
+    {HANDLER(enabled), .key = "enabled", .type = OPT_BOOL, .preset = "yes", .help = "no: as if it were not there"},
+    {HANDLER(clusters), .key = "clusters", .type = OPT_LIST, .preset = "default", .check = check_section_name,
+     .help = "clusters to consume from; the first is home"},
+    {HANDLER(federation), .key = "federation", .type = OPT_WORD, .preset = "failover", .words = federations,
+     .help = "failover: the first healthy cluster; all: each at once; overflow: home first"},
+    {HANDLER(stream), .key = "stream", .type = OPT_TEXT, .preset = "", .shown = "the plugin's",
+     .check = check_stream_template,
+     .help = "stream to consume; may hold {cluster} or {CLUSTER} (upper case, _ for -)"},
+    {HANDLER(durable), .key = "durable", .type = OPT_TEXT, .preset = "", .shown = "the handler's name",
+     .check = check_durable, .help = "name of the durable consumer"},
+    {HANDLER(filter_subjects), .key = "filter_subjects", .type = OPT_LIST, .preset = "", .shown = "the plugin's",
+     .flags = OPT_MAY_BE_EMPTY, .check = check_filter, .help = "subjects of the stream to take; none: all"},
+    {HANDLER(create), .key = "create", .type = OPT_WORD, .preset = "missing", .words = creates,
+     .help =
+         "missing: create the consumer at start if it is not there (replays after a deletion); never: for production"},
+    {HANDLER(deliver_policy), .key = "deliver_policy", .type = OPT_TEXT, .preset = "all", .check = check_deliver_policy,
+     .help =
+         "where a created consumer starts: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=TIME"},
+    {HANDLER(ack), .key = "ack", .type = OPT_WORD, .preset = "each", .words = acks,
+     .help = "confirmed: wait for the server's word on each ack"},
+    {HANDLER(ack_wait_ns), .key = "ack_wait", .type = OPT_DURATION, .preset = "30s", .min = SEC, .max = 24 * HOUR,
+     .help = "the server's lease on a message; renewed while it is held"},
+    {HANDLER(timeout_ns), .key = "timeout", .type = OPT_DURATION, .preset = "30s", .min = MS, .max = 24 * HOUR,
+     .help = "limit for one message; past it the worker is replaced and the message retried"},
+    {HANDLER(max_ack_pending), .key = "max_ack_pending", .type = OPT_INT, .preset = "5000", .min = 1, .max = MILLION,
+     .help = "unsettled messages that the server allows the consumer"},
+    {HANDLER(max_attempts), .key = "max_attempts", .type = OPT_INT, .preset = "5", .min = 1, .max = MILLION,
+     .help = "runs of the handler before a message is dead-lettered"},
+    {HANDLER(backoff_ns), .key = "backoff", .type = OPT_DURATIONS, .preset = "1s 5s 30s 2m", .min = MS,
+     .max = 24 * HOUR, .help = "pauses before each retry; the last one repeats"},
+    {HANDLER(crash_limit), .key = "crash_limit", .type = OPT_INT, .preset = "2", .min = 1, .max = 1000,
+     .help = "crashes or time-outs on one message before it is dead-lettered"},
+    {HANDLER(dead_letter), .key = "dead_letter", .type = OPT_TEXT, .preset = "DLQ", .check = check_dead_letter,
+     .help = "stream for dead letters on the message's own cluster; off: drop with a log line"},
+    {HANDLER(workers), .key = "workers", .type = OPT_INT, .preset = "1", .min = 1, .max = 256,
+     .help = "worker processes"},
+    {HANDLER(ordering), .key = "ordering", .type = OPT_ORDERING, .preset = "none",
+     .help = "none, subject, token:N (Nth token of the subject), header:NAME: order kept per key"},
+    {HANDLER(lane_max_held), .key = "lane_max_held", .type = OPT_INT, .preset = "256", .min = 1, .max = MILLION,
+     .help = "messages held for one key before the handler stops pulling"},
+    {HANDLER(rate_limit), .key = "rate_limit", .type = OPT_RATE, .preset = "none",
+     .help = "messages a second, minute or hour"},
+    {HANDLER(max_in_flight), .key = "max_in_flight", .type = OPT_INT, .preset = "none", .flags = OPT_NONE, .min = 0,
+     .max = MILLION, .help = "messages with workers at one time"},
+    {HANDLER(batch_max), .key = "batch_max", .type = OPT_INT, .preset = "1", .min = 1, .max = 65536,
+     .help = "messages in one call, for handlers with a batch entry"},
+    {HANDLER(batch_linger_ns), .key = "batch_linger", .type = OPT_DURATION, .preset = "0", .min = 0, .max = MINUTE,
+     .help = "how long to wait for a batch to fill"},
+    {HANDLER(max_messages), .key = "max_messages", .type = OPT_INT, .preset = "none", .flags = OPT_NONE, .min = 0,
+     .max = INT64_MAX, .help = "replace a worker after so many messages"},
+    {HANDLER(max_memory), .key = "max_memory", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1 << 20,
+     .max = INT64_MAX, .help = "replace a worker that holds more, between messages"},
+};
+/* clang-format on */
+const size_t opt_count = sizeof(opt_table) / sizeof(opt_table[0]);
+
+const char *section_kind_name(enum section_kind kind)
+{
+    static const char *const names[N_SECTION_KINDS] = {"seamqd", "cluster", "handler"};
+    return names[kind];
+}
+
+const struct opt *opt_find(enum section_kind kind, const char *key, bool *ret_is_file)
+{
+    for (size_t i = 0; i < opt_count; i++) {
+        const struct opt *o = &opt_table[i];
+        size_t len = strlen(o->key);
+        if (o->section != kind || strncmp(key, o->key, len) != 0)
+            continue;
+        bool file = ret_is_file && (o->flags & OPT_FROM_FILE) && strcmp(key + len, "_file") == 0;
+        if (key[len] != '\0' && !file)
+            continue;
+        if (ret_is_file)
+            *ret_is_file = file;
+        return o;
+    }
+    return NULL;
+}
+
+unsigned near_limit(const char *name)
+{
+    size_t len = strlen(name);
+    return len <= 3 ? 1 : len <= 6 ? 2 : len <= 12 ? 3 : 4;
+}
+
+void near_try(const char *name, const char *candidate, const char **best, unsigned *distance)
+{
+    unsigned d = value_distance(name, candidate, *distance);
+    if (d < *distance || (d == *distance && !*best)) {
+        *best = candidate;
+        *distance = d;
+    }
+}
+
+const char *opt_nearest(enum section_kind kind, const char *key)
+{
+    const char *best = NULL;
+    unsigned distance = near_limit(key);
+
+    for (size_t i = 0; i < opt_count; i++)
+        if (opt_table[i].section == kind)
+            near_try(key, opt_table[i].key, &best, &distance);
+    return best;
+}
+
+const char *opt_shown_preset(const struct opt *o)
+{
+    if (o->shown)
+        return o->shown;
+    return *o->preset ? o->preset : "none";
+}
+
+const char *opt_shown_type(const struct opt *o, char *out, size_t size)
+{
+    static const char *const names[] = {
+        [OPT_TEXT] = "text",         [OPT_PATH] = "file",     [OPT_LIST] = "list",
+        [OPT_BOOL] = "yes, no",      [OPT_INT] = "number",    [OPT_SIZE] = "size",
+        [OPT_DURATION] = "duration", [OPT_RATE] = "rate",     [OPT_DURATIONS] = "list of durations",
+        [OPT_ORDERING] = "text",     [OPT_WORD] = "one word",
+    };
+    int n = 0;
+
+    if (o->type != OPT_WORD) {
+        snprintf(out, size, "%s%s", names[o->type], o->flags & OPT_NONE ? ", none" : "");
+        return out;
+    }
+    for (const struct opt_word *w = o->words; w->word && n >= 0 && (size_t)n < size; w++)
+        n += snprintf(out + n, size - (size_t)n, "%s%s", n ? ", " : "", w->word);
+    return out;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * api - pending requests by number, deadlines, JSON answers. */
+#include "api.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 1024
+#define CALL_TIMEOUT_NS (5 * NS_PER_SEC)
+#define SUBJECT_MAX 512
+
+struct api_request {
+    struct list node; /* in its bucket */
+    struct list due;  /* in api.due, by deadline class: see expire() */
+    struct api *api;
+    uint64_t id;
+    int64_t deadline_ns;
+    api_reply_fn fn;
+    void *data;
+};
+
+struct api {
+    struct loop *loop;
+    struct link *link;
+    struct link_sub *sub;
+    struct list buckets[BUCKETS];
+    struct list due; /* all pending, oldest first */
+    uint64_t next_id;
+    size_t prefix_len; /* of "<inbox>.r." */
+    struct loop_timer timer;
+};
+
+static void unlink_request(struct api_request *r)
+{
+    list_remove(&r->node);
+    list_remove(&r->due);
+}
+
+static void finish(struct api_request *r, int rc, natsMsg *msg)
+{
+    api_reply_fn fn = r->fn;
+    void *data = r->data;
+    unlink_request(r);
+    free(r);
+    fn(data, rc, msg);
+}
+
+static void on_reply(void *data, natsMsg *msg)
+{
+    struct api *a = data;
+    const char *subject = natsMsg_GetSubject(msg);
+
+    if (strlen(subject) > a->prefix_len) {
+        char *end;
+        uint64_t id = strtoull(subject + a->prefix_len, &end, 10);
+        list_for_each (node, &a->buckets[id % BUCKETS]) {
+            struct api_request *r = container_of(node, struct api_request, node);
+            if (r->id != id || *end)
+                continue;
+            bool nobody = natsMsg_IsNoResponders(msg);
+            finish(r, nobody ? -EHOSTUNREACH : 0, nobody ? NULL : msg);
+            break;
+        }
+    }
+    link_recycle(a->link, msg); /* answers that came too late end here too */
+}
+
+/* Few requests are pending at a time and their deadlines are alike, so the list is walked whole. */
+static void expire(struct loop_timer *t)
+{
+    struct api *a = t->data;
+    int64_t now = loop_now_ns(a->loop);
+    int64_t next = INT64_MAX;
+
+    list_for_each_safe (node, &a->due) {
+        struct api_request *r = container_of(node, struct api_request, due);
+        if (r->deadline_ns <= now) {
+            finish(r, -ETIMEDOUT, NULL);
+            next = now; /* the callback may have changed the list: look again */
+            break;
+        }
+        if (r->deadline_ns < next)
+            next = r->deadline_ns;
+    }
+    if (next != INT64_MAX)
+        loop_arm(a->loop, t, next);
+}
+
+int api_create(struct api **ret, struct loop *loop, struct link *link)
+{
+    char subject[SUBJECT_MAX];
+    struct api *a = calloc(1, sizeof(*a));
+    if (!a)
+        return -ENOMEM;
+    a->loop = loop;
+    a->link = link;
+    a->next_id = 1;
+    a->timer = (struct loop_timer){.fire = expire, .data = a};
+    list_init(&a->due);
+    for (size_t i = 0; i < BUCKETS; i++)
+        list_init(&a->buckets[i]);
+    snprintf(subject, sizeof(subject), "%s.r.*", link_inbox(link));
+    a->prefix_len = strlen(subject) - 1;
+    a->sub = link_subscribe(link, subject, on_reply, a);
+    if (!a->sub) {
+        free(a);
+        return -ENOMEM;
+    }
+    *ret = a;
+    return 0;
+}
+
+void api_destroy(struct api *a)
+{
+    if (!a)
+        return;
+    list_for_each_safe (node, &a->due)
+        api_cancel(container_of(node, struct api_request, due));
+    loop_disarm(a->loop, &a->timer);
+    link_unsubscribe(a->sub);
+    free(a);
+}
+
+struct link *api_link(const struct api *a)
+{
+    return a->link;
+}
+
+void api_link_down(struct api *a)
+{
+    struct list lost;
+    list_init(&lost);
+    /* Callbacks may send anew: end exactly those that are pending now. */
+    while (!list_empty(&a->due)) {
+        struct list *node = list_pop_front(&a->due);
+        list_push_back(&lost, node);
+    }
+    while (!list_empty(&lost))
+        finish(container_of(lost.next, struct api_request, due), -ENOTCONN, NULL);
+}
+
+int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
+             struct api_request **ret)
+{
+    char reply[SUBJECT_MAX];
+    uint64_t id = a->next_id++;
+
+    snprintf(reply, sizeof(reply), "%s.r.%llu", link_inbox(a->link), (unsigned long long)id);
+    p.reply = reply;
+    struct api_request *r = malloc(sizeof(*r));
+    if (!r)
+        return -ENOMEM;
+    int rc = link_publish(a->link, &p);
+    if (rc) {
+        free(r);
+        return rc;
+    }
+    *r = (struct api_request){.api = a, .id = id, .fn = fn, .data = data};
+    r->deadline_ns = loop_now_ns(a->loop) + timeout_ns;
+    list_push_back(&a->buckets[id % BUCKETS], &r->node);
+    list_push_back(&a->due, &r->due);
+    if (!loop_timer_armed(&a->timer) || a->timer.at_ns > r->deadline_ns)
+        loop_arm(a->loop, &a->timer, r->deadline_ns);
+    if (ret)
+        *ret = r;
+    return 0;
+}
+
+void api_cancel(struct api_request *r)
+{
+    if (!r)
+        return;
+    unlink_request(r);
+    free(r);
+}
+
+int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
+             struct api_request **ret)
+{
+    char subject[SUBJECT_MAX];
+    int n = snprintf(subject, sizeof(subject), "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", rest);
+    if (n < 0 || (size_t)n >= sizeof(subject))
+        return -ENAMETOOLONG;
+    return api_send(a, (struct link_publish){.subject = subject, .data = json, .size = json ? strlen(json) : 0},
+                    CALL_TIMEOUT_NS, fn, data, ret);
+}
+
+void api_answer(struct api_answer *ret, int rc, natsMsg *msg)
+{
+    *ret = (struct api_answer){.rc = rc};
+    if (rc)
+        return;
+    json_error_t e;
+    json_t *json = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, &e);
+    if (!json_is_object(json)) {
+        snprintf(ret->text, sizeof(ret->text), "the answer is no JSON object: %s", e.text);
+        json_decref(json);
+        ret->rc = -EBADMSG;
+        return;
+    }
+    json_t *error = json_object_get(json, "error");
+    if (!json_is_object(error)) {
+        ret->json = json;
+        return;
+    }
+    const char *text = json_string_value(json_object_get(error, "description"));
+    ret->rc = -EREMOTEIO;
+    ret->err_code = (int)json_integer_value(json_object_get(error, "err_code"));
+    ret->code = (int)json_integer_value(json_object_get(error, "code"));
+    snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "the server said no more");
+    json_decref(json);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api - requests with one reply over a link, without waiting: JetStream API calls, confirmed
+ * publishes, confirmed acknowledgements.
+ *
+ * One wildcard subscription for a link; each request has its own reply subject and deadline.
+ * Thread: the loop's.
+ */
+#ifndef SEAMQ_CONSUMER_API_H
+#define SEAMQ_CONSUMER_API_H
+
+#include "federation/link.h"
+
+#include <jansson.h>
+
+struct api;
+struct api_request;
+
+/* The outcome of a request. rc: 0, -ETIMEDOUT, -ENOTCONN (the link went down: the request may or
+ * may not have been carried out), -EHOSTUNREACH (no responders). `msg` is NULL unless rc is 0,
+ * and stays the api's. */
+typedef void (*api_reply_fn)(void *data, int rc, natsMsg *msg);
+
+int api_create(struct api **ret, struct loop *loop, struct link *link);
+void api_destroy(struct api *a); /* pending requests are dropped without a callback */
+struct link *api_link(const struct api *a);
+
+/* To be called on LINK_DOWN: ends all pending requests with -ENOTCONN. */
+void api_link_down(struct api *a);
+
+/* Sends `p` (its `reply` is set here). On failure a negative errno, and fn is not called;
+ * *ret (if not NULL) is valid until fn is called or api_cancel(). */
+int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
+             struct api_request **ret);
+void api_cancel(struct api_request *r);
+
+/* "$JS.API." or "$JS.<domain>.API." in front of the formatted rest. */
+int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
+             struct api_request **ret);
+
+/* A JetStream answer taken apart. The JSON object is the caller's (json_decref); NULL with rc != 0. */
+struct api_answer {
+    int rc;       /* 0; as api_reply_fn; -EBADMSG: not a JSON object; -EREMOTEIO: an error of the server's */
+    int err_code; /* 10059 ... */
+    int code;     /* 404 ... */
+    char text[256];
+    json_t *json;
+};
+
+void api_answer(struct api_answer *ret, int rc, natsMsg *msg);
+
+enum { JS_STREAM_NOT_FOUND = 10059, JS_CONSUMER_NOT_FOUND = 10014, JS_WRONG_LAST_SEQUENCE = 10071 };
+
+#endif

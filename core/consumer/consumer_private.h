@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * consumer_private - the state that setup.c (getting there), pull.c (asking), lease.c
+ * (keeping) and consumer.c (the rest) share.
+ */
+#ifndef SEAMQ_CONSUMER_CONSUMER_PRIVATE_H
+#define SEAMQ_CONSUMER_CONSUMER_PRIVATE_H
+
+#include "consumer.h"
+
+#include "base/clock.h"
+
+#define CONSUMER_REASON_MAX 512
+
+enum consumer_stage {
+    STAGE_LINK,        /* no connection */
+    STAGE_STREAM,      /* asking for the stream */
+    STAGE_CONSUMER,    /* asking for the consumer, or creating it */
+    STAGE_DEAD_LETTER, /* making sure of the dead-letter stream */
+    STAGE_ACTIVE,
+    STAGE_STOPPED,
+};
+
+struct consumer {
+    struct loop *loop;
+    struct api *api;
+    const struct config_handler *handler;
+    const struct config_cluster *cluster;
+    struct consumer_callbacks callbacks;
+    void *data;
+    char *stream;
+
+    /* setup.c */
+    enum consumer_stage stage;
+    bool was_active;  /* seen on the server by this process: from then on never created */
+    bool ready;
+    char reason[CONSUMER_REASON_MAX];
+    struct loop_timer setup_again;
+    struct api_request *setup_request;
+    int64_t stream_created_ns;
+    int64_t stream_replicas;
+    int64_t ack_wait_ns;      /* the server's value counts */
+    int64_t max_ack_pending;  /* likewise */
+
+    /* pull.c */
+    struct link_sub *inbox;
+    unsigned index;
+    uint64_t epoch;        /* of the reply subject: answers to older pulls are not ours any more */
+    size_t inbox_len;      /* of "<inbox>.p<index>." */
+    size_t window;
+    int64_t outstanding;   /* asked for and not come */
+    int64_t max_batch;     /* by the server's limits; 0: none known */
+    int64_t expires_ns;
+    int64_t heard_ns;      /* last sign of life of a pull */
+    int64_t not_before_ns; /* a pause after an error */
+    int64_t pause_ns;
+    struct loop_timer watchdog;
+    struct loop_timer pull_again;
+    struct loop_hook pump;
+    char seen_status[64];  /* the last unknown one, logged once */
+
+    /* lease.c */
+    struct held_table held;
+    struct loop_timer lease;
+    struct loop_timer confirm;
+    struct api_request *confirm_request;
+    size_t confirming; /* how many of held.acked the request under way covers */
+
+    /* stopping */
+    bool stopping;
+    int64_t stop_deadline_ns;
+    struct loop_timer stop_timer;
+    void (*stop_done)(void *data);
+    void *stop_data;
+
+    struct consumer_stats stats;
+};
+
+/* setup.c */
+void setup_start(struct consumer *c);
+void setup_stop(struct consumer *c);
+void setup_reason(struct consumer *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void setup_alarm(struct consumer *c, const char *what);
+/* Asks the server whether stream and consumer are still the ones we know, beside pulling. */
+void setup_verify(struct consumer *c);
+
+/* pull.c */
+int pull_init(struct consumer *c);
+void pull_finish(struct consumer *c);
+void pull_start(struct consumer *c);
+/* Forgets what was asked for; asks again not before `pause_ns` from now. */
+void pull_reset(struct consumer *c, int64_t pause_ns);
+
+/* lease.c */
+void lease_init(struct consumer *c);
+void lease_finish(struct consumer *c);
+void lease_begin(struct consumer *c, struct held *h);
+void lease_link_up(struct consumer *c);
+void lease_acked(struct consumer *c);
+
+/* document.c: JSON of the JetStream API. Strings are malloc'ed, NULL: out of memory. */
+char *document_consumer_create(const struct consumer *c);
+/* Compares what the server has with the configuration: differences into `drift` (a sentence, "" if none);
+ * what makes the consumer unusable into `refusal`. Takes ack_wait and max_ack_pending over. */
+void document_consumer_check(struct consumer *c, json_t *config, char *drift, size_t drift_size, char *refusal,
+                             size_t refusal_size);
+char *document_dead_letter_create(const struct consumer *c, const char *subject);
+/* The stream's configuration with `subject` added. */
+char *document_dead_letter_update(json_t *config, const char *subject);
+bool document_stream_captures(json_t *config, const char *subject);
+/* RFC 3339 with nanoseconds, as the server writes it; 0 if it is not one. */
+int64_t document_time_ns(const char *text);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * document - the JSON documents of the JetStream API: what we send, what we compare. */
+#include "consumer_private.h"
+
+#include "base/value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static char *dump(json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    return text;
+}
+
+/* deliver_policy as in the configuration: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=T */
+static void put_deliver_policy(json_t *config, const char *policy)
+{
+    const char *value = strchr(policy, '=');
+    size_t len = value ? (size_t)(value - policy) : strlen(policy);
+
+    json_object_set_new(config, "deliver_policy", json_stringn(policy, len));
+    if (!value)
+        return;
+    if (strncmp(policy, "by_start_sequence", len) == 0)
+        json_object_set_new(config, "opt_start_seq", json_integer(strtoll(value + 1, NULL, 10)));
+    else
+        json_object_set_new(config, "opt_start_time", json_string(value + 1));
+}
+
+char *document_consumer_create(const struct consumer *c)
+{
+    const struct config_handler *h = c->handler;
+    json_t *config = json_object();
+
+    json_object_set_new(config, "durable_name", json_string(h->durable));
+    json_object_set_new(config, "name", json_string(h->durable));
+    put_deliver_policy(config, h->deliver_policy);
+    json_object_set_new(config, "ack_policy", json_string("explicit"));
+    json_object_set_new(config, "ack_wait", json_integer(h->ack_wait_ns));
+    /* Attempts are counted here: with the server's limit a message that exhausts it is stranded. */
+    json_object_set_new(config, "max_deliver", json_integer(-1));
+    json_object_set_new(config, "max_ack_pending", json_integer(h->max_ack_pending));
+    json_object_set_new(config, "replay_policy", json_string("instant"));
+    if (h->filter_subjects.n == 1) {
+        json_object_set_new(config, "filter_subject", json_string(h->filter_subjects.items[0]));
+    } else if (h->filter_subjects.n > 1) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < h->filter_subjects.n; i++)
+            json_array_append_new(list, json_string(h->filter_subjects.items[i]));
+        json_object_set_new(config, "filter_subjects", list);
+    }
+    return dump(json_pack("{s:s, s:o, s:s}", "stream_name", c->stream, "config", config, "action", "create"));
+}
+
+static bool has_filter(json_t *config, const char *subject)
+{
+    const char *one = json_string_value(json_object_get(config, "filter_subject"));
+    json_t *item;
+    size_t i;
+
+    if (one && strcmp(one, subject) == 0)
+        return true;
+    json_array_foreach(json_object_get(config, "filter_subjects"), i, item)
+        if (json_is_string(item) && strcmp(json_string_value(item), subject) == 0)
+            return true;
+    return false;
+}
+
+static size_t count_filters(json_t *config)
+{
+    const char *one = json_string_value(json_object_get(config, "filter_subject"));
+    return json_array_size(json_object_get(config, "filter_subjects")) + (one && *one ? 1 : 0);
+}
+
+static void add_text(char *text, size_t size, const char *what)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, size - len, "%s%s", len ? "; " : "", what);
+}
+
+static void compare_duration(const char *key, int64_t server, int64_t ours, char *drift, size_t size)
+{
+    char a[32];
+    char b[32];
+    char line[160];
+    if (server == ours)
+        return;
+    value_format_duration(server, a, sizeof(a));
+    value_format_duration(ours, b, sizeof(b));
+    snprintf(line, sizeof(line), "%s is %s on the server, %s in the configuration", key, a, b);
+    add_text(drift, size, line);
+}
+
+static void compare_filters(const struct config_handler *h, json_t *config, char *drift, size_t size)
+{
+    bool same = count_filters(config) == h->filter_subjects.n;
+    for (size_t i = 0; i < h->filter_subjects.n && same; i++)
+        same = has_filter(config, h->filter_subjects.items[i]);
+    if (!same)
+        add_text(drift, size, "filter_subjects differ: the server's are used");
+}
+
+static void check_usable(json_t *config, char *refusal, size_t size)
+{
+    const char *ack = json_string_value(json_object_get(config, "ack_policy"));
+    if (json_object_get(config, "deliver_subject"))
+        add_text(refusal, size, "it is a push consumer; SeaMQ needs a pull consumer (delete it, or set durable = another name)");
+    if (ack && strcmp(ack, "explicit") != 0) {
+        char line[192];
+        snprintf(line, sizeof(line),
+                 "its ack policy is \"%s\" and cannot be changed; SeaMQ needs \"explicit\" (delete it, or set durable = "
+                 "another name)", ack);
+        add_text(refusal, size, line);
+    }
+    if (json_object_get(config, "priority_policy") && json_array_size(json_object_get(config, "priority_groups")))
+        add_text(refusal, size, "it has priority groups, with which every plain pull is refused");
+}
+
+void document_consumer_check(struct consumer *c, json_t *config, char *drift, size_t drift_size, char *refusal,
+                             size_t refusal_size)
+{
+    const struct config_handler *h = c->handler;
+    char line[160];
+
+    drift[0] = refusal[0] = '\0';
+    check_usable(config, refusal, refusal_size);
+    int64_t ack_wait = json_integer_value(json_object_get(config, "ack_wait"));
+    if (ack_wait > 0) {
+        compare_duration("ack_wait", ack_wait, h->ack_wait_ns, drift, drift_size);
+        c->ack_wait_ns = ack_wait;
+    }
+    int64_t pending = json_integer_value(json_object_get(config, "max_ack_pending"));
+    if (pending != h->max_ack_pending) {
+        snprintf(line, sizeof(line), "max_ack_pending is %lld on the server, %lld in the configuration",
+                 (long long)pending, (long long)h->max_ack_pending);
+        add_text(drift, drift_size, line);
+    }
+    c->max_ack_pending = pending > 0 ? pending : INT32_MAX;
+    int64_t max_deliver = json_integer_value(json_object_get(config, "max_deliver"));
+    if (max_deliver > 0) {
+        snprintf(line, sizeof(line), "max_deliver is %lld on the server: messages that exhaust it are stranded (set -1)",
+                 (long long)max_deliver);
+        add_text(drift, drift_size, line);
+    }
+    compare_filters(h, config, drift, drift_size);
+}
+
+char *document_dead_letter_create(const struct consumer *c, const char *subject)
+{
+    return dump(json_pack("{s:s, s:s, s:[s], s:s, s:s, s:s, s:I}", "name", c->handler->dead_letter, "description",
+                          "Dead letters of SeaMQ handlers", "subjects", subject, "retention", "limits", "storage",
+                          "file", "discard", "old", "num_replicas", (json_int_t)c->stream_replicas));
+}
+
+char *document_dead_letter_update(json_t *config, const char *subject)
+{
+    json_t *copy = json_deep_copy(config);
+    json_t *subjects = json_object_get(copy, "subjects");
+    if (!json_is_array(subjects)) {
+        subjects = json_array();
+        json_object_set_new(copy, "subjects", subjects);
+    }
+    json_array_append_new(subjects, json_string(subject));
+    return dump(copy);
+}
+
+/* Whether everything that `subject` (may hold wildcards) matches is matched by `pattern`. */
+static bool covers(const char *pattern, const char *subject)
+{
+    for (;;) {
+        size_t p = strcspn(pattern, ".");
+        size_t s = strcspn(subject, ".");
+        if (p == 1 && *pattern == '>')
+            return s > 0;
+        if (s == 1 && *subject == '>')
+            return false;
+        bool any = p == 1 && *pattern == '*';
+        if (!any && (p != s || memcmp(pattern, subject, p) != 0))
+            return false;
+        if (!pattern[p] || !subject[s])
+            return pattern[p] == subject[s];
+        pattern += p + 1;
+        subject += s + 1;
+    }
+}
+
+bool document_stream_captures(json_t *config, const char *subject)
+{
+    json_t *item;
+    size_t i;
+    json_array_foreach(json_object_get(config, "subjects"), i, item)
+        if (json_is_string(item) && covers(json_string_value(item), subject))
+            return true;
+    return false;
+}
+
+int64_t document_time_ns(const char *text)
+{
+    struct tm tm = {0};
+    if (!text)
+        return 0;
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (!rest)
+        return 0;
+    int64_t ns = 0;
+    if (*rest == '.') {
+        int64_t unit = NS_PER_SEC;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
+            unit /= 10;
+            ns += (*rest - '0') * unit;
+        }
+    }
+    int64_t offset = 0;
+    int hours;
+    int minutes;
+    if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d", &hours, &minutes) == 2)
+        offset = (*rest == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+    else if (*rest != 'Z')
+        return 0;
+    return (timegm(&tm) - offset) * NS_PER_SEC + ns;
+}

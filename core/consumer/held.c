@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * held - table of held messages by stream sequence. */
+#include "held.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BUCKETS_MIN 64
+#define SPARE_MAX 256
+
+static size_t bucket_of(const struct held_table *t, uint64_t seq)
+{
+    return (size_t)(seq * UINT64_C(0x9E3779B97F4A7C15) >> 20) & (t->n_buckets - 1);
+}
+
+int held_table_init(struct held_table *t)
+{
+    *t = (struct held_table){.n_buckets = BUCKETS_MIN};
+    list_init(&t->leases);
+    list_init(&t->acked);
+    list_init(&t->away);
+    t->buckets = calloc(t->n_buckets, sizeof(*t->buckets));
+    return t->buckets ? 0 : -ENOMEM;
+}
+
+void held_table_finish(struct held_table *t)
+{
+    for (size_t i = 0; i < t->n_buckets && t->buckets; i++) {
+        for (struct held *h = t->buckets[i], *next; h; h = next) {
+            next = h->chain;
+            natsMsg_Destroy(h->msg);
+            free(h);
+        }
+    }
+    for (struct held *h = t->spare, *next; h; h = next) {
+        next = h->chain;
+        free(h);
+    }
+    free(t->buckets);
+    t->buckets = NULL;
+}
+
+struct held *held_find(const struct held_table *t, uint64_t stream_seq, int64_t stored_ns)
+{
+    /* The time tells a stream that was made anew from the one that this sequence came from. */
+    for (struct held *h = t->buckets[bucket_of(t, stream_seq)]; h; h = h->chain)
+        if (h->stream_seq == stream_seq && h->stored_ns == stored_ns)
+            return h;
+    return NULL;
+}
+
+static void grow(struct held_table *t)
+{
+    struct held_table bigger = {.n_buckets = t->n_buckets * 4};
+    bigger.buckets = calloc(bigger.n_buckets, sizeof(*bigger.buckets));
+    if (!bigger.buckets)
+        return; /* longer chains then */
+    for (size_t i = 0; i < t->n_buckets; i++) {
+        for (struct held *h = t->buckets[i], *next; h; h = next) {
+            next = h->chain;
+            size_t b = bucket_of(&bigger, h->stream_seq);
+            h->chain = bigger.buckets[b];
+            bigger.buckets[b] = h;
+        }
+    }
+    free(t->buckets);
+    t->buckets = bigger.buckets;
+    t->n_buckets = bigger.n_buckets;
+}
+
+static void take_meta(struct held *h, natsMsg *msg, const struct ack_meta *meta)
+{
+    h->msg = msg;
+    h->consumer_seq = meta->consumer_seq;
+    h->delivered = meta->delivered;
+    h->pending = meta->pending;
+}
+
+struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, const struct ack_meta *meta)
+{
+    struct held *h = t->spare;
+    if (h) {
+        t->spare = h->chain;
+        t->n_spare--;
+    } else {
+        h = malloc(sizeof(*h));
+        if (!h)
+            return NULL;
+    }
+    if (t->n >= t->n_buckets)
+        grow(t);
+    *h = (struct held){.consumer = c, .stream_seq = meta->stream_seq, .stored_ns = meta->stored_ns, .state = HELD_READY};
+    take_meta(h, msg, meta);
+    list_init(&h->node);
+    list_init(&h->lease);
+    list_push_back(&t->leases, &h->lease);
+    size_t b = bucket_of(t, h->stream_seq);
+    h->chain = t->buckets[b];
+    t->buckets[b] = h;
+    t->n++;
+    t->n_by_state[HELD_READY]++;
+    return h;
+}
+
+void held_refresh(struct held_table *t, struct held *h, natsMsg *msg, const struct ack_meta *meta, struct link *link)
+{
+    if (h->msg)
+        link_recycle(link, h->msg);
+    take_meta(h, msg, meta);
+    if (h->state == HELD_ACKED)
+        return;
+    list_remove(&h->lease);
+    list_push_back(&t->leases, &h->lease);
+}
+
+void held_set_state(struct held_table *t, struct held *h, enum held_state state)
+{
+    t->n_by_state[h->state]--;
+    t->n_by_state[state]++;
+    h->state = state;
+    if (state == HELD_ACKED || state == HELD_AWAY) {
+        list_remove(&h->lease);
+        list_remove(&h->node);
+        list_push_back(state == HELD_ACKED ? &t->acked : &t->away, &h->node);
+    }
+}
+
+void held_free(struct held_table *t, struct held *h, struct link *link)
+{
+    struct held **at = &t->buckets[bucket_of(t, h->stream_seq)];
+    while (*at != h)
+        at = &(*at)->chain;
+    *at = h->chain;
+    list_remove(&h->node);
+    list_remove(&h->lease);
+    t->n--;
+    t->n_by_state[h->state]--;
+    if (h->msg)
+        link_recycle(link, h->msg);
+    if (t->n_spare < SPARE_MAX) {
+        h->chain = t->spare;
+        t->spare = h;
+        t->n_spare++;
+    } else {
+        free(h);
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * held - the messages that this daemon holds: delivered to it and not yet settled for good.
+ *
+ * A message is held from its delivery until the server is known to have its acknowledgement
+ * (or until it went back).  While it is held, its lease is renewed (+WPI) at a third of ack
+ * wait, a second delivery of the same message only refreshes the reply subject, and nothing
+ * is sent that could hit another holder: no NAK, no TERM after the lease has run out.
+ *
+ * Owner: the consumer's table. Thread: the loop's.
+ */
+#ifndef SEAMQ_CONSUMER_HELD_H
+#define SEAMQ_CONSUMER_HELD_H
+
+#include "ack_meta.h"
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "federation/link.h"
+
+#include <stdbool.h>
+
+struct consumer;
+
+enum held_state {
+    HELD_READY,    /* waits for a worker */
+    HELD_RUNNING,  /* in a worker's ring or being handled */
+    HELD_WAITING,  /* waits for its next attempt */
+    HELD_SETTLING, /* outputs or dead letter are being published */
+    HELD_ACKED,    /* acknowledged; kept until the server has answered something later */
+    HELD_AWAY,     /* given back to the server; only the attempt count is kept */
+};
+
+struct held {
+    struct list node;  /* in the list that belongs to its state */
+    struct list lease; /* in the table's leases, by time of renewal; not when ACKED or AWAY */
+    struct held *chain; /* hash chain */
+    struct consumer *consumer;
+    natsMsg *msg; /* owned; NULL when AWAY */
+    enum held_state state;
+    uint32_t attempts; /* runs of the handler that failed or are going on */
+    uint32_t crashes;  /* of these, the ones that took the worker along or hung */
+    uint64_t stream_seq;
+    uint64_t consumer_seq;
+    uint64_t delivered; /* the server's count */
+    uint64_t pending;
+    int64_t stored_ns;
+    int64_t lease_until_ns;
+    int64_t arrived_ns;
+    uint64_t run_id;         /* RUNNING: what the worker knows it by */
+    struct loop_timer retry; /* WAITING: when */
+    void *settlement;        /* of the settle module while it has one */
+};
+
+struct held_table {
+    struct held **buckets;
+    size_t n_buckets; /* power of two */
+    size_t n;         /* all states */
+    size_t n_by_state[HELD_AWAY + 1];
+    struct list leases;
+    struct list acked;
+    struct list away;
+    struct held *spare; /* chain of free ones */
+    size_t n_spare;
+};
+
+int held_table_init(struct held_table *t);
+/* Messages are destroyed. */
+void held_table_finish(struct held_table *t);
+
+struct held *held_find(const struct held_table *t, uint64_t stream_seq, int64_t stored_ns);
+/* Takes `msg`; READY, in no list but the leases. NULL: out of memory. */
+struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, const struct ack_meta *meta);
+/* The same message came again: the newer delivery's reply subject is the one that counts. */
+void held_refresh(struct held_table *t, struct held *h, natsMsg *msg, const struct ack_meta *meta, struct link *link);
+void held_set_state(struct held_table *t, struct held *h, enum held_state state);
+/* Out of all lists, its message to link_recycle(). */
+void held_free(struct held_table *t, struct held *h, struct link *link);
+
+static inline const char *held_reply(const struct held *h)
+{
+    return natsMsg_GetReply(h->msg);
+}
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lease - keeps what is held ours, and what is acknowledged from being forgotten too early.
+ *
+ * Leases: the list is in the order of renewal, so the first one tells when to wake up.
+ * Acknowledgements: the server answers CONSUMER.INFO after all that came before it on this
+ * connection, so an answer proves every ack that was sent before the question.  Until then
+ * they are kept, and sent again on the next connection.
+ */
+#include "consumer_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONFIRM_AT 2048 /* acknowledgements that ask for a confirmation at once */
+#define CONFIRM_NS (250 * NS_PER_MS)
+#define CONFIRM_AGAIN_NS NS_PER_SEC
+#define ACKED_MAX 65536 /* more are forgotten: they come again at worst */
+
+static int64_t renew_at(const struct consumer *c, const struct held *h)
+{
+    return h->lease_until_ns - c->ack_wait_ns + c->ack_wait_ns / 3;
+}
+
+void lease_begin(struct consumer *c, struct held *h)
+{
+    int64_t now = loop_now_ns(c->loop);
+    h->lease_until_ns = now + c->ack_wait_ns;
+    h->arrived_ns = now;
+    if (!loop_timer_armed(&c->lease))
+        loop_arm(c->loop, &c->lease, now + c->ack_wait_ns / 3);
+}
+
+static void renew(struct consumer *c, struct held *h, int64_t now)
+{
+    struct link_publish p = {.subject = held_reply(h), .data = "+WPI", .size = 4};
+    if (link_publish(api_link(c->api), &p) == 0) {
+        h->lease_until_ns = now + c->ack_wait_ns;
+        c->stats.leases_renewed++;
+    }
+    list_remove(&h->lease);
+    list_push_back(&c->held.leases, &h->lease);
+}
+
+static void on_lease(struct loop_timer *t)
+{
+    struct consumer *c = t->data;
+    int64_t now = loop_now_ns(c->loop);
+    struct held *last = list_empty(&c->held.leases) ? NULL : container_of(c->held.leases.prev, struct held, lease);
+
+    while (!list_empty(&c->held.leases) && link_state(api_link(c->api)) == LINK_UP) {
+        struct held *h = container_of(c->held.leases.next, struct held, lease);
+        /* What is due within a twentieth goes along: one wake-up for a batch that arrived together. */
+        if (renew_at(c, h) > now + c->ack_wait_ns / 20)
+            break;
+        bool end = h == last;
+        if (h->state == HELD_READY && now - h->arrived_ns > c->handler->timeout_ns) {
+            list_remove(&h->node); /* waited here for longer than a handler may take: another worker may have it */
+            consumer_give_back(c, h, 0);
+        } else {
+            renew(c, h, now);
+        }
+        if (end)
+            break;
+    }
+    if (!list_empty(&c->held.leases)) {
+        int64_t at = renew_at(c, container_of(c->held.leases.next, struct held, lease));
+        loop_arm(c->loop, t, at > now ? at : now + c->ack_wait_ns / 20);
+    }
+}
+
+/* ---- acknowledgements ------------------------------------------------------------ */
+
+static void on_confirmed(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct api_answer a;
+
+    c->confirm_request = NULL;
+    api_answer(&a, rc, msg);
+    if (a.rc == 0) {
+        c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_pending"));
+        c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
+        for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
+            held_free(&c->held, container_of(c->held.acked.next, struct held, node), api_link(c->api));
+    }
+    json_decref(a.json);
+    c->confirming = 0;
+    if (!list_empty(&c->held.acked))
+        loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + (a.rc ? CONFIRM_AGAIN_NS : c->stopping ? 0 : CONFIRM_NS));
+}
+
+static void ask_confirmation(struct consumer *c)
+{
+    char rest[512];
+    if (c->confirm_request || list_empty(&c->held.acked))
+        return;
+    loop_disarm(c->loop, &c->confirm);
+    c->confirming = c->held.n_by_state[HELD_ACKED];
+    snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
+    api_call(c->api, c->cluster->domain, rest, NULL, on_confirmed, c, &c->confirm_request);
+}
+
+static void on_confirm_timer(struct loop_timer *t)
+{
+    ask_confirmation(t->data);
+}
+
+void lease_acked(struct consumer *c)
+{
+    size_t n = c->held.n_by_state[HELD_ACKED];
+    if (n > ACKED_MAX) {
+        held_free(&c->held, container_of(c->held.acked.next, struct held, node), api_link(c->api));
+        if (c->confirming)
+            c->confirming--;
+    }
+    bool soon = n >= CONFIRM_AT || c->stopping;
+    if (soon && !c->confirm_request && link_state(api_link(c->api)) == LINK_UP)
+        ask_confirmation(c);
+    else if (!c->confirm_request && !loop_timer_armed(&c->confirm))
+        loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_NS);
+}
+
+/* A new connection: the acks of the last one may have been lost on the way, and a message whose
+ * lease ran out meanwhile is somebody else's unless we are at work on it. */
+void lease_link_up(struct consumer *c)
+{
+    int64_t now = loop_now_ns(c->loop);
+
+    list_for_each (node, &c->held.acked) {
+        struct held *h = container_of(node, struct held, node);
+        link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
+    }
+    list_for_each_safe (node, &c->held.leases) {
+        struct held *h = container_of(node, struct held, lease);
+        if (h->lease_until_ns <= now && (h->state == HELD_READY || h->state == HELD_WAITING))
+            consumer_give_back(c, h, 0);
+    }
+    if (!list_empty(&c->held.acked))
+        ask_confirmation(c);
+    if (!list_empty(&c->held.leases))
+        loop_arm(c->loop, &c->lease, now);
+}
+
+void lease_init(struct consumer *c)
+{
+    c->ack_wait_ns = c->handler->ack_wait_ns;
+    c->lease = (struct loop_timer){.fire = on_lease, .data = c};
+    c->confirm = (struct loop_timer){.fire = on_confirm_timer, .data = c};
+}
+
+void lease_finish(struct consumer *c)
+{
+    loop_disarm(c->loop, &c->lease);
+    loop_disarm(c->loop, &c->confirm);
+    api_cancel(c->confirm_request);
+    c->confirm_request = NULL;
+}

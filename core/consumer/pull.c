@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pull - asking for messages with credit.
+ *
+ * `outstanding` is how many messages were asked for and have neither come nor been called
+ * off.  Which request a message answers cannot be told (and need not be): the sum counts.
+ * A new request goes out when half of the window is free, before the last one is drained, so
+ * the server always has one to fill.  Every request has an expiry and a heartbeat; nothing
+ * heard for two heartbeats means that the requests are dead.
+ */
+#include "consumer_private.h"
+
+#include "base/log.h"
+#include "status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BATCH_MAX 5000
+#define EXPIRES_NS (30 * NS_PER_SEC)
+#define EXPIRES_MIN_NS NS_PER_SEC
+#define HEARTBEAT_NS (5 * NS_PER_SEC)
+#define PAUSE_MIN_NS (100 * NS_PER_MS)
+#define PAUSE_MAX_NS (5 * NS_PER_SEC)
+#define SUBJECT_MAX 512
+
+static int64_t heartbeat_ns(const struct consumer *c)
+{
+    return c->expires_ns / 2 < HEARTBEAT_NS ? c->expires_ns / 2 : HEARTBEAT_NS;
+}
+
+/* What is here and will not go away by waiting for a timer. */
+static size_t in_house(const struct consumer *c)
+{
+    return c->held.n_by_state[HELD_READY] + c->held.n_by_state[HELD_RUNNING] + c->held.n_by_state[HELD_SETTLING];
+}
+
+static int ask(struct consumer *c, int64_t batch)
+{
+    char subject[SUBJECT_MAX];
+    char reply[SUBJECT_MAX];
+    char body[128];
+    const char *domain = c->cluster->domain;
+
+    snprintf(subject, sizeof(subject), "$JS%s%s.API.CONSUMER.MSG.NEXT.%s.%s", domain ? "." : "", domain ? domain : "",
+             c->stream, c->handler->durable);
+    snprintf(reply, sizeof(reply), "%s.p%u.%llu", link_inbox(api_link(c->api)), c->index, (unsigned long long)c->epoch);
+    int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}", (long long)batch,
+                     (long long)c->expires_ns, (long long)heartbeat_ns(c));
+    return link_publish(api_link(c->api),
+                        &(struct link_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
+}
+
+static void arm_watchdog(struct consumer *c)
+{
+    if (!loop_timer_armed(&c->watchdog))
+        loop_arm(c->loop, &c->watchdog, c->heard_ns + 2 * heartbeat_ns(c));
+}
+
+/* At the end of each iteration: asks for what the window leaves free. */
+static void pump(struct loop_hook *hook)
+{
+    struct consumer *c = hook->data;
+    if (c->stage != STAGE_ACTIVE || c->stopping || c->window == 0)
+        return;
+    int64_t window = (int64_t)(c->window < (size_t)c->max_ack_pending ? c->window : (size_t)c->max_ack_pending);
+    int64_t room = window - (int64_t)in_house(c) - c->outstanding;
+    if (room <= 0 || c->outstanding > window / 2 || (c->outstanding > 0 && room < window / 4))
+        return;
+    int64_t now = loop_now_ns(c->loop);
+    if (now < c->not_before_ns) {
+        loop_arm(c->loop, &c->pull_again, c->not_before_ns);
+        return;
+    }
+    if (room > BATCH_MAX)
+        room = BATCH_MAX;
+    if (c->max_batch && room > c->max_batch)
+        room = c->max_batch;
+    if (ask(c, room))
+        return; /* not connected: LINK_DOWN is on its way */
+    if (c->outstanding == 0)
+        c->heard_ns = now;
+    c->outstanding += room;
+    c->stats.pulls++;
+    arm_watchdog(c);
+}
+
+void pull_reset(struct consumer *c, int64_t pause_ns)
+{
+    c->epoch++;
+    c->outstanding = 0;
+    loop_disarm(c->loop, &c->watchdog);
+    c->not_before_ns = loop_now_ns(c->loop) + pause_ns;
+    if (pause_ns)
+        loop_arm(c->loop, &c->pull_again, c->not_before_ns);
+}
+
+static void reset_with_pause(struct consumer *c)
+{
+    c->pause_ns = c->pause_ns ? c->pause_ns * 2 : PAUSE_MIN_NS;
+    if (c->pause_ns > PAUSE_MAX_NS)
+        c->pause_ns = PAUSE_MAX_NS;
+    pull_reset(c, c->pause_ns);
+}
+
+static void on_watchdog(struct loop_timer *t)
+{
+    struct consumer *c = t->data;
+    int64_t due = c->heard_ns + 2 * heartbeat_ns(c);
+
+    if (c->outstanding == 0 || c->stage != STAGE_ACTIVE)
+        return;
+    if (loop_now_ns(c->loop) < due) {
+        loop_arm(c->loop, t, due);
+        return;
+    }
+    log_warn("pull-silent", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+             LOG_NS("silent_for", loop_now_ns(c->loop) - c->heard_ns), LOG_STR("msg", "no heartbeat: asking again"));
+    pull_reset(c, 0);
+    setup_verify(c);
+}
+
+static void on_pull_again(struct loop_timer *t)
+{
+    (void)t; /* the hook runs at the end of this iteration */
+}
+
+static void apply_limit(struct consumer *c, const struct pull_status *s)
+{
+    if (s->max_batch > 0)
+        c->max_batch = s->max_batch;
+    if (s->max_expires_ns >= EXPIRES_MIN_NS && s->max_expires_ns < c->expires_ns)
+        c->expires_ns = s->max_expires_ns;
+    if (s->max_batch > 0 || s->max_expires_ns > 0)
+        pull_reset(c, 0);
+    else
+        reset_with_pause(c);
+}
+
+static void say_unknown(struct consumer *c, const char *code, const char *description)
+{
+    char seen[sizeof(c->seen_status)];
+    snprintf(seen, sizeof(seen), "%s %s", code, description ? description : "");
+    if (strcmp(seen, c->seen_status) == 0)
+        return;
+    memcpy(c->seen_status, seen, sizeof(seen));
+    log_warn("pull-status", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+             LOG_STR("status", seen), LOG_STR("msg", "not known to this version: asking again"));
+}
+
+static void on_status(struct consumer *c, natsMsg *msg)
+{
+    const char *code = NULL;
+    const char *description = NULL;
+    const char *pending = NULL;
+    char sentence[256];
+
+    if (natsMsgHeader_Get(msg, "Status", &code) != NATS_OK || !code)
+        code = natsMsg_IsNoResponders(msg) ? "503" : "";
+    natsMsgHeader_Get(msg, "Description", &description);
+    natsMsgHeader_Get(msg, "Nats-Pending-Messages", &pending);
+    struct pull_status s = pull_status_parse(code, description, pending);
+
+    switch (s.reaction) {
+    case PULL_HEARTBEAT: break;
+    case PULL_ENDED:
+        if (s.unfilled < 0)
+            pull_reset(c, 0);
+        else
+            c->outstanding = c->outstanding > s.unfilled ? c->outstanding - s.unfilled : 0;
+        break;
+    case PULL_RESET: reset_with_pause(c); break;
+    case PULL_LIMITED: apply_limit(c, &s); break;
+    case PULL_NOBODY:
+        reset_with_pause(c);
+        setup_verify(c);
+        break;
+    case PULL_GONE:
+        snprintf(sentence, sizeof(sentence), "consumer %s of stream %s was deleted while running", c->handler->durable,
+                 c->stream);
+        setup_alarm(c, sentence);
+        break;
+    case PULL_REFUSED:
+        snprintf(sentence, sizeof(sentence), "consumer %s of stream %s refuses to be pulled from: %s",
+                 c->handler->durable, c->stream, description ? description : code);
+        setup_alarm(c, sentence);
+        break;
+    case PULL_UNKNOWN:
+        say_unknown(c, code, description);
+        reset_with_pause(c);
+        break;
+    }
+}
+
+static bool is_status(const struct consumer *c, const char *subject, uint64_t *ret_epoch)
+{
+    const char *inbox = link_inbox(api_link(c->api));
+    size_t len = strlen(inbox);
+    if (strncmp(subject, inbox, len) != 0 || strlen(subject) <= c->inbox_len)
+        return false;
+    *ret_epoch = strtoull(subject + c->inbox_len, NULL, 10);
+    return true;
+}
+
+static void on_delivery(struct consumer *c, natsMsg *msg)
+{
+    struct link *link = api_link(c->api);
+    struct ack_meta meta;
+
+    if (ack_meta_parse(natsMsg_GetReply(msg), &meta)) {
+        if (c->stats.malformed++ == 0)
+            log_warn("message-refused", LOG_STR("handler", c->handler->name), LOG_STR("subject", natsMsg_GetSubject(msg)),
+                     LOG_STR("msg", "it came without an acknowledgement subject: not from JetStream (said once)"));
+        link_recycle(link, msg);
+        return;
+    }
+    c->pause_ns = 0;
+    c->stats.delivered++;
+    if (meta.delivered > 1)
+        c->stats.redelivered++;
+    if (c->outstanding > 0)
+        c->outstanding--;
+
+    struct held *h = held_find(&c->held, meta.stream_seq, meta.stored_ns);
+    if (h) {
+        c->stats.repeated++;
+        held_refresh(&c->held, h, msg, &meta, link);
+        lease_begin(c, h);
+        if (h->state == HELD_ACKED) { /* the acknowledgement was lost: the work was not */
+            consumer_ack(c, h);
+            return;
+        }
+        if (h->state != HELD_AWAY)
+            return;
+        list_remove(&h->node);
+        list_push_back(&c->held.leases, &h->lease);
+        held_set_state(&c->held, h, HELD_READY);
+    } else {
+        h = held_add(&c->held, c, msg, &meta);
+        if (!h) {
+            link_recycle(link, msg); /* comes again after ack wait */
+            return;
+        }
+        lease_begin(c, h);
+    }
+    c->callbacks.on_message(c->data, h);
+}
+
+static void on_inbox(void *data, natsMsg *msg)
+{
+    struct consumer *c = data;
+    uint64_t epoch;
+
+    c->heard_ns = loop_now_ns(c->loop);
+    if (!is_status(c, natsMsg_GetSubject(msg), &epoch)) {
+        on_delivery(c, msg);
+        return;
+    }
+    if (epoch == c->epoch)
+        on_status(c, msg);
+    link_recycle(api_link(c->api), msg);
+}
+
+int pull_init(struct consumer *c)
+{
+    char subject[SUBJECT_MAX];
+
+    c->expires_ns = EXPIRES_NS;
+    c->watchdog = (struct loop_timer){.fire = on_watchdog, .data = c};
+    c->pull_again = (struct loop_timer){.fire = on_pull_again, .data = c};
+    c->pump = (struct loop_hook){.order = LOOP_ORDER_PULL, .run = pump, .data = c};
+    int n = snprintf(subject, sizeof(subject), "%s.p%u.*", link_inbox(api_link(c->api)), c->index);
+    c->inbox_len = (size_t)n - 1;
+    c->inbox = link_subscribe(api_link(c->api), subject, on_inbox, c);
+    if (!c->inbox)
+        return -ENOMEM;
+    loop_add_hook(c->loop, &c->pump);
+    return 0;
+}
+
+void pull_finish(struct consumer *c)
+{
+    if (c->pump.run)
+        loop_remove_hook(c->loop, &c->pump);
+    c->pump.run = NULL;
+    loop_disarm(c->loop, &c->watchdog);
+    loop_disarm(c->loop, &c->pull_again);
+    link_unsubscribe(c->inbox);
+    c->inbox = NULL;
+}
+
+void pull_start(struct consumer *c)
+{
+    pull_reset(c, 0);
+}

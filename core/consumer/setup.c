@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * setup - from a connection to an active consumer: stream, consumer, dead-letter stream. */
+#include "consumer_private.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AGAIN_NS (1 * NS_PER_SEC)
+#define SUBJECT_MAX 512
+
+static void ask_stream(struct consumer *c);
+static void ask_consumer(struct consumer *c);
+static void ask_dead_letter(struct consumer *c);
+
+static void notify(struct consumer *c)
+{
+    if (c->callbacks.on_state)
+        c->callbacks.on_state(c->data, c);
+}
+
+void setup_reason(struct consumer *c, const char *fmt, ...)
+{
+    char text[CONSUMER_REASON_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (!c->ready && strcmp(text, c->reason) == 0)
+        return; /* said already */
+    snprintf(c->reason, sizeof(c->reason), "%s", text);
+    c->ready = false;
+    notify(c);
+}
+
+static void again(struct consumer *c)
+{
+    c->stage = STAGE_STREAM;
+    loop_arm(c->loop, &c->setup_again, loop_now_ns(c->loop) + AGAIN_NS);
+}
+
+void setup_alarm(struct consumer *c, const char *what)
+{
+    pull_reset(c, 0);
+    setup_reason(c, "%s", what);
+    again(c);
+}
+
+/* One call of the setup. False, with the reason said and another try under way, when it could not be sent. */
+static bool call(struct consumer *c, const char *json, api_reply_fn fn, const char *fmt, ...)
+{
+    char rest[SUBJECT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(rest, sizeof(rest), fmt, ap);
+    va_end(ap);
+    int rc = api_call(c->api, c->cluster->domain, rest, json, fn, c, &c->setup_request);
+    if (rc == -ENOTCONN)
+        return false; /* LINK_DOWN follows and starts over */
+    if (rc) {
+        setup_reason(c, "cannot ask the server (%s): %s", rest, strerror(-rc));
+        again(c);
+    }
+    return rc == 0;
+}
+
+/* The general troubles of an answer; true if it was one of them. */
+static bool trouble(struct consumer *c, const struct api_answer *a, const char *verb)
+{
+    const char *domain = c->cluster->domain;
+    if (a->rc == 0)
+        return false;
+    if (a->rc == -ENOTCONN)
+        return true;
+    if (a->rc == -ETIMEDOUT)
+        setup_reason(c, "no answer from the server to %s within 5s (is there a JetStream leader, and may this user "
+                        "publish to $JS.%s%sAPI.> and subscribe to %s.>?)",
+                     verb, domain ? domain : "", domain ? "." : "", c->cluster->inbox_prefix);
+    else if (a->rc == -EHOSTUNREACH)
+        setup_reason(c, "nobody answers to %s: JetStream is not enabled on cluster %s%s%s", verb, c->cluster->name,
+                     domain ? " or it has no domain " : "", domain ? domain : "");
+    else
+        setup_reason(c, "%s: the server says: %s (%d)", verb, a->text, a->err_code);
+    again(c);
+    return true;
+}
+
+/* ---- stream ------------------------------------------------------------------- */
+
+static void on_stream(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct api_answer a;
+
+    c->setup_request = NULL;
+    api_answer(&a, rc, msg);
+    if (a.err_code == JS_STREAM_NOT_FOUND) {
+        setup_reason(c, "stream %s does not exist on cluster %s (create it, for example: nats stream add %s; or set "
+                        "handler.%s.stream)", c->stream, c->cluster->name, c->stream, c->handler->name);
+        again(c);
+    } else if (!trouble(c, &a, "STREAM.INFO")) {
+        json_t *config = json_object_get(a.json, "config");
+        int64_t created = document_time_ns(json_string_value(json_object_get(a.json, "created")));
+        if (c->stream_created_ns && created != c->stream_created_ns)
+            log_error("stream-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                      LOG_STR("stream", c->stream),
+                      LOG_STR("msg", "the stream was deleted and made anew: its sequences start over"));
+        c->stream_created_ns = created;
+        c->stream_replicas = json_integer_value(json_object_get(config, "num_replicas"));
+        ask_consumer(c);
+    }
+    json_decref(a.json);
+}
+
+static void ask_stream(struct consumer *c)
+{
+    c->stage = STAGE_STREAM;
+    call(c, NULL, on_stream, "STREAM.INFO.%s", c->stream);
+}
+
+/* ---- consumer ------------------------------------------------------------------ */
+
+static void on_consumer(void *data, int rc, natsMsg *msg);
+
+static void create_consumer(struct consumer *c)
+{
+    const struct config_handler *h = c->handler;
+    char *json = document_consumer_create(c);
+    if (!json) {
+        setup_reason(c, "out of memory");
+        again(c);
+        return;
+    }
+    /* With one filter its subject is part of the request's, for servers that restrict by it. */
+    bool filter = h->filter_subjects.n == 1;
+    log_info("consumer-create", LOG_STR("handler", h->name), LOG_STR("cluster", c->cluster->name),
+             LOG_STR("stream", c->stream), LOG_STR("consumer", h->durable));
+    call(c, json, on_consumer, "CONSUMER.CREATE.%s.%s%s%s", c->stream, h->durable, filter ? "." : "",
+         filter ? h->filter_subjects.items[0] : "");
+    free(json);
+}
+
+static void consumer_missing(struct consumer *c)
+{
+    const char *durable = c->handler->durable;
+    if (c->was_active)
+        setup_reason(c, "consumer %s of stream %s was deleted while running; it is not made anew, because that would "
+                        "replay the stream (create it yourself, or restart seamqd with create = missing)",
+                     durable, c->stream);
+    else if (c->handler->create == CREATE_NEVER)
+        setup_reason(c, "consumer %s does not exist on stream %s and create = never (provision it, or set "
+                        "handler.%s.create = missing)", durable, c->stream, c->handler->name);
+    else {
+        create_consumer(c);
+        return;
+    }
+    again(c);
+}
+
+static void bound(struct consumer *c, json_t *config)
+{
+    char drift[CONSUMER_REASON_MAX];
+    char refusal[CONSUMER_REASON_MAX];
+
+    document_consumer_check(c, config, drift, sizeof(drift), refusal, sizeof(refusal));
+    if (refusal[0]) {
+        setup_reason(c, "consumer %s of stream %s: %s", c->handler->durable, c->stream, refusal);
+        again(c);
+        return;
+    }
+    if (drift[0] && !c->was_active)
+        log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift));
+    ask_dead_letter(c);
+}
+
+static void on_consumer(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct api_answer a;
+
+    c->setup_request = NULL;
+    api_answer(&a, rc, msg);
+    if (a.err_code == JS_CONSUMER_NOT_FOUND) {
+        consumer_missing(c);
+    } else if (!trouble(c, &a, "CONSUMER.INFO")) {
+        c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_pending"));
+        c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
+        bound(c, json_object_get(a.json, "config"));
+    }
+    json_decref(a.json);
+}
+
+static void ask_consumer(struct consumer *c)
+{
+    c->stage = STAGE_CONSUMER;
+    call(c, NULL, on_consumer, "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
+}
+
+/* ---- dead-letter stream ----------------------------------------------------------- */
+
+static void active(struct consumer *c)
+{
+    c->stage = STAGE_ACTIVE;
+    c->was_active = true;
+    c->ready = true;
+    c->reason[0] = '\0';
+    notify(c);
+    pull_start(c);
+}
+
+static void on_dead_letter_made(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct api_answer a;
+
+    c->setup_request = NULL;
+    api_answer(&a, rc, msg);
+    if (!trouble(c, &a, "creating the dead-letter stream"))
+        active(c);
+    json_decref(a.json);
+}
+
+static void make_dead_letter(struct consumer *c, const char *verb, char *json)
+{
+    const char *name = c->handler->dead_letter;
+    if (!json) {
+        setup_reason(c, "out of memory");
+        again(c);
+        return;
+    }
+    log_info("dead-letter-stream", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+             LOG_STR("stream", name), LOG_STR("action", verb));
+    call(c, json, on_dead_letter_made, "STREAM.%s.%s", verb, name);
+    free(json);
+}
+
+static void on_dead_letter(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    const struct config_handler *h = c->handler;
+    struct api_answer a;
+    char subject[SUBJECT_MAX];
+
+    c->setup_request = NULL;
+    snprintf(subject, sizeof(subject), "dlq.%s.>", c->stream);
+    api_answer(&a, rc, msg);
+    bool missing = a.err_code == JS_STREAM_NOT_FOUND;
+    if (missing && h->create == CREATE_NEVER) {
+        setup_reason(c, "dead-letter stream %s does not exist on cluster %s and create = never (create it with the "
+                        "subject %s, or set handler.%s.dead_letter = off)", h->dead_letter, c->cluster->name, subject,
+                     h->name);
+        again(c);
+    } else if (missing) {
+        make_dead_letter(c, "CREATE", document_dead_letter_create(c, subject));
+    } else if (!trouble(c, &a, "STREAM.INFO of the dead-letter stream")) {
+        json_t *config = json_object_get(a.json, "config");
+        if (document_stream_captures(config, subject)) {
+            active(c);
+        } else if (h->create == CREATE_NEVER) {
+            setup_reason(c, "dead-letter stream %s does not capture %s (add that subject to it, or set "
+                            "handler.%s.dead_letter)", h->dead_letter, subject, h->name);
+            again(c);
+        } else {
+            make_dead_letter(c, "UPDATE", document_dead_letter_update(config, subject));
+        }
+    }
+    json_decref(a.json);
+}
+
+static void ask_dead_letter(struct consumer *c)
+{
+    c->stage = STAGE_DEAD_LETTER;
+    if (strcmp(c->handler->dead_letter, "off") == 0)
+        active(c);
+    else
+        call(c, NULL, on_dead_letter, "STREAM.INFO.%s", c->handler->dead_letter);
+}
+
+/* ---- entry points ------------------------------------------------------------------ */
+
+static void on_again(struct loop_timer *t)
+{
+    setup_start(t->data);
+}
+
+void setup_start(struct consumer *c)
+{
+    setup_stop(c);
+    if (c->stage == STAGE_STOPPED)
+        return;
+    c->setup_again.fire = on_again;
+    c->setup_again.data = c;
+    ask_stream(c);
+}
+
+void setup_stop(struct consumer *c)
+{
+    loop_disarm(c->loop, &c->setup_again);
+    api_cancel(c->setup_request);
+    c->setup_request = NULL;
+}
+
+static void on_verified(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct api_answer a;
+
+    c->setup_request = NULL;
+    api_answer(&a, rc, msg);
+    if (c->stage == STAGE_ACTIVE && (a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND)) {
+        pull_reset(c, 0);
+        setup_start(c); /* finds out which, and says it */
+    }
+    json_decref(a.json);
+}
+
+void setup_verify(struct consumer *c)
+{
+    if (!c->setup_request)
+        call(c, NULL, on_verified, "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
+}

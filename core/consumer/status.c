@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * status - the table of status messages. */
+#include "status.h"
+
+#include "base/value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+    const char *code;
+    const char *starts; /* of the description; NULL: any. The first row that fits counts. */
+    enum pull_reaction reaction;
+} reactions[] = {
+    {"100", NULL, PULL_HEARTBEAT},
+    {"404", NULL, PULL_ENDED},
+    {"408", NULL, PULL_ENDED},
+    {"409", "Batch Completed", PULL_ENDED},
+    {"409", "Message Size Exceeds MaxBytes", PULL_ENDED},
+    {"409", "Exceeded MaxWaiting", PULL_RESET},
+    {"409", "Exceeded MaxAckPending", PULL_RESET},
+    {"409", "Exceeded MaxRequest", PULL_LIMITED},
+    {"409", "Leadership Change", PULL_RESET},
+    {"409", "Server Shutdown", PULL_RESET},
+    {"409", "Consumer Deleted", PULL_GONE},
+    {"409", "Consumer is push based", PULL_REFUSED},
+    {"400", NULL, PULL_REFUSED},
+    {"503", NULL, PULL_NOBODY},
+};
+
+/* "Exceeded MaxRequestBatch of 10", "Exceeded MaxRequestExpires of 30s" */
+static void parse_limit(const char *description, struct pull_status *s)
+{
+    const char *of = strstr(description, " of ");
+    if (!of)
+        return;
+    if (strstr(description, "MaxRequestBatch"))
+        s->max_batch = strtoll(of + 4, NULL, 10);
+    else if (strstr(description, "MaxRequestExpires") && value_parse_duration(of + 4, &s->max_expires_ns, NULL))
+        s->max_expires_ns = 0;
+    if (s->max_batch < 0)
+        s->max_batch = 0;
+}
+
+struct pull_status pull_status_parse(const char *code, const char *description, const char *pending)
+{
+    struct pull_status s = {.reaction = PULL_UNKNOWN, .unfilled = -1};
+    const char *text = description ? description : "";
+
+    for (size_t i = 0; i < sizeof(reactions) / sizeof(reactions[0]); i++) {
+        const char *starts = reactions[i].starts;
+        if (strcmp(code, reactions[i].code) == 0 && (!starts || strncasecmp(text, starts, strlen(starts)) == 0)) {
+            s.reaction = reactions[i].reaction;
+            break;
+        }
+    }
+    if (pending) {
+        char *end;
+        errno = 0;
+        long long n = strtoll(pending, &end, 10);
+        if (errno == 0 && end != pending && *end == '\0' && n >= 0)
+            s.unfilled = n;
+    }
+    if (s.reaction == PULL_LIMITED)
+        parse_limit(text, &s);
+    return s;
+}

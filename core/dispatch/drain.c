@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * drain - an orderly end: stop pulling, give back what has not started, let run what has,
+ * keep leases until the end.  A death at any point of it equals a kill -9: nothing is lost.
+ */
+#include "handler_private.h"
+
+/* Kept of the grace period for giving the rest back and hearing the server's answers. */
+#define RESERVE_NS (3 * NS_PER_SEC)
+
+void drain_take_back(struct handler *h)
+{
+    struct list *node;
+    while ((node = list_pop_front(&h->ready))) {
+        struct held *m = container_of(node, struct held, node);
+        consumer_give_back(m->consumer, m, 0);
+    }
+}
+
+/* Messages that wait for their next attempt go back with what is left of the delay. */
+static void give_back_waiting(struct consumer *c, int64_t now)
+{
+    struct held_table *t = consumer_held(c);
+    list_for_each_safe (node, &t->leases) {
+        struct held *m = container_of(node, struct held, lease);
+        if (m->state == HELD_WAITING)
+            consumer_give_back(c, m, m->retry.at_ns > now ? m->retry.at_ns - now : 0);
+    }
+}
+
+static void pulls_ended(void *data)
+{
+    ((struct handler *)data)->n_stopping--;
+}
+
+void handler_drain(struct handler *h, int64_t deadline_ns)
+{
+    int64_t now = loop_now_ns(h->loop);
+    if (h->draining)
+        return;
+    h->draining = true;
+    int64_t workers_until = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
+
+    h->n_stopping = h->n_consumers;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        consumer_stop(h->consumers[i], deadline_ns, pulls_ended, h);
+    drain_take_back(h);
+    for (size_t i = 0; i < h->n_consumers; i++)
+        give_back_waiting(h->consumers[i], now);
+    for (size_t i = 0; i < h->n_slots; i++) {
+        if (h->slots[i].refused)
+            h->slots[i].ended = true;
+        else
+            worker_revoke(h->slots[i].worker, workers_until);
+    }
+    handler_update_state(h);
+}
+
+bool handler_drained(const struct handler *h)
+{
+    if (h->n_stopping || settle_busy(h->settle))
+        return false;
+    for (size_t i = 0; i < h->n_slots; i++)
+        if (!h->slots[i].ended)
+            return false;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (consumer_unconfirmed(h->consumers[i]))
+            return false;
+    return true;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * feed - messages from the queue to the workers, and how many there may be. */
+#include "handler_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFETCH_NS (10 * NS_PER_MS)
+#define PREFETCH_MAX 4096
+#define WINDOW_MAX 10000
+#define WINDOW_BYTES (64.0 * 1024 * 1024)
+/* Above this a message more in the house is one that another daemon could be at work on. */
+#define SLOW_NS NS_PER_SEC
+
+void feed_front(struct handler *h, struct held *m)
+{
+    held_set_state(consumer_held(m->consumer), m, HELD_READY);
+    list_push_front(&h->ready, &m->node);
+}
+
+void feed_message(void *data, struct held *m)
+{
+    struct handler *h = data;
+    if (h->draining) {
+        consumer_give_back(m->consumer, m, 0);
+        return;
+    }
+    h->size_bytes += ((double)natsMsg_GetDataLength(m->msg) - h->size_bytes) / 64;
+    list_push_back(&h->ready, &m->node);
+}
+
+static void retry_due(struct loop_timer *t)
+{
+    struct held *m = container_of(t, struct held, retry);
+    struct handler *h = t->data;
+    held_set_state(consumer_held(m->consumer), m, HELD_READY);
+    list_push_back(&h->ready, &m->node);
+}
+
+void feed_retry(void *data, struct held *m, int64_t delay_ns)
+{
+    struct handler *h = data;
+    if (h->draining) {
+        consumer_give_back(m->consumer, m, delay_ns);
+        return;
+    }
+    m->retry.fire = retry_due;
+    m->retry.data = h;
+    loop_arm(h->loop, &m->retry, loop_now_ns(h->loop) + delay_ns);
+}
+
+struct held *feed_running(struct slot *slot, uint64_t id)
+{
+    if (list_empty(&slot->running))
+        return NULL;
+    struct held *m = container_of(slot->running.next, struct held, node);
+    return m->run_id == id ? m : NULL;
+}
+
+void feed_done(struct slot *slot, struct held *m)
+{
+    list_remove(&m->node);
+    slot->n--;
+    slot->full = false;
+}
+
+void feed_measure(struct handler *h, int64_t duration_ns)
+{
+    if (h->duration_ns == 0)
+        h->duration_ns = duration_ns;
+    else if (duration_ns > h->duration_ns * 8) /* it has become slow: believe it at once */
+        h->duration_ns = (h->duration_ns + duration_ns) / 2;
+    else
+        h->duration_ns += (duration_ns - h->duration_ns) / 16;
+    if (h->duration_ns < 1)
+        h->duration_ns = 1;
+}
+
+/* How many messages one worker may have at a time. */
+static size_t prefetch(const struct handler *h)
+{
+    if (h->duration_ns == 0)
+        return 1;
+    int64_t n = PREFETCH_NS / h->duration_ns;
+    return n < 1 ? 1 : n > PREFETCH_MAX ? PREFETCH_MAX : (size_t)n;
+}
+
+/* ---- pushing ---------------------------------------------------------------------- */
+
+static void collect_headers(struct buf *b, natsMsg *msg)
+{
+    const char **keys = NULL;
+    int n = 0;
+
+    buf_clear(b);
+    if (natsMsgHeader_Keys(msg, &keys, &n) != NATS_OK)
+        return;
+    for (int i = 0; i < n; i++) {
+        const char **values = NULL;
+        int n_values = 0;
+        if (natsMsgHeader_Values(msg, keys[i], &values, &n_values) != NATS_OK)
+            continue;
+        for (int v = 0; v < n_values; v++) {
+            buf_append(b, keys[i], strlen(keys[i]) + 1);
+            buf_append(b, values[v], strlen(values[v]) + 1);
+        }
+        free(values);
+    }
+    free(keys);
+}
+
+static size_t consumer_number(const struct handler *h, const struct consumer *c)
+{
+    size_t i = 0;
+    while (h->consumers[i] != c)
+        i++;
+    return i;
+}
+
+static int push(struct slot *slot, struct held *m)
+{
+    struct handler *h = slot->handler;
+    collect_headers(&h->headers, m->msg);
+    struct worker_message w = {
+        .id = ++h->next_run_id,
+        .binding = (uint16_t)consumer_number(h, m->consumer),
+        .subject = natsMsg_GetSubject(m->msg),
+        .data = natsMsg_GetData(m->msg),
+        .size = (size_t)natsMsg_GetDataLength(m->msg),
+        .headers = h->headers.len ? h->headers.data : NULL,
+        .headers_size = h->headers.len,
+        .stream_seq = m->stream_seq,
+        .consumer_seq = m->consumer_seq,
+        .delivered = m->attempts + 1,
+        .pending = m->pending,
+        .stored_ns = m->stored_ns,
+    };
+    int rc = worker_push(slot->worker, &w);
+    if (rc == 0)
+        m->run_id = w.id;
+    return rc;
+}
+
+/* The ready worker with the fewest messages, if it may have one more. */
+static struct slot *least_busy(struct handler *h, size_t limit)
+{
+    struct slot *best = NULL;
+    for (size_t i = 0; i < h->n_slots; i++) {
+        struct slot *s = &h->slots[i];
+        if (!s->full && s->n < limit && worker_ready(s->worker) && (!best || s->n < best->n))
+            best = s;
+    }
+    return best;
+}
+
+static void feed(struct handler *h)
+{
+    size_t limit = prefetch(h);
+    while (!list_empty(&h->ready)) {
+        struct slot *slot = least_busy(h, limit);
+        if (!slot)
+            return;
+        struct held *m = container_of(h->ready.next, struct held, node);
+        int rc = push(slot, m);
+        if (rc == -EMSGSIZE) { /* cannot happen to what a server took; never lose it if it does */
+            list_remove(&m->node);
+            settle_outcome(h->settle, m, SETTLE_DEAD, 0, "the message is too large for a worker");
+            continue;
+        }
+        if (rc) {
+            slot->full = true;
+            continue;
+        }
+        list_remove(&m->node);
+        held_set_state(consumer_held(m->consumer), m, HELD_RUNNING);
+        list_push_back(&slot->running, &m->node);
+        slot->n++;
+    }
+}
+
+/* ---- how much to pull ---------------------------------------------------------------- */
+
+static void set_windows(struct handler *h)
+{
+    size_t each = prefetch(h);
+    size_t n = 0;
+    for (size_t i = 0; i < h->n_slots; i++)
+        n += worker_ready(h->slots[i].worker);
+
+    size_t window = n * each * 2; /* one lot in the rings, one on its way */
+    if (each == 1)
+        window = n + (n && h->duration_ns < SLOW_NS ? 1 : 0);
+    if (window > WINDOW_MAX)
+        window = WINDOW_MAX;
+    if (h->size_bytes > 1 && (double)window > WINDOW_BYTES / h->size_bytes)
+        window = (size_t)(WINDOW_BYTES / h->size_bytes);
+    if (n && window == 0)
+        window = 1;
+    if (h->draining)
+        window = 0;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        consumer_set_window(h->consumers[i], window);
+}
+
+void feed_hook(struct loop_hook *hook)
+{
+    struct handler *h = hook->data;
+    feed(h);
+    for (size_t i = 0; i < h->n_slots; i++)
+        worker_submit(h->slots[i].worker);
+    set_windows(h);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * handler - life cycle and state of one handler. */
+#include "handler_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STREAM_MAX 256
+
+static int create_workers(struct handler *h, const char *program, struct error *err)
+{
+    const struct config_handler *c = h->config;
+    size_t n_bindings = c->clusters.n;
+    struct worker_binding *bindings = calloc(n_bindings, sizeof(*bindings));
+    char(*streams)[STREAM_MAX] = calloc(n_bindings, STREAM_MAX);
+    struct worker_option *options = calloc(c->n_options + 1, sizeof(*options));
+    int rc = bindings && streams && options ? 0 : error_set(err, -ENOMEM, "handler %s: out of memory", c->name);
+
+    for (size_t i = 0; rc == 0 && i < n_bindings; i++) {
+        config_stream_name(c, c->clusters.items[i], streams[i], STREAM_MAX);
+        bindings[i] = (struct worker_binding){streams[i], c->durable, c->clusters.items[i]};
+    }
+    for (size_t i = 0; rc == 0 && i < c->n_options; i++)
+        options[i] = (struct worker_option){c->options[i].name, c->options[i].value};
+    for (size_t i = 0; rc == 0 && i < h->n_slots; i++) {
+        struct slot *slot = &h->slots[i];
+        struct worker_config w = {
+            .program = program, .plugin = c->plugin_path, .handler = c->name, .index = (unsigned)i, .count = (unsigned)h->n_slots,
+            .bindings = bindings, .n_bindings = n_bindings, .options = options, .n_options = c->n_options,
+            .timeout_ns = c->timeout_ns, .max_messages = c->max_messages, .max_memory = c->max_memory,
+        };
+        rc = worker_create(&slot->worker, h->loop, &w, &handler_worker_callbacks, slot, err);
+    }
+    free(bindings);
+    free(streams);
+    free(options);
+    return rc;
+}
+
+int handler_create(struct handler **ret, struct loop *loop, const struct config_handler *config,
+                   const struct plugin_info *info, const char *program, const struct handler_callbacks *callbacks,
+                   void *data, struct error *err)
+{
+    struct handler *h = calloc(1, sizeof(*h));
+    if (!h)
+        return error_set(err, -ENOMEM, "handler %s: out of memory", config->name);
+    h->loop = loop;
+    h->config = config;
+    h->info = info;
+    h->callbacks = *callbacks;
+    h->data = data;
+    list_init(&h->ready);
+    list_init(&h->hook.node);
+    snprintf(h->worker_reason, sizeof(h->worker_reason), "its workers are starting");
+    h->n_slots = (size_t)config->workers;
+    h->slots = calloc(h->n_slots, sizeof(*h->slots));
+    h->consumers = calloc(config->clusters.n, sizeof(struct consumer *));
+    int rc = h->slots && h->consumers ? 0 : error_set(err, -ENOMEM, "handler %s: out of memory", config->name);
+    for (size_t i = 0; rc == 0 && i < h->n_slots; i++) {
+        h->slots[i].handler = h;
+        list_init(&h->slots[i].running);
+    }
+    if (rc == 0)
+        rc = settle_create(&h->settle, loop, config, info->version, &(struct settle_callbacks){.retry = feed_retry}, h);
+    if (rc == 0)
+        rc = create_workers(h, program, err);
+    if (rc) {
+        handler_destroy(h);
+        return rc;
+    }
+    for (size_t i = 0; i < h->n_slots; i++)
+        worker_start(h->slots[i].worker);
+    h->hook = (struct loop_hook){.order = LOOP_ORDER_DISPATCH, .run = feed_hook, .data = h};
+    loop_add_hook(loop, &h->hook);
+    *ret = h;
+    return 0;
+}
+
+void handler_destroy(struct handler *h)
+{
+    if (!h)
+        return;
+    if (h->hook.run)
+        loop_remove_hook(h->loop, &h->hook);
+    for (size_t i = 0; i < h->n_slots && h->slots; i++)
+        worker_destroy(h->slots[i].worker);
+    settle_destroy(h->settle);
+    for (size_t i = 0; i < h->n_consumers; i++)
+        consumer_destroy(h->consumers[i]);
+    free(h->consumers);
+    free(h->slots);
+    free(h->stats.counters);
+    buf_finish(&h->headers);
+    free(h);
+}
+
+static void on_consumer_state(void *data, struct consumer *c)
+{
+    (void)c;
+    handler_update_state(data);
+}
+
+int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
+                         struct error *err)
+{
+    static const struct consumer_callbacks callbacks = {.on_message = feed_message, .on_state = on_consumer_state};
+    struct consumer *c;
+    int rc = consumer_create(&c, h->loop, api, h->config, cluster, index, &callbacks, h, err);
+    if (rc == 0)
+        h->consumers[h->n_consumers++] = c;
+    return rc;
+}
+
+void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text)
+{
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (api_link(consumer_api(h->consumers[i])) == link)
+            consumer_link_state(h->consumers[i], state, text);
+    if (state == LINK_UP)
+        settle_link_up(h->settle);
+}
+
+/* ---- ready or not -------------------------------------------------------------------- */
+
+static bool any_worker_ready(const struct handler *h)
+{
+    for (size_t i = 0; i < h->n_slots; i++)
+        if (worker_ready(h->slots[i].worker))
+            return true;
+    return false;
+}
+
+void handler_update_state(struct handler *h)
+{
+    char reason[HANDLER_REASON_MAX] = "";
+
+    if (h->draining)
+        snprintf(reason, sizeof(reason), "draining");
+    else if (!any_worker_ready(h))
+        snprintf(reason, sizeof(reason), "no worker is ready: %.400s", h->worker_reason);
+    for (size_t i = 0; i < h->n_consumers && !reason[0]; i++)
+        if (!consumer_ready(h->consumers[i]))
+            snprintf(reason, sizeof(reason), "%s", consumer_reason(h->consumers[i]));
+    if (strcmp(reason, h->reason) == 0 && h->was_ready == !reason[0])
+        return;
+    memcpy(h->reason, reason, sizeof(reason));
+    h->was_ready = !reason[0];
+    h->callbacks.on_state(h->data, h);
+}
+
+bool handler_ready(const struct handler *h)
+{
+    return h->was_ready;
+}
+
+const char *handler_reason(const struct handler *h)
+{
+    return h->reason;
+}
+
+/* ---- what others want to know ----------------------------------------------------------- */
+
+const struct config_handler *handler_config(const struct handler *h)
+{
+    return h->config;
+}
+
+const struct plugin_info *handler_plugin(const struct handler *h)
+{
+    return h->info;
+}
+
+const struct handler_stats *handler_stats(const struct handler *h)
+{
+    return &h->stats;
+}
+
+const struct settle_stats *handler_settle_stats(const struct handler *h)
+{
+    return settle_stats(h->settle);
+}
+
+size_t handler_n_consumers(const struct handler *h)
+{
+    return h->n_consumers;
+}
+
+struct consumer *handler_consumer(const struct handler *h, size_t i)
+{
+    return h->consumers[i];
+}
+
+size_t handler_n_workers(const struct handler *h)
+{
+    return h->n_slots;
+}
+
+const struct worker *handler_worker(const struct handler *h, size_t i)
+{
+    return h->slots[i].worker;
+}

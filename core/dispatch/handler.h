@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handler - one [handler.NAME] at work: its consumers, its queue, its workers, its settling.
+ *
+ * A message comes from a consumer, waits in `ready`, goes to the worker that has the least to
+ * do, and comes back as an outcome for the settle module.  Prefetch is by time: a worker gets
+ * as many messages ahead as it handles in about 10 ms, so a slow handler hoards nothing and a
+ * fast one never waits.  While no worker is ready nothing is pulled: no attempt is burned.
+ *
+ * Thread: the loop's.
+ */
+#ifndef SEAMQ_DISPATCH_HANDLER_H
+#define SEAMQ_DISPATCH_HANDLER_H
+
+#include "base/histogram.h"
+#include "base/loop.h"
+#include "config/config.h"
+#include "consumer/consumer.h"
+#include "settle/settle.h"
+#include "worker/worker.h"
+
+struct handler;
+
+#define HANDLER_EXIT_REASONS (WORKER_EXIT_SPAWN + 1)
+
+struct handler_counter { /* of seamq_count() */
+    char name[64];
+    uint64_t value;
+};
+
+struct handler_stats {
+    uint64_t handled;  /* outcomes that workers gave */
+    uint64_t outcomes[SETTLE_TERM + 1];
+    uint64_t exits[HANDLER_EXIT_REASONS]; /* of workers, by reason */
+    uint64_t restarts;
+    struct histogram duration;
+    struct handler_counter *counters;
+    size_t n_counters;
+};
+
+struct handler_callbacks {
+    /* Ready or not, or the reason, has changed. */
+    void (*on_state)(void *data, struct handler *h);
+};
+
+/* `config` and `info` outlive the handler. `program` is the path of seamq-worker.  The workers are
+ * started at once.  0, or negative with a sentence. */
+int handler_create(struct handler **ret, struct loop *loop, const struct config_handler *config,
+                   const struct plugin_info *info, const char *program, const struct handler_callbacks *callbacks,
+                   void *data, struct error *err);
+/* Kills what is left; what is held goes back by the server's ack wait. */
+void handler_destroy(struct handler *h);
+
+/* A cluster that it consumes from; the api's link need not be up. `index` is unique on that link. */
+int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
+                         struct error *err);
+void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text);
+
+/* Stops pulling, gives unstarted messages back, lets running ones finish until `deadline_ns`. */
+void handler_drain(struct handler *h, int64_t deadline_ns);
+/* Nothing is held any more and all workers have ended. */
+bool handler_drained(const struct handler *h);
+
+bool handler_ready(const struct handler *h);
+/* Why not; "" when ready. */
+const char *handler_reason(const struct handler *h);
+
+const struct config_handler *handler_config(const struct handler *h);
+const struct plugin_info *handler_plugin(const struct handler *h);
+const struct handler_stats *handler_stats(const struct handler *h);
+const struct settle_stats *handler_settle_stats(const struct handler *h);
+size_t handler_n_consumers(const struct handler *h);
+struct consumer *handler_consumer(const struct handler *h, size_t i);
+size_t handler_n_workers(const struct handler *h);
+const struct worker *handler_worker(const struct handler *h, size_t i);
+const char *handler_exit_name(enum worker_exit_reason reason);
+
+#endif

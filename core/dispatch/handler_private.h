@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handler_private - shared by handler.c (life), feed.c (messages to workers and back),
+ * events.c (what workers report) and drain.c.
+ */
+#ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
+#define SEAMQ_DISPATCH_HANDLER_PRIVATE_H
+
+#include "handler.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define HANDLER_REASON_MAX 512
+
+struct slot { /* a worker and the messages that it has */
+    struct handler *handler;
+    struct worker *worker;
+    struct list running; /* in the order in which they were pushed: it answers in that order */
+    size_t n;
+    bool full;    /* the ring had no room: wait for an outcome */
+    bool refused; /* it will not be restarted */
+    bool ended;   /* drained */
+};
+
+struct handler {
+    struct loop *loop;
+    const struct config_handler *config;
+    const struct plugin_info *info;
+    struct handler_callbacks callbacks;
+    void *data;
+    struct settle *settle;
+    struct consumer **consumers;
+    size_t n_consumers;
+    struct slot *slots;
+    size_t n_slots;
+    struct list ready;
+    struct loop_hook hook;
+    struct buf headers; /* of the message being pushed */
+    uint64_t next_run_id;
+    int64_t duration_ns; /* moving average of a message; 0: none handled yet */
+    double size_bytes;   /* moving average of a message */
+    bool draining;
+    int64_t drain_until_ns;
+    size_t n_stopping; /* consumers whose pulls have not ended */
+    bool was_ready;
+    char worker_reason[HANDLER_REASON_MAX]; /* why no worker is ready; "": one is */
+    char reason[HANDLER_REASON_MAX];
+    struct handler_stats stats;
+};
+
+extern const struct worker_callbacks handler_worker_callbacks; /* events.c; data: struct slot */
+
+/* handler.c */
+void handler_update_state(struct handler *h);
+
+/* feed.c */
+void feed_message(void *data, struct held *m);
+void feed_retry(void *data, struct held *m, int64_t delay_ns);
+void feed_front(struct handler *h, struct held *m);
+void feed_hook(struct loop_hook *hook);
+/* The message that the worker is to answer next, if that is `id`; else NULL. */
+struct held *feed_running(struct slot *slot, uint64_t id);
+void feed_done(struct slot *slot, struct held *m);
+void feed_measure(struct handler *h, int64_t duration_ns);
+
+/* drain.c */
+void drain_take_back(struct handler *h);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * connection - the link's thread: connects, drives nats.c's event-loop interface, carries
+ * out the loop's commands, and starts over when the connection is gone.
+ */
+#include "link_private.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define PAUSE_MIN_NS (50 * NS_PER_MS)
+#define PAUSE_MAX_NS (2 * NS_PER_SEC)
+/* A connection that was lost sooner counts as a failed attempt: the next one waits. */
+#define STABLE_NS NS_PER_SEC
+
+struct connection {
+    struct link *link;
+    natsConnection *nats; /* NULL: not connected */
+    struct list subs;
+    bool want_write;      /* nats.c has something to write */
+    bool polling_write;
+    atomic_bool gone;     /* nats.c detached: the connection is finished */
+    atomic_bool detached;
+    struct buf commands;
+    struct buf events;
+    uint32_t epoch; /* connections made so far; as link.ups on the loop's side */
+    int64_t pause_ns;
+    unsigned seed;
+};
+
+/* ---- nats.c's event loop interface ---------------------------------------- */
+
+static natsStatus on_attach(void **data, void *loop, natsConnection *nc, natsSock socket)
+{
+    struct connection *c = loop;
+    (void)nc;
+    pthread_mutex_lock(&c->link->fd_mutex);
+    c->link->fd = socket;
+    pthread_mutex_unlock(&c->link->fd_mutex);
+    *data = c;
+    return NATS_OK;
+}
+
+/* Removing "read" means that the connection is lost or closed; may come from nats.c's timer thread. */
+static natsStatus on_read(void *data, bool add)
+{
+    struct connection *c = data;
+    if (!add) {
+        atomic_store(&c->gone, true);
+        queue_wake(&c->link->commands);
+    }
+    return NATS_OK;
+}
+
+static natsStatus on_write(void *data, bool add)
+{
+    struct connection *c = data;
+    /* Not from the timer thread: it only ever adds by its PING, and then wakes us to write it. */
+    __atomic_store_n(&c->want_write, add, __ATOMIC_SEQ_CST);
+    if (add && !pthread_equal(pthread_self(), c->link->thread))
+        queue_wake(&c->link->commands);
+    return NATS_OK;
+}
+
+static natsStatus on_detach(void *data)
+{
+    struct connection *c = data;
+    atomic_store(&c->detached, true);
+    atomic_store(&c->gone, true);
+    queue_wake(&c->link->commands);
+    return NATS_OK;
+}
+
+/* ---- events for the loop --------------------------------------------------- */
+
+static void post(struct connection *c, const struct event *e)
+{
+    buf_append(&c->events, e, sizeof(*e));
+}
+
+static void flush_events(struct connection *c)
+{
+    if (c->events.len)
+        queue_push(&c->link->events, c->events.data, c->events.len);
+    buf_clear(&c->events);
+}
+
+static void post_state(struct connection *c, enum link_state state, const char *text, int64_t max_payload)
+{
+    struct event e = {.kind = EVENT_STATE, .state = state, .max_payload = max_payload};
+    e.text = strdup(text);
+    post(c, &e);
+    flush_events(c);
+}
+
+/* Comes from nats.c's callback thread. */
+static void on_nats_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *closure)
+{
+    struct link *l = closure;
+    const char *text = NULL;
+    (void)sub;
+
+    natsConnection_GetLastError(nc, &text);
+    struct event e = {.kind = EVENT_ERROR, .text = strdup(text && *text ? text : natsStatus_GetText(status))};
+    queue_push(&l->events, &e, sizeof(e));
+}
+
+/* ---- subscriptions and messages --------------------------------------------- */
+
+static void open_sub(struct connection *c, struct link_sub *sub)
+{
+    if (!c->nats || natsConnection_SubscribeSync(&sub->nats, c->nats, sub->subject) != NATS_OK) {
+        sub->nats = NULL; /* the connection is going down; it is made again with the next one */
+        return;
+    }
+    natsSubscription_SetPendingLimits(sub->nats, -1, -1); /* bounded by credit: nats.c would drop silently */
+}
+
+static void close_sub(struct link_sub *sub)
+{
+    natsSubscription_Destroy(sub->nats);
+    sub->nats = NULL;
+}
+
+static void collect(struct connection *c)
+{
+    list_for_each (node, &c->subs) {
+        struct link_sub *sub = container_of(node, struct link_sub, node);
+        uint64_t queued = 0;
+        if (!sub->nats || natsSubscription_QueuedMsgs(sub->nats, &queued) != NATS_OK)
+            continue;
+        for (; queued; queued--) {
+            struct event e = {.kind = EVENT_MESSAGE, .sub = sub};
+            if (natsSubscription_NextMsg(&e.msg, sub->nats, 0) != NATS_OK)
+                break;
+            post(c, &e);
+        }
+    }
+    flush_events(c);
+}
+
+/* ---- commands of the loop ---------------------------------------------------- */
+
+static void publish_with_headers(struct connection *c, const struct command *cmd, const char *subject,
+                                 const char *reply, const char *headers, const char *data)
+{
+    natsMsg *msg = NULL;
+    natsStatus s = natsMsg_Create(&msg, subject, reply, data, (int)cmd->publish.data);
+    const char *end = headers + cmd->publish.headers;
+
+    while (s == NATS_OK && headers < end) {
+        const char *value = headers + strlen(headers) + 1;
+        s = natsMsgHeader_Add(msg, headers, value);
+        headers = value + strlen(value) + 1;
+    }
+    if (s == NATS_OK)
+        natsConnection_PublishMsg(c->nats, msg);
+    natsMsg_Destroy(msg);
+}
+
+/* A failure here is a connection that is going down; its sender learns that from LINK_DOWN. */
+static void run_publish(struct connection *c, const struct command *cmd)
+{
+    const char *subject = (const char *)(cmd + 1);
+    const char *reply = cmd->publish.reply ? subject + cmd->publish.subject : NULL;
+    const char *headers = subject + cmd->publish.subject + cmd->publish.reply;
+    const char *data = headers + cmd->publish.headers;
+
+    if (!c->nats || cmd->publish.epoch != c->epoch)
+        return;
+    if (cmd->publish.headers)
+        publish_with_headers(c, cmd, subject, reply, headers, data);
+    else if (reply)
+        natsConnection_PublishRequest(c->nats, subject, reply, data, (int)cmd->publish.data);
+    else
+        natsConnection_Publish(c->nats, subject, data, (int)cmd->publish.data);
+}
+
+static void run_commands(struct connection *c)
+{
+    queue_take(&c->link->commands, &c->commands);
+    for (size_t at = 0; at < c->commands.len;) {
+        const struct command *cmd = (const struct command *)(const void *)(c->commands.data + at);
+        at += cmd->size;
+        switch (cmd->kind) {
+        case COMMAND_PUBLISH: run_publish(c, cmd); break;
+        case COMMAND_SUBSCRIBE:
+            list_push_back(&c->subs, &cmd->sub->node);
+            open_sub(c, cmd->sub);
+            break;
+        case COMMAND_UNSUBSCRIBE:
+            close_sub(cmd->sub);
+            list_remove(&cmd->sub->node);
+            post(c, &(struct event){.kind = EVENT_SUB_GONE, .sub = cmd->sub});
+            break;
+        }
+    }
+    flush_events(c);
+}
+
+/* ---- the life of one connection ------------------------------------------------ */
+
+static void connect_once(struct connection *c)
+{
+    natsOptions *options = NULL;
+    struct error err = {0};
+    char url[256] = "";
+
+    if (connection_options(&options, c->link, &err) < 0) {
+        post_state(c, LINK_DOWN, err.text, 0);
+        return;
+    }
+    natsStatus s = natsOptions_SetErrorHandler(options, on_nats_error, c->link);
+    if (s == NATS_OK)
+        s = natsOptions_SetEventLoop(options, c, on_attach, on_read, on_write, on_detach);
+    atomic_store(&c->gone, false);
+    atomic_store(&c->detached, false);
+    c->want_write = c->polling_write = false;
+    if (s == NATS_OK)
+        s = natsConnection_Connect(&c->nats, options);
+    natsOptions_Destroy(options);
+    if (s != NATS_OK) {
+        const char *why = nats_GetLastError(NULL);
+        c->nats = NULL;
+        post_state(c, LINK_DOWN, why && *why ? why : natsStatus_GetText(s), 0);
+        return;
+    }
+    list_for_each (node, &c->subs)
+        open_sub(c, container_of(node, struct link_sub, node));
+    natsConnection_GetConnectedUrl(c->nats, url, sizeof(url));
+    c->epoch++;
+    post_state(c, LINK_UP, url, natsConnection_GetMaxPayload(c->nats));
+}
+
+static void busy(struct connection *c, bool on)
+{
+    atomic_store_explicit(&c->link->busy_since_ns, on ? clock_now_ns() : 0, memory_order_relaxed);
+}
+
+static void write_out(struct connection *c, int epfd)
+{
+    if (__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) && !c->polling_write)
+        natsConnection_ProcessWriteEvent(c->nats);
+    bool want = __atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST);
+    if (want == c->polling_write || atomic_load(&c->gone))
+        return;
+    struct epoll_event e = {.events = EPOLLIN | (want ? EPOLLOUT : 0), .data.fd = c->link->fd};
+    epoll_ctl(epfd, EPOLL_CTL_MOD, c->link->fd, &e);
+    c->polling_write = want;
+}
+
+static void handle_socket(struct connection *c, uint32_t events)
+{
+    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
+        natsConnection_ProcessReadEvent(c->nats);
+        collect(c);
+    }
+    if (events & EPOLLOUT) {
+        natsConnection_ProcessWriteEvent(c->nats);
+    }
+}
+
+/* Whether the thread has to stop now: asked to, and nothing is left to write or the time is up. */
+static bool finished(struct connection *c)
+{
+    if (!atomic_load(&c->link->stopping))
+        return false;
+    return !__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) || clock_now_ns() >= atomic_load(&c->link->flush_until_ns);
+}
+
+static void serve(struct connection *c)
+{
+    struct link *l = c->link;
+    int epfd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event wake = {.events = EPOLLIN, .data.fd = l->commands.wake_fd};
+    struct epoll_event sock = {.events = EPOLLIN, .data.fd = l->fd};
+    if (epfd < 0)
+        return;
+    epoll_ctl(epfd, EPOLL_CTL_ADD, wake.data.fd, &wake);
+    epoll_ctl(epfd, EPOLL_CTL_ADD, sock.data.fd, &sock);
+    busy(c, true);
+    run_commands(c);
+    write_out(c, epfd);
+    while (!atomic_load(&c->gone) && !finished(c)) {
+        struct epoll_event ready[2];
+        busy(c, false);
+        int n = epoll_wait(epfd, ready, 2, atomic_load(&l->stopping) ? 20 : -1);
+        busy(c, true);
+        for (int i = 0; i < n && !atomic_load(&c->gone); i++) {
+            if (ready[i].data.fd == l->commands.wake_fd)
+                run_commands(c);
+            else
+                handle_socket(c, ready[i].events);
+        }
+        if (!atomic_load(&c->gone))
+            write_out(c, epfd);
+    }
+    busy(c, false);
+    close(epfd);
+}
+
+static void close_connection(struct connection *c, char *why, size_t size)
+{
+    struct link *l = c->link;
+    natsSock fd;
+    const char *text = NULL;
+
+    natsStatus s = natsConnection_GetLastError(c->nats, &text);
+    snprintf(why, size, "%s", text && *text ? text : s != NATS_OK ? natsStatus_GetText(s) : "closed by the server");
+    list_for_each (node, &c->subs)
+        close_sub(container_of(node, struct link_sub, node));
+    natsConnection_Close(c->nats); /* detaches, if nats.c has not done so itself */
+    pthread_mutex_lock(&l->fd_mutex);
+    fd = l->fd;
+    l->fd = -1;
+    pthread_mutex_unlock(&l->fd_mutex);
+    natsConnection_ProcessCloseEvent(&fd);
+    if (atomic_load(&c->detached))
+        natsConnection_ProcessDetachedEvent(c->nats);
+    natsConnection_Destroy(c->nats);
+    c->nats = NULL;
+}
+
+/* Waits before the next attempt; commands go on being carried out (publishes are dropped). */
+static void pause_before_retry(struct connection *c)
+{
+    struct link *l = c->link;
+    c->pause_ns = c->pause_ns == 0 ? PAUSE_MIN_NS : c->pause_ns * 2;
+    if (c->pause_ns > PAUSE_MAX_NS)
+        c->pause_ns = PAUSE_MAX_NS;
+    /* Jitter of a quarter, so that a fleet does not come back in step. */
+    int64_t until = clock_now_ns() + c->pause_ns * 3 / 4 + rand_r(&c->seed) % (c->pause_ns / 4 + 1);
+
+    for (;;) {
+        int64_t left = until - clock_now_ns();
+        if (left <= 0 || atomic_load(&l->stopping))
+            return;
+        struct pollfd p = {.fd = l->commands.wake_fd, .events = POLLIN};
+        if (poll(&p, 1, (int)(left / NS_PER_MS) + 1) == 1)
+            run_commands(c);
+    }
+}
+
+void *connection_thread(void *arg)
+{
+    struct link *l = arg;
+    struct connection c = {.link = l, .seed = (unsigned)clock_now_ns()};
+    char why[STATE_TEXT_MAX];
+
+    pthread_setname_np(pthread_self(), "nats-link");
+    list_init(&c.subs);
+    while (!atomic_load(&l->stopping)) {
+        run_commands(&c);
+        connect_once(&c);
+        if (!c.nats) {
+            pause_before_retry(&c);
+            continue;
+        }
+        int64_t up_since = clock_now_ns();
+        serve(&c);
+        close_connection(&c, why, sizeof(why));
+        post_state(&c, LINK_DOWN, why, 0);
+        if (clock_now_ns() - up_since < STABLE_NS)
+            pause_before_retry(&c);
+        else
+            c.pause_ns = 0;
+    }
+    run_commands(&c);
+    list_for_each_safe (node, &c.subs) {
+        struct link_sub *sub = container_of(node, struct link_sub, node);
+        list_remove(node);
+        post(&c, &(struct event){.kind = EVENT_SUB_GONE, .sub = sub});
+    }
+    flush_events(&c);
+    buf_finish(&c.commands);
+    buf_finish(&c.events);
+    nats_ReleaseThreadMemory();
+    return NULL;
+}

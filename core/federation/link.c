@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link - the loop's side: queues commands, delivers events, watches the link's thread. */
+#include "link_private.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+/* nats.c's collector thread is woken once for so many messages. */
+#define RECYCLE_BURST 512
+#define ALIGN8(n) (((n) + 7u) & ~(size_t)7)
+
+static int make_inbox(struct link *l)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    unsigned char raw[22];
+    char token[sizeof(raw) + 1];
+
+    if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+        return -errno;
+    for (size_t i = 0; i < sizeof(raw); i++)
+        token[i] = digits[raw[i] % 62];
+    token[sizeof(raw)] = '\0';
+    int n = snprintf(l->inbox, sizeof(l->inbox), "%s.%s", l->config->inbox_prefix, token);
+    return n < 0 || (size_t)n >= sizeof(l->inbox) ? -ENAMETOOLONG : 0;
+}
+
+static void recycle_all(struct link *l)
+{
+    for (size_t i = 0; i < l->n_recycled; i++)
+        natsMsg_Destroy(l->recycled[i]);
+    l->n_recycled = 0;
+}
+
+static void submit(struct loop_hook *hook)
+{
+    struct link *l = hook->data;
+    if (l->commands_out.len) {
+        queue_push(&l->commands, l->commands_out.data, l->commands_out.len);
+        buf_clear(&l->commands_out);
+    }
+}
+
+static void set_state(struct link *l, const struct event *e)
+{
+    l->state = e->state;
+    snprintf(l->state_text, sizeof(l->state_text), "%s", e->text ? e->text : "");
+    if (e->state == LINK_UP) {
+        l->ups++;
+        l->max_payload = e->max_payload;
+    }
+    if (l->callbacks.on_state)
+        l->callbacks.on_state(l->data, l->state, l->state_text);
+}
+
+static void deliver(struct link *l, const struct event *e)
+{
+    switch (e->kind) {
+    case EVENT_MESSAGE:
+        if (e->sub->fn)
+            e->sub->fn(e->sub->data, e->msg);
+        else
+            link_recycle(l, e->msg);
+        return;
+    case EVENT_STATE:
+        set_state(l, e);
+        break;
+    case EVENT_ERROR:
+        if (l->callbacks.on_error && e->text)
+            l->callbacks.on_error(l->data, e->text);
+        break;
+    case EVENT_SUB_GONE:
+        free(e->sub->subject);
+        free(e->sub);
+        return;
+    }
+    free(e->text);
+}
+
+static void events_ready(struct loop_fd *self, uint32_t events)
+{
+    struct link *l = self->data;
+    (void)events;
+    queue_take(&l->events, &l->events_in);
+    for (size_t at = 0; at < l->events_in.len; at += sizeof(struct event))
+        deliver(l, (const struct event *)(const void *)(l->events_in.data + at));
+}
+
+static void shutdown_socket(struct link *l)
+{
+    pthread_mutex_lock(&l->fd_mutex);
+    if (l->fd >= 0)
+        shutdown(l->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&l->fd_mutex);
+}
+
+static void watch(struct loop_timer *timer)
+{
+    struct link *l = timer->data;
+    int64_t now = loop_now_ns(l->loop);
+    int64_t since = atomic_load(&l->busy_since_ns);
+
+    if (since && now - since > 2 * l->config->ping_interval_ns)
+        link_kick(l, "the connection did not come back from the socket in time");
+    if (l->n_recycled)
+        recycle_all(l);
+    loop_arm(l->loop, timer, now + l->config->ping_interval_ns);
+}
+
+int link_create(struct link **ret, struct loop *loop, const struct config_cluster *config, const char *name,
+                const struct link_callbacks *callbacks, void *data, struct error *err)
+{
+    struct link *l = calloc(1, sizeof(*l));
+    if (!l)
+        return error_set(err, -ENOMEM, "cluster %s: out of memory", config->name);
+    l->loop = loop;
+    l->config = config;
+    l->callbacks = *callbacks;
+    l->data = data;
+    l->fd = -1;
+    l->commands.wake_fd = l->events.wake_fd = -1;
+    list_init(&l->submit.node);
+    pthread_mutex_init(&l->fd_mutex, NULL);
+    l->name = strdup(name);
+
+    int rc = l->name ? make_inbox(l) : -ENOMEM;
+    if (rc == 0)
+        rc = queue_init(&l->commands);
+    if (rc == 0)
+        rc = queue_init(&l->events);
+    if (rc == 0) {
+        l->events_fd = (struct loop_fd){.fd = l->events.wake_fd, .events = EPOLLIN, .ready = events_ready, .data = l};
+        rc = loop_add_fd(loop, &l->events_fd);
+    }
+    if (rc == 0)
+        rc = -pthread_create(&l->thread, NULL, connection_thread, l);
+    if (rc) {
+        queue_finish(&l->commands);
+        queue_finish(&l->events);
+        pthread_mutex_destroy(&l->fd_mutex);
+        free(l->name);
+        free(l);
+        return error_set(err, rc, "cluster %s: cannot start its connection: %s", config->name, strerror(-rc));
+    }
+    l->submit = (struct loop_hook){.order = LOOP_ORDER_SUBMIT, .run = submit, .data = l};
+    loop_add_hook(loop, &l->submit);
+    l->watchdog = (struct loop_timer){.fire = watch, .data = l};
+    loop_arm(loop, &l->watchdog, loop_now_ns(loop) + config->ping_interval_ns);
+    *ret = l;
+    return 0;
+}
+
+void link_destroy(struct link *l, int64_t flush_ns)
+{
+    if (!l)
+        return;
+    submit(&l->submit);
+    loop_remove_hook(l->loop, &l->submit);
+    loop_disarm(l->loop, &l->watchdog);
+    atomic_store(&l->flush_until_ns, clock_now_ns() + flush_ns);
+    atomic_store(&l->stopping, true);
+    queue_wake(&l->commands);
+    pthread_join(l->thread, NULL);
+
+    l->callbacks = (struct link_callbacks){0};
+    queue_take(&l->events, &l->events_in);
+    for (size_t at = 0; at < l->events_in.len; at += sizeof(struct event)) {
+        struct event *e = (struct event *)(void *)(l->events_in.data + at);
+        if (e->kind == EVENT_MESSAGE)
+            natsMsg_Destroy(e->msg);
+        else
+            deliver(l, e);
+    }
+    recycle_all(l);
+    free(l->recycled);
+    loop_remove_fd(l->loop, &l->events_fd);
+    queue_finish(&l->commands);
+    queue_finish(&l->events);
+    buf_finish(&l->commands_out);
+    buf_finish(&l->events_in);
+    pthread_mutex_destroy(&l->fd_mutex);
+    free(l->name);
+    free(l);
+}
+
+enum link_state link_state(const struct link *l)
+{
+    return l->state;
+}
+
+const char *link_cluster(const struct link *l)
+{
+    return l->config->name;
+}
+
+const char *link_inbox(const struct link *l)
+{
+    return l->inbox;
+}
+
+const char *link_state_text(const struct link *l)
+{
+    return l->state_text;
+}
+
+uint64_t link_reconnects(const struct link *l)
+{
+    return l->ups ? l->ups - 1 : 0;
+}
+
+int64_t link_max_payload(const struct link *l)
+{
+    return l->max_payload;
+}
+
+static void send_sub_command(struct link *l, enum command_kind kind, struct link_sub *sub)
+{
+    struct command c = {.kind = kind, .size = sizeof(c), .sub = sub};
+    buf_append(&l->commands_out, &c, sizeof(c));
+    assert(!l->commands_out.failed);
+}
+
+struct link_sub *link_subscribe(struct link *l, const char *subject, link_message_fn fn, void *data)
+{
+    struct link_sub *sub = calloc(1, sizeof(*sub));
+    if (!sub)
+        return NULL;
+    *sub = (struct link_sub){.link = l, .subject = strdup(subject), .fn = fn, .data = data};
+    list_init(&sub->node);
+    if (!sub->subject) {
+        free(sub);
+        return NULL;
+    }
+    send_sub_command(l, COMMAND_SUBSCRIBE, sub);
+    return sub;
+}
+
+void link_unsubscribe(struct link_sub *sub)
+{
+    if (!sub)
+        return;
+    sub->fn = NULL;
+    send_sub_command(sub->link, COMMAND_UNSUBSCRIBE, sub);
+}
+
+int link_publish(struct link *l, const struct link_publish *p)
+{
+    if (l->state != LINK_UP)
+        return -ENOTCONN;
+
+    struct command c = {.kind = COMMAND_PUBLISH};
+    c.publish.subject = (uint32_t)strlen(p->subject) + 1;
+    c.publish.reply = p->reply ? (uint32_t)strlen(p->reply) + 1 : 0;
+    c.publish.headers = (uint32_t)(p->headers ? p->headers_size : 0);
+    c.publish.data = (uint32_t)p->size;
+    c.publish.epoch = (uint32_t)l->ups;
+    size_t size = ALIGN8(sizeof(c) + (size_t)c.publish.subject + c.publish.reply + c.publish.headers + c.publish.data);
+    c.size = (uint32_t)size;
+    char *at = buf_reserve(&l->commands_out, size);
+    if (!at) {
+        l->commands_out.failed = false; /* what was queued before stays good */
+        return -ENOMEM;
+    }
+    memcpy(at, &c, sizeof(c));
+    at += sizeof(c);
+    memcpy(at, p->subject, c.publish.subject);
+    at += c.publish.subject;
+    if (c.publish.reply)
+        memcpy(at, p->reply, c.publish.reply);
+    at += c.publish.reply;
+    if (c.publish.headers)
+        memcpy(at, p->headers, c.publish.headers);
+    at += c.publish.headers;
+    if (c.publish.data)
+        memcpy(at, p->data, c.publish.data);
+    l->commands_out.len += size;
+    return 0;
+}
+
+void link_recycle(struct link *l, natsMsg *msg)
+{
+    if (l->n_recycled == l->cap_recycled) {
+        size_t cap = l->cap_recycled ? l->cap_recycled * 2 : 64;
+        natsMsg **grown = cap > RECYCLE_BURST ? NULL : realloc(l->recycled, cap * sizeof(natsMsg *));
+        if (grown) {
+            l->recycled = grown;
+            l->cap_recycled = cap;
+        } else {
+            recycle_all(l);
+        }
+    }
+    if (l->cap_recycled)
+        l->recycled[l->n_recycled++] = msg;
+    else
+        natsMsg_Destroy(msg);
+}
+
+void link_kick(struct link *l, const char *why)
+{
+    if (l->callbacks.on_error)
+        l->callbacks.on_error(l->data, why);
+    shutdown_socket(l);
+}

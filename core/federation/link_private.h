@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link_private - what link.c (the loop's thread) and connection.c (the link's thread) share.
+ *
+ * Every field says whose it is; what both touch is a queue, an atomic, or under fd_mutex.
+ */
+#ifndef SEAMQ_FEDERATION_LINK_PRIVATE_H
+#define SEAMQ_FEDERATION_LINK_PRIVATE_H
+
+#include "link.h"
+#include "queue.h"
+
+#include "base/list.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define INBOX_MAX 160
+#define STATE_TEXT_MAX 512
+
+struct link_sub {
+    struct link *link;
+    char *subject;
+    link_message_fn fn; /* loop; NULL: unsubscribed */
+    void *data;         /* loop */
+    struct list node;   /* thread: in connection.subs */
+    natsSubscription *nats; /* thread; NULL while not connected */
+};
+
+/* loop -> thread; records are 8-byte aligned in the queue */
+enum command_kind { COMMAND_PUBLISH, COMMAND_SUBSCRIBE, COMMAND_UNSUBSCRIBE };
+
+struct command {
+    uint32_t kind;
+    uint32_t size; /* of the whole record */
+    union {
+        struct link_sub *sub;
+        struct {
+            uint32_t subject; /* lengths with their NUL; the texts follow in this order */
+            uint32_t reply;
+            uint32_t headers;
+            uint32_t data;
+            uint32_t epoch; /* which connection it was meant for: the ups seen by the loop */
+        } publish;
+    };
+};
+
+/* thread -> loop */
+enum event_kind { EVENT_MESSAGE, EVENT_STATE, EVENT_ERROR, EVENT_SUB_GONE };
+
+struct event {
+    enum event_kind kind;
+    enum link_state state;
+    struct link_sub *sub;
+    union {
+        natsMsg *msg;
+        char *text; /* malloc'ed */
+    };
+    int64_t max_payload;
+};
+
+struct link {
+    /* constant after link_create */
+    struct loop *loop;
+    const struct config_cluster *config;
+    struct link_callbacks callbacks;
+    void *data;
+    char *name;
+    char inbox[INBOX_MAX];
+
+    /* loop */
+    enum link_state state;
+    char state_text[STATE_TEXT_MAX];
+    uint64_t ups;
+    int64_t max_payload;
+    struct loop_fd events_fd;
+    struct loop_timer watchdog;
+    struct loop_hook submit;
+    struct buf commands_out; /* collected until the end of the iteration */
+    struct buf events_in;
+    natsMsg **recycled;
+    size_t n_recycled;
+    size_t cap_recycled;
+
+    /* both */
+    pthread_t thread;
+    struct queue commands;
+    struct queue events;
+    atomic_bool stopping;
+    _Atomic int64_t flush_until_ns;
+    _Atomic int64_t busy_since_ns; /* thread is inside nats.c for a connected socket since; 0: it is not */
+    pthread_mutex_t fd_mutex;
+    int fd; /* the connection's socket, -1: none; under fd_mutex */
+};
+
+/* The link's thread. */
+void *connection_thread(void *link);
+
+/* natsOptions from the configuration, made anew for each connection. 0 or negative errno with a sentence. */
+int connection_options(natsOptions **ret, const struct link *l, struct error *err);
+
+/* "UA..." of the seed in `path`; -errno with a sentence. */
+int nkey_public(const char *path, char *out, size_t size, struct error *err);
+
+#endif

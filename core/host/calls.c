@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * calls - the functions that a plugin calls: log, settle, headers, memory, deadline, counters. */
+#include "host.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ring/packet.h"
+
+#define ARENA_BYTES 16384u
+#define EXTEND_MAX_NS (INT64_C(24) * 3600 * NS_PER_SEC)
+
+static _Thread_local bool other_thread = true; /* host_table() runs on the main one */
+
+static void cut_mark(char *text, size_t size)
+{
+    static const char mark[] = " [cut]";
+    memcpy(text + size - sizeof(mark), mark, sizeof(mark));
+}
+
+static void call_log(int level, const char *fmt, va_list ap)
+{
+    char text[HOST_LOG_MAX];
+    char packet[HOST_LOG_MAX + 128];
+
+    if (level > host.log_level)
+        return;
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    if (n < 0)
+        return;
+    if ((size_t)n >= sizeof(text))
+        cut_mark(text, sizeof(text));
+    n = snprintf(packet, sizeof(packet), "log%clevel%c%d%ctext%c%s%cseq%c%" PRIu64, 0, 0, level, 0, 0, text, 0, 0,
+                 !other_thread && host.running ? host.msg.stream_seq : 0);
+    packet_send_raw(PACKET_FD_CONTROL, packet, (size_t)n + 1, -1);
+}
+
+void host_log(int level, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    call_log(level, fmt, ap);
+    va_end(ap);
+}
+
+static void call_fail(const char *fmt, va_list ap)
+{
+    if (vsnprintf(host.fail_text, sizeof(host.fail_text), fmt, ap) >= (int)sizeof(host.fail_text))
+        cut_mark(host.fail_text, sizeof(host.fail_text));
+}
+
+static bool is_current(const seamq_msg *msg)
+{
+    return host.running && msg == &host.msg;
+}
+
+static int call_settle(const seamq_msg *msg, int outcome, int64_t delay_ns, const char *fmt, va_list ap)
+{
+    if (!is_current(msg))
+        return -EINVAL;
+    host.settled = outcome;
+    host.settled_delay_ns = delay_ns < 0 ? SEAMQ_BACKOFF : delay_ns;
+    if (vsnprintf(host.reason, sizeof(host.reason), fmt, ap) >= (int)sizeof(host.reason))
+        cut_mark(host.reason, sizeof(host.reason));
+    return 0;
+}
+
+static const char *call_header(const seamq_msg *msg, const char *name)
+{
+    const char *key, *value;
+    size_t pos = 0;
+
+    if (!is_current(msg))
+        return NULL;
+    while (record_header_next(host.headers, host.headers_len, &pos, &key, &value))
+        if (strcmp(key, name) == 0)
+            return value;
+    return NULL;
+}
+
+static int call_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
+{
+    const char *key, *value;
+    size_t pos = 0;
+
+    if (!is_current(msg))
+        return -ENOENT;
+    while (record_header_next(host.headers, host.headers_len, &pos, &key, &value))
+        if (index-- == 0) {
+            *ret = (seamq_field){key, value};
+            return 0;
+        }
+    return -ENOENT;
+}
+
+static void out_of_memory(size_t size)
+{
+    host_log(SEAMQ_LOG_ERROR, "out of memory: %zu bytes for a message; the worker ends", size);
+    _exit(HOST_EXIT_MEMORY);
+}
+
+static void *call_alloc(const seamq_msg *msg, size_t size)
+{
+    (void)msg; /* whichever it is: it lives until the current callback's end */
+    size_t rounded = (size + (sizeof(max_align_t) - 1)) & ~(sizeof(max_align_t) - 1);
+
+    if (!host.arena && !(host.arena = malloc(ARENA_BYTES)))
+        out_of_memory(size);
+    if (rounded >= size && rounded <= ARENA_BYTES - host.arena_used) {
+        char *at = host.arena + host.arena_used;
+        host.arena_used += rounded;
+        return memset(at, 0, rounded);
+    }
+    struct host_block *b = size > SIZE_MAX - sizeof(*b) ? NULL : calloc(1, sizeof(*b) + size);
+    if (!b)
+        out_of_memory(size);
+    b->next = host.blocks;
+    host.blocks = b;
+    return b->data;
+}
+
+void host_arena_reset(void)
+{
+    host.arena_used = 0;
+    while (host.blocks) {
+        struct host_block *b = host.blocks;
+        host.blocks = b->next;
+        free(b);
+    }
+}
+
+static int call_extend(const seamq_msg *msg, int64_t ns)
+{
+    if (!is_current(msg) || ns <= 0)
+        return -EINVAL;
+    if (ns > EXTEND_MAX_NS)
+        ns = EXTEND_MAX_NS;
+    struct record_extend *e = host_put(RECORD_EXTEND, sizeof(*e));
+    *e = (struct record_extend){host.id, ns};
+    int64_t now = clock_now_ns();
+    host.msg.deadline_ns = now + ns;
+    host_bell(now);
+    return 0;
+}
+
+static void call_count(const char *metric, int64_t by)
+{
+    size_t i = 0;
+    if (by <= 0 || strlen(metric) >= sizeof(host.metrics[0]))
+        return;
+    while (i < host.n_metrics && strcmp(host.metrics[i], metric) != 0)
+        i++;
+    if (i == host.n_metrics) {
+        if (i == HOST_METRICS_MAX || !*metric)
+            return;
+        strcpy(host.metrics[host.n_metrics++], metric);
+    }
+    if (__builtin_add_overflow(host.metric_by[i], by, &host.metric_by[i]))
+        host.metric_by[i] = INT64_MAX;
+    host.counted = true;
+}
+
+void host_flush_counts(int64_t now_ns)
+{
+    char packet[160];
+    for (size_t i = 0; i < host.n_metrics; i++) {
+        if (!host.metric_by[i])
+            continue;
+        int n = snprintf(packet, sizeof(packet), "count%cmetric%c%s%cby%c%" PRId64, 0, 0, host.metrics[i], 0, 0,
+                         host.metric_by[i]);
+        packet_send_raw(PACKET_FD_CONTROL, packet, (size_t)n + 1, -1);
+        host.metric_by[i] = 0;
+    }
+    host.counted = false;
+    host.last_count_ns = now_ns;
+}
+
+void host_table(struct seamq_host *t)
+{
+    other_thread = false;
+    *t = (struct seamq_host){
+        .struct_size = sizeof(*t),
+        .abi_major = SEAMQ_ABI_MAJOR,
+        .abi_minor = SEAMQ_ABI_MINOR,
+        .version = SEAMQ_VERSION,
+        .handler = host.handler ? host.handler : "",
+        .worker_index = host.index,
+        .worker_count = host.count ? host.count : 1,
+        .log = call_log,
+        .fail = call_fail,
+        .settle = call_settle,
+        .publish = host_publish,
+        .header = call_header,
+        .header_at = call_header_at,
+        .alloc = call_alloc,
+        .extend = call_extend,
+        .count = call_count,
+    };
+}

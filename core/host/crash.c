@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * crash - a dying worker's last words: the signal, then where it was.
+ *
+ * What runs here is not all async-signal-safe (dladdr takes the dynamic linker's lock).  The
+ * process is lost anyway: the signal is reported first, and an alarm ends it if the rest hangs. */
+#include "host.h"
+
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "ring/packet.h"
+
+#define FRAMES 48
+#define GUARD_SECONDS 2
+
+static char stack[64 << 10] __attribute__((aligned(16)));
+
+struct text {
+    char at[6144];
+    size_t len;
+};
+
+static void put(struct text *t, const char *s, size_t n)
+{
+    if (n > sizeof(t->at) - t->len)
+        n = sizeof(t->at) - t->len;
+    memcpy(t->at + t->len, s, n);
+    t->len += n;
+}
+
+static void put_str(struct text *t, const char *s)
+{
+    put(t, s, strlen(s));
+}
+
+static void put_number(struct text *t, uint64_t v, unsigned base)
+{
+    char digits[24];
+    size_t n = sizeof(digits);
+    do
+        digits[--n] = "0123456789abcdef"[v % base];
+    while ((v /= base) != 0);
+    put(t, digits + n, sizeof(digits) - n);
+}
+
+static void put_frame(struct text *t, unsigned number, void *pc)
+{
+    Dl_info info;
+    put_str(t, number ? "\n#" : "#");
+    put_number(t, number, 10);
+    put_str(t, " ");
+    if (!dladdr(pc, &info) || !info.dli_fname) {
+        put_str(t, "0x");
+        put_number(t, (uintptr_t)pc, 16);
+        return;
+    }
+    uintptr_t base = (uintptr_t)(info.dli_sname ? info.dli_saddr : info.dli_fbase);
+    put_str(t, info.dli_sname ? info.dli_sname : "?");
+    put_str(t, "+0x");
+    put_number(t, (uintptr_t)pc - base, 16);
+    const char *slash = strrchr(info.dli_fname, '/');
+    put_str(t, " (");
+    put_str(t, slash ? slash + 1 : info.dli_fname);
+    put_str(t, ")");
+}
+
+static void say_signal(int sig, const siginfo_t *info)
+{
+    static struct text t;
+    put(&t, "crash", 6);
+    put(&t, "signal", 7);
+    put_number(&t, (uint64_t)sig, 10);
+    put(&t, "", 1);
+    if ((sig == SIGSEGV || sig == SIGBUS) && info->si_code > 0) {
+        put(&t, "address", 8);
+        put_str(&t, "0x");
+        put_number(&t, (uintptr_t)info->si_addr, 16);
+        put(&t, "", 1);
+    }
+    packet_send_raw(PACKET_FD_CONTROL, t.at, t.len, -1);
+}
+
+/* Where the signal came from; the frames before it are this file's and the kernel's trampoline. */
+static void *interrupted(const ucontext_t *c)
+{
+#if defined(__x86_64__)
+    return (void *)c->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (void *)c->uc_mcontext.pc;
+#else
+    (void)c;
+    return NULL;
+#endif
+}
+
+static void say_frames(const ucontext_t *context)
+{
+    static struct text t;
+    void *pcs[FRAMES];
+    void *pc = interrupted(context);
+    int n = backtrace(pcs, FRAMES);
+    int first = 0;
+    while (first < n && pcs[first] != pc)
+        first++;
+    if (first == n) /* a jump into nowhere has no frame of its own */
+        first = 0;
+    put(&t, "backtrace", 10);
+    put(&t, "text", 5);
+    for (int i = first; i < n && t.len < sizeof(t.at) - 512; i++)
+        put_frame(&t, (unsigned)(i - first), pcs[i]);
+    t.at[t.len < sizeof(t.at) ? t.len++ : sizeof(t.at) - 1] = '\0';
+    packet_send_raw(PACKET_FD_CONTROL, t.at, t.len, -1);
+}
+
+static void on_crash(int sig, siginfo_t *info, void *context)
+{
+    static atomic_flag taken = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&taken))
+        pause(); /* another thread speaks already, and ends all */
+    signal(SIGALRM, SIG_DFL);
+    alarm(GUARD_SECONDS);
+    say_signal(sig, info);
+    say_frames(context);
+    signal(sig, SIG_DFL);
+    /* A fault happens again on return and leaves a core of where it was; anything else is sent again. */
+    if (info->si_code <= 0 || sig == SIGABRT)
+        raise(sig);
+}
+
+void host_catch_crashes(void)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    void *warm[1];
+    backtrace(warm, 1); /* loads libgcc now: not when the heap is gone */
+
+    stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    sigaltstack(&ss, NULL);
+    struct sigaction sa = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    sigemptyset(&sa.sa_mask);
+    sigaddset(&sa.sa_mask, SIGTERM);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaction(signals[i], &sa, NULL);
+}

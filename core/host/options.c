@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options - parse, check, store. */
+#include "options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/value.h"
+
+/* One more problem into the sentence. */
+static void __attribute__((format(printf, 2, 3))) problem(struct error *all, const char *fmt, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+
+    size_t used = all->code ? strlen(all->text) : 0;
+    snprintf(all->text + used, sizeof(all->text) - used, "%s%s", used ? "; " : "", text);
+    all->code = -EINVAL;
+}
+
+static int parse(const struct seamq_option *o, const char *text, int64_t *ret, struct error *err)
+{
+    bool yes = false;
+    int rc;
+    switch (o->type) {
+    case SEAMQ_INT_: return value_parse_int(text, ret, err);
+    case SEAMQ_BYTES_: return value_parse_size(text, ret, err);
+    case SEAMQ_TIME_: return value_parse_duration(text, ret, err);
+    default:
+        rc = value_parse_bool(text, &yes, err);
+        if (rc == 0)
+            *ret = yes;
+        return rc;
+    }
+}
+
+static void format(const struct seamq_option *o, int64_t value, char *out, size_t size)
+{
+    if (o->type == SEAMQ_BYTES_)
+        value_format_size(value, out, size);
+    else if (o->type == SEAMQ_TIME_)
+        value_format_duration(value, out, size);
+    else
+        snprintf(out, size, "%" PRId64, value);
+}
+
+static bool in_bounds(const struct seamq_option *o, int64_t value)
+{
+    if ((o->min == 0 && o->max == 0) || o->type == SEAMQ_BOOL_)
+        return true;
+    /* a maximum below the minimum means that there is none: (1s, 0) is "at least 1s" */
+    return value >= o->min && (value <= o->max || o->max < o->min);
+}
+
+static void out_of_bounds(const struct seamq_option *o, const char *shown, struct error *err)
+{
+    char lo[32], hi[32];
+    format(o, o->min, lo, sizeof(lo));
+    format(o, o->max, hi, sizeof(hi));
+    if (o->max < o->min)
+        problem(err, "option.%s: %s is too small (at least %s)", o->name, shown, lo);
+    else
+        problem(err, "option.%s: %s is out of bounds (%s to %s)", o->name, shown, lo, hi);
+}
+
+static void store(char *at, const struct seamq_option *o, const char *text, struct error *err)
+{
+    struct error why = {0};
+    int64_t value = 0;
+    const char *shown = o->flags & SEAMQ_SECRET ? "the value" : text;
+
+    if (o->type == SEAMQ_STRING_) {
+        memcpy(at + o->offset, &text, sizeof(text));
+    } else if (parse(o, text, &value, &why)) {
+        problem(err, "option.%s: %s", o->name, o->flags & SEAMQ_SECRET ? "not a valid value" : why.text);
+    } else if (!in_bounds(o, value)) {
+        out_of_bounds(o, shown, err);
+    } else if (o->type == SEAMQ_BOOL_) {
+        int32_t yes = value != 0;
+        memcpy(at + o->offset, &yes, sizeof(yes));
+    } else {
+        memcpy(at + o->offset, &value, sizeof(value));
+    }
+}
+
+int options_check_preset(const struct seamq_option *o, struct error *err)
+{
+    char room[sizeof(int64_t)];
+    struct seamq_option at_start = *o;
+    at_start.offset = 0;
+    err->code = 0;
+    if (o->preset && !(o->flags & SEAMQ_REQUIRED))
+        store(room, &at_start, o->preset, err);
+    return err->code;
+}
+
+static void unknown(const struct seamq_option *table, size_t n_table, const char *name, struct error *err)
+{
+    const char *nearest = NULL;
+    unsigned best = 4;
+    for (size_t i = 0; i < n_table; i++) {
+        unsigned d = value_distance(name, table[i].name, best);
+        if (d < best) {
+            best = d;
+            nearest = table[i].name;
+        }
+    }
+    if (nearest)
+        problem(err, "option.%s: unknown, did you mean option.%s?", name, nearest);
+    else
+        problem(err, "option.%s: this plugin has no such option", name);
+}
+
+static const struct seamq_option *find(const struct seamq_option *table, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+int options_fill(void *self, const struct seamq_option *table, size_t n_table, const struct option_text *texts,
+                 size_t n_texts, struct error *err)
+{
+    err->code = 0;
+    for (size_t i = 0; i < n_texts; i++)
+        if (!find(table, n_table, texts[i].name))
+            unknown(table, n_table, texts[i].name, err);
+
+    for (size_t i = 0; i < n_table; i++) {
+        const struct seamq_option *o = &table[i];
+        const char *text = NULL;
+        for (size_t j = 0; j < n_texts; j++)
+            if (strcmp(texts[j].name, o->name) == 0)
+                text = texts[j].value; /* the last one counts */
+        if (!text && (o->flags & SEAMQ_REQUIRED))
+            problem(err, "option.%s: must be set%s%s%s", o->name, o->help ? " (" : "", o->help ? o->help : "",
+                    o->help ? ")" : "");
+        else if (text || o->preset)
+            store(self, o, text ? text : o->preset, err);
+    }
+    return err->code;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pin - lay a memfd over code, move anonymous memory over data. */
+#include "pin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "elf_check.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* Linux 6.3; without it vm.memfd_noexec decides */
+#endif
+
+struct pin_copy {
+    char *path; /* resolved */
+    int memfd;
+    uint64_t size; /* of the copy: the loaded part of the file */
+    int textrel;
+    size_t objects; /* that were loaded before: libc and the like */
+};
+
+void pin_copy_free(struct pin_copy *c)
+{
+    if (!c)
+        return;
+    if (c->memfd >= 0)
+        close(c->memfd);
+    free(c->path);
+    free(c);
+}
+
+static int count_object(struct dl_phdr_info *o, size_t size, void *data)
+{
+    (void)o;
+    (void)size;
+    ++*(size_t *)data;
+    return 0;
+}
+
+static int exec_memfd(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char cut[200];
+    snprintf(cut, sizeof(cut), "%s", name); /* the kernel's limit is 249 bytes */
+    int fd = memfd_create(cut, MFD_CLOEXEC | MFD_EXEC);
+    return fd < 0 ? memfd_create(cut, MFD_CLOEXEC) : fd;
+}
+
+static int copy_bytes(int to, int from, uint64_t size)
+{
+    off_t at = 0;
+    while ((uint64_t)at < size) {
+        ssize_t n = sendfile(to, from, &at, size - (uint64_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EAGAIN; /* shorter than a moment ago */
+    }
+    return 0;
+}
+
+int pin_copy(struct pin_copy **ret, const char *path, struct error *err)
+{
+    int rc = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return error_set(err, -errno, "%s: %s", path,
+                         errno == EACCES ? "no permission to read it" : strerror(errno));
+    struct pin_copy *c = calloc(1, sizeof(*c));
+    if (!c) {
+        close(fd);
+        return error_set(err, -ENOMEM, "%s: out of memory", path);
+    }
+    c->memfd = -1;
+    dl_iterate_phdr(count_object, &c->objects);
+    rc = elf_check(fd, path, err, &c->size, &c->textrel);
+    if (rc)
+        goto out;
+    c->path = realpath(path, NULL);
+    c->memfd = exec_memfd(path);
+    if (!c->path || c->memfd < 0) {
+        rc = error_set(err, -errno, "%s: cannot be copied into memory: %s", path, strerror(errno));
+        goto out;
+    }
+    rc = copy_bytes(c->memfd, fd, c->size);
+    if (rc)
+        rc = error_set(err, rc, "%s: changed while it was read (a copy that has not finished?)", path);
+out:
+    close(fd);
+    if (rc)
+        pin_copy_free(c);
+    else
+        *ret = c;
+    return rc;
+}
+
+static int changed(const char *path, struct error *err)
+{
+    return error_set(err, -EAGAIN, "%s: changed while it was loaded (a deploy under way?)", path);
+}
+
+/* Does the file still hold these bytes of the copy? */
+static bool same_in_file(const struct pin_copy *c, const char *copy, uint64_t from, uint64_t len)
+{
+    static char chunk[64 << 10];
+    bool same = true;
+    int fd = open(c->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    while (same && len) {
+        size_t n = len < sizeof(chunk) ? len : sizeof(chunk);
+        same = pread(fd, chunk, n, (off_t)from) == (ssize_t)n && memcmp(chunk, copy + from, n) == 0;
+        from += n;
+        len -= n;
+    }
+    close(fd);
+    return same;
+}
+
+struct span { /* whole pages of one segment */
+    char *at;
+    size_t len;
+    off_t offset; /* in the file */
+};
+
+static struct span segment_span(const struct dl_phdr_info *o, const ElfW(Phdr) *p)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+    uintptr_t start = (o->dlpi_addr + p->p_vaddr) & ~page;
+    uintptr_t end = (o->dlpi_addr + p->p_vaddr + p->p_filesz + page) & ~page;
+    return (struct span){(char *)start, end - start, (off_t)(p->p_offset & ~(uint64_t)page)};
+}
+
+static int overlay(const struct pin_copy *c, const struct span *s, uint32_t flags, struct error *err)
+{
+    int prot = (flags & PF_R ? PROT_READ : 0) | (flags & PF_X ? PROT_EXEC : 0);
+    if (mmap(s->at, s->len, prot, MAP_PRIVATE | MAP_FIXED, c->memfd, s->offset) == MAP_FAILED)
+        return error_set(err, -EPERM, "%s: stays bound to its file, do not overwrite it in place (memory mapping: %s)",
+                         c->path, strerror(errno));
+    return 0;
+}
+
+/* From `done` in the span to where the protection changes next. */
+static size_t relro_run(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) *relro, size_t done)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+    uintptr_t at = (uintptr_t)s->at + done, end = (uintptr_t)s->at + s->len;
+    uintptr_t from = relro ? (o->dlpi_addr + relro->p_vaddr) & ~page : end;
+    uintptr_t to = relro ? (o->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~page : end;
+    if (at < from && from < end)
+        return from - at;
+    if (at < to && to < end)
+        return to - at;
+    return end - at;
+}
+
+/* Moves an anonymous copy over the segment.  RELRO pages are read-only by now, and will be again. */
+static int privatise(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) *relro)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+    size_t done = 0;
+    char *copy = mmap(NULL, s->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED)
+        return -errno;
+    memcpy(copy, s->at, s->len);
+    if (relro) { /* as ld.so rounds it: whole pages only */
+        uintptr_t from = (o->dlpi_addr + relro->p_vaddr) & ~page;
+        uintptr_t to = (o->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~page;
+        uintptr_t start = (uintptr_t)s->at;
+        if (to > from && from >= start && to <= start + s->len &&
+            mprotect(copy + (from - start), to - from, PROT_READ))
+            goto failed;
+    }
+    /* One move for each protection: mremap() takes a single mapping. */
+    while (done < s->len) {
+        size_t len = relro_run(s, o, relro, done);
+        if (mremap(copy + done, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, s->at + done) == MAP_FAILED)
+            goto failed;
+        done += len;
+    }
+    return 0;
+failed:;
+    int rc = -errno;
+    munmap(copy + done, s->len - done);
+    return rc;
+}
+
+static int pin_object(const struct pin_copy *c, const struct dl_phdr_info *o, struct error *err)
+{
+    const ElfW(Phdr) *relro = NULL;
+    int rc = 0;
+    char *copy = mmap(NULL, c->size, PROT_READ, MAP_PRIVATE, c->memfd, 0);
+    if (copy == MAP_FAILED)
+        return error_set(err, -errno, "%s: out of memory", c->path);
+    for (unsigned i = 0; i < o->dlpi_phnum; i++)
+        if (o->dlpi_phdr[i].p_type == PT_GNU_RELRO)
+            relro = &o->dlpi_phdr[i];
+
+    for (unsigned i = 0; i < o->dlpi_phnum && rc == 0; i++) {
+        const ElfW(Phdr) *p = &o->dlpi_phdr[i];
+        if (p->p_type != PT_LOAD || !p->p_filesz)
+            continue;
+        struct span s = segment_span(o, p);
+        if (p->p_offset + p->p_filesz > c->size) {
+            rc = changed(c->path, err);
+        } else if (p->p_flags & PF_W) {
+            if (privatise(&s, o, relro))
+                rc = error_set(err, -EPERM, "%s: stays bound to its file, do not overwrite it in place", c->path);
+            else if (!same_in_file(c, copy, p->p_offset, p->p_filesz))
+                rc = changed(c->path, err);
+        } else if (c->textrel) {
+            rc = error_set(err, -EPERM, "%s: has text relocations and stays bound to its file: build it with -fPIC",
+                           c->path);
+        } else if (memcmp((char *)o->dlpi_addr + p->p_vaddr, copy + p->p_offset, p->p_filesz) != 0) {
+            rc = changed(c->path, err);
+        } else {
+            rc = overlay(c, &s, p->p_flags, err);
+        }
+    }
+    munmap(copy, c->size);
+    return rc;
+}
+
+struct visit {
+    const struct pin_copy *plugin;
+    char *folder; /* the plugin's, resolved, with a slash at the end */
+    size_t seen;  /* objects come in the order in which they were loaded */
+    struct error *err;
+    int rc;
+};
+
+static int visit_object(struct dl_phdr_info *o, size_t size, void *data)
+{
+    struct visit *v = data;
+    (void)size;
+    if (v->seen++ < v->plugin->objects || !o->dlpi_name || !strchr(o->dlpi_name, '/'))
+        return 0;
+    char *path = realpath(o->dlpi_name, NULL);
+    if (!path)
+        return 0; /* the vdso, or a file that was removed: a removed file does not change */
+    if (strcmp(path, v->plugin->path) == 0) {
+        v->rc = pin_object(v->plugin, o, v->err);
+    } else if (strncmp(path, v->folder, strlen(v->folder)) == 0) {
+        struct pin_copy *c = NULL;
+        v->rc = pin_copy(&c, path, v->err);
+        if (!v->rc)
+            v->rc = pin_object(c, o, v->err);
+        pin_copy_free(c);
+    }
+    free(path);
+    return v->rc != 0;
+}
+
+int pin_loaded(const struct pin_copy *c, struct error *err)
+{
+    struct visit v = {.plugin = c, .err = err};
+    v.folder = strdup(c->path);
+    if (!v.folder)
+        return error_set(err, -ENOMEM, "%s: out of memory", c->path);
+    strrchr(v.folder, '/')[1] = '\0';
+    /* If a plugin was replaced by rename() since the copy, its new file is not what runs. */
+    dl_iterate_phdr(visit_object, &v);
+    free(v.folder);
+    return v.rc;
+}

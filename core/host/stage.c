@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * stage - a plugin's publishes: checked, with the trace context added, into the ring or a memfd. */
+#include "host.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ring/packet.h"
+
+/* A literal subject: tokens between dots, none empty, no wildcard, no blanks. */
+static bool subject_ok(const char *s)
+{
+    size_t token = 0;
+    if (!s)
+        return false;
+    for (;; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '.' || c == '\0') {
+            if (token == 0 || (token == 1 && (s[-1] == '*' || s[-1] == '>')))
+                return false;
+            if (c == '\0')
+                return true;
+            token = 0;
+        } else if (c <= ' ' || c == 0x7f) {
+            return false;
+        } else {
+            token++;
+        }
+    }
+}
+
+static bool line_ok(const char *s)
+{
+    return s && !strpbrk(s, "\r\n");
+}
+
+static bool header_ok(const seamq_field *f)
+{
+    if (!f->name || !*f->name || !line_ok(f->value))
+        return false;
+    for (const unsigned char *c = (const unsigned char *)f->name; *c; c++)
+        if (*c <= ' ' || *c >= 0x7f || *c == ':')
+            return false;
+    return true;
+}
+
+static void put_header(struct buf *b, const char *name, const char *value)
+{
+    buf_append(b, name, strlen(name) + 1);
+    buf_append(b, value, strlen(value) + 1);
+}
+
+/* The headers as a block; the message's trace context goes with them unless they have one. */
+static int collect_headers(const seamq_output *out, struct buf *b)
+{
+    bool traced = false;
+    buf_clear(b);
+    for (size_t i = 0; i < out->n_headers; i++) {
+        if (!header_ok(&out->headers[i]))
+            return -EINVAL;
+        traced = traced || strcmp(out->headers[i].name, "traceparent") == 0;
+        put_header(b, out->headers[i].name, out->headers[i].value);
+    }
+    const char *name, *value;
+    size_t pos = 0;
+    while (!traced && record_header_next(host.headers, host.headers_len, &pos, &name, &value))
+        if (strcmp(name, "traceparent") == 0 || strcmp(name, "tracestate") == 0)
+            put_header(b, name, value);
+    return b->failed ? -ENOMEM : 0;
+}
+
+/* Sends the body in a memfd ahead of its record. */
+static int send_body(const struct record_body *body, uint64_t size, uint32_t serial)
+{
+    int fd = memfd_create("seamq-body", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = 0;
+    char *at = MAP_FAILED;
+    if (ftruncate(fd, (off_t)size) == 0)
+        at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) {
+        rc = -errno;
+    } else {
+        struct buf packet = {0};
+        record_body_write(body, at);
+        munmap(at, size);
+        packet_begin(&packet, "body");
+        packet_add_int(&packet, "serial", serial);
+        rc = packet_send(PACKET_FD_CONTROL, &packet, fd);
+        buf_finish(&packet);
+    }
+    close(fd);
+    return rc;
+}
+
+static int stage(const seamq_output *out)
+{
+    if (!subject_ok(out->subject) || (out->size && !out->data) || (out->n_headers && !out->headers) ||
+        (out->msg_id && (!*out->msg_id || !line_ok(out->msg_id))))
+        return -EINVAL;
+    int rc = collect_headers(out, &host.scratch);
+    if (rc)
+        return rc;
+
+    struct record_body body = {
+        .subject = out->subject,
+        .subject_len = strlen(out->subject),
+        .msg_id = out->msg_id,
+        .msg_id_len = out->msg_id ? strlen(out->msg_id) : 0,
+        .headers = host.scratch.data,
+        .headers_len = host.scratch.len,
+        .data = out->data,
+        .data_len = out->size,
+    };
+    uint64_t size = record_body_size(&body);
+    if (size == UINT64_MAX || host.staged == HOST_STAGED_MAX || size > HOST_STAGED_BYTES_MAX - host.staged_bytes)
+        return -EMSGSIZE;
+
+    struct record_staged fixed = {
+        .id = host.id,
+        .data_len = body.data_len,
+        .subject_len = (uint32_t)body.subject_len,
+        .msg_id_len = (uint32_t)body.msg_id_len,
+        .headers_len = (uint32_t)body.headers_len,
+    };
+    bool in_ring = size <= ring_payload_max(&host.ring) - sizeof(fixed);
+    if (!in_ring) {
+        fixed.serial = host.serial + 1;
+        rc = send_body(&body, size, fixed.serial);
+        if (rc)
+            return rc;
+        host.serial++;
+    }
+    char *at = host_put(RECORD_STAGED, (uint32_t)(sizeof(fixed) + (in_ring ? size : 0)));
+    memcpy(at, &fixed, sizeof(fixed));
+    if (in_ring)
+        record_body_write(&body, at + sizeof(fixed));
+    host.staged++;
+    host.staged_bytes += size;
+    return 0;
+}
+
+int host_publish(const seamq_msg *msg, const seamq_output *out, size_t out_size)
+{
+    seamq_output o = {0};
+
+    if (!host.running || msg != &host.msg || !out)
+        return -EINVAL;
+    memcpy(&o, out, out_size < sizeof(o) ? out_size : sizeof(o));
+    int rc = stage(&o);
+    if (rc && !host.publish_failed)
+        host.publish_failed = rc == -EMSGSIZE ? "a staged message is too large"
+                              : rc == -EINVAL ? "a staged message has a bad subject, header or id"
+                                              : "a staged message could not be stored";
+    return rc;
+}

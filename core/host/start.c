@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * start - a worker's life: hello, load, options, open, run, close. */
+#include "host.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ring/packet.h"
+
+struct host host;
+
+void host_say(const char *type, const char *text)
+{
+    struct buf b = {0};
+    packet_begin(&b, type);
+    packet_add(&b, "text", text);
+    packet_send(PACKET_FD_CONTROL, &b, -1);
+    buf_finish(&b);
+}
+
+static int refuse(const char *text)
+{
+    host_say("refused", text);
+    return HOST_EXIT_REFUSED;
+}
+
+static int fail(const char *text)
+{
+    host_say("failed", text);
+    return HOST_EXIT_FAILED;
+}
+
+/* Before any foreign code: dies with the daemon, gains no privilege, holds no stray descriptor. */
+static void harden(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    syscall(SYS_close_range, (unsigned)PACKET_FD_FREE, ~0u, 0u);
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* the daemon logs it line by line */
+}
+
+static int add_binding(const char *stream)
+{
+    struct host_binding *more = realloc(host.bindings, (host.n_bindings + 1) * sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    host.bindings = more;
+    more[host.n_bindings++] = (struct host_binding){stream, "", ""};
+    return 0;
+}
+
+static int add_option(const char *text)
+{
+    struct option_text *more = realloc(host.options, (host.n_options + 1) * sizeof(*more));
+    char *equals = strchr(text, '=');
+    if (!more)
+        return -ENOMEM;
+    host.options = more;
+    if (!equals)
+        return -EBADMSG;
+    *equals = '\0'; /* in host.hello, which is ours */
+    more[host.n_options++] = (struct option_text){text, equals + 1};
+    return 0;
+}
+
+static int read_hello(struct packet *p)
+{
+    host.hello = malloc(PACKET_HELLO_MAX);
+    if (!host.hello)
+        return -ENOMEM;
+    int pass;
+    ssize_t n = packet_recv(PACKET_FD_CONTROL, host.hello, PACKET_HELLO_MAX, &pass);
+    if (n <= 0)
+        return -EPIPE;
+    char *fit = realloc(host.hello, (size_t)n);
+    if (fit)
+        host.hello = fit;
+    packet_open(p, host.hello, (size_t)n);
+    if (strcmp(p->type, "hello") != 0)
+        return -EBADMSG;
+    host.handler = packet_get(p, "handler");
+    host.index = (unsigned)packet_get_int(p, "index");
+    host.count = (unsigned)packet_get_int(p, "count");
+    host.log_level = (int)packet_get_int(p, "log_level");
+    host.timeout_ns = packet_get_int(p, "timeout_ns");
+
+    struct packet at = *p;
+    const char *key, *value;
+    int rc = 0;
+    while (rc == 0 && packet_next(&at, &key, &value)) {
+        if (strcmp(key, "stream") == 0)
+            rc = add_binding(value);
+        else if (strcmp(key, "consumer") == 0 && host.n_bindings)
+            host.bindings[host.n_bindings - 1].consumer = value;
+        else if (strcmp(key, "cluster") == 0 && host.n_bindings)
+            host.bindings[host.n_bindings - 1].cluster = value;
+        else if (strcmp(key, "option") == 0)
+            rc = add_option(value);
+    }
+    return rc;
+}
+
+static int attach(void)
+{
+    int rc = ring_attach(&host.ring, PACKET_FD_OUT, PACKET_FD_IN);
+    if (rc)
+        return rc;
+    host.epfd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET};
+    if (host.epfd < 0 || epoll_ctl(host.epfd, EPOLL_CTL_ADD, PACKET_FD_BELL_IN, &e))
+        return -errno;
+    close(PACKET_FD_IN);
+    close(PACKET_FD_OUT);
+    return 0;
+}
+
+static int load(const char *path, bool run, struct seamq_host *table)
+{
+    struct error err = {0}, note = {0};
+    host_table(table);
+    int rc = loader_load(&host.loaded, path, table, run, &err, &note);
+    if (rc == -EAGAIN)
+        return fail(err.text);
+    if (rc)
+        return refuse(err.text);
+    if (note.code)
+        host_log(SEAMQ_LOG_WARN, "%s", note.text);
+    return 0;
+}
+
+static int open_plugin(void)
+{
+    const struct seamq_plugin *p = &host.loaded.plugin;
+    struct error err = {0};
+
+    host.self = calloc(1, p->self_size ? p->self_size : 1);
+    if (!host.self)
+        return fail("out of memory for the instance");
+    if (options_fill(host.self, host.loaded.options, host.loaded.n_options, host.options, host.n_options, &err)) {
+        error_prefix(&err, "%s", host.loaded.path);
+        return refuse(err.text);
+    }
+    int rc = p->open ? p->open(host.self) : SEAMQ_OPEN_OK;
+    host_arena_reset();
+    if (rc == SEAMQ_OPEN_OK)
+        return 0;
+    if (!host.fail_text[0])
+        snprintf(host.fail_text, sizeof(host.fail_text), "open returned %d without saying why", rc);
+    rc = rc == SEAMQ_OPEN_CONFIG ? refuse(host.fail_text) : fail(host.fail_text);
+    if (p->close)
+        p->close(host.self);
+    return rc;
+}
+
+static int work(void)
+{
+    int rc = open_plugin();
+    if (rc)
+        return rc;
+    host_say("ready", "");
+    host_run();
+    if (host.loaded.plugin.close)
+        host.loaded.plugin.close(host.self);
+    host_flush_counts(clock_now_ns());
+    fflush(NULL);
+    host_say("bye", "");
+    return 0;
+}
+
+int host_main(void)
+{
+    static struct seamq_host table; /* plugins keep a pointer to it */
+    struct packet hello;
+    char text[160];
+
+    harden();
+    int rc = read_hello(&hello);
+    if (rc == -EPIPE || (rc == 0 && packet_get_int(&hello, "parent") != getppid()))
+        return HOST_EXIT_PROTOCOL; /* the daemon is gone */
+    if (rc)
+        return refuse("the daemon's hello makes no sense");
+    if (packet_get_int(&hello, "protocol") != PACKET_PROTOCOL) {
+        snprintf(text, sizeof(text),
+                 "seamq-worker " SEAMQ_VERSION " speaks protocol %d, seamqd %s: install both from one version",
+                 PACKET_PROTOCOL, packet_get(&hello, "protocol"));
+        return refuse(text);
+    }
+    snprintf(text, sizeof(text), "seamq:%s", host.handler);
+    prctl(PR_SET_NAME, text);
+    host_catch_crashes();
+
+    bool run = strcmp(packet_get(&hello, "mode"), "run") == 0;
+    if (run && (rc = attach()) != 0) {
+        snprintf(text, sizeof(text), "the rings cannot be mapped: %s", strerror(-rc));
+        return fail(text);
+    }
+    rc = load(packet_get(&hello, "plugin"), run, &table);
+    if (rc == 0 && run)
+        return work();
+    if (rc == 0)
+        host_describe_packets(&host.loaded);
+    fflush(NULL);
+    _exit(rc); /* a probe: no destructor of the plugin has a say */
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * settle - decisions: which outcome leads where, and the steps of a settlement. */
+#include "settle_private.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIRM_TIMEOUT_NS (5 * NS_PER_SEC)
+#define PAUSE_MIN_NS (200 * NS_PER_MS)
+#define PAUSE_MAX_NS (30 * NS_PER_SEC)
+/* The server counts deliveries that never reached a handler too, so its count is only a backstop. */
+#define DELIVERIES_PER_ATTEMPT 10
+
+const char *dead_reason_name(enum dead_reason reason)
+{
+    static const char *const names[] = {"rejected", "max-attempts", "crash", "timeout"};
+    return names[reason];
+}
+
+int settle_create(struct settle **ret, struct loop *loop, const struct config_handler *handler, const char *version,
+                  const struct settle_callbacks *callbacks, void *data)
+{
+    struct settle *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->loop = loop;
+    s->handler = handler;
+    s->callbacks = *callbacks;
+    s->data = data;
+    s->seed = (unsigned)clock_now_ns();
+    s->version = strdup(version);
+    list_init(&s->all);
+    if (!s->version) {
+        free(s);
+        return -ENOMEM;
+    }
+    *ret = s;
+    return 0;
+}
+
+void settle_destroy(struct settle *s)
+{
+    if (!s)
+        return;
+    while (!list_empty(&s->all))
+        settlement_free(container_of(s->all.next, struct settlement, node)->held);
+    free(s->version);
+    free(s);
+}
+
+size_t settle_busy(const struct settle *s)
+{
+    return s->n_busy;
+}
+
+const struct settle_stats *settle_stats(const struct settle *s)
+{
+    return &s->stats;
+}
+
+/* ---- settlements ----------------------------------------------------------------- */
+
+static void on_again(struct loop_timer *timer)
+{
+    settlement_run(timer->data);
+}
+
+struct settlement *settlement_of(struct settle *s, struct held *h)
+{
+    struct settlement *t = h->settlement;
+    if (t)
+        return t;
+    t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->settle = s;
+    t->held = h;
+    t->again = (struct loop_timer){.fire = on_again, .data = t};
+    list_init(&t->outputs);
+    list_push_back(&s->all, &t->node);
+    h->settlement = t;
+    return t;
+}
+
+void settlement_free(struct held *h)
+{
+    struct settlement *t = h->settlement;
+    if (!t)
+        return;
+    if (t->step != STEP_STAGED)
+        t->settle->n_busy--;
+    outputs_cancel(t);
+    api_cancel(t->request);
+    loop_disarm(t->settle->loop, &t->again);
+    list_remove(&t->node);
+    free(t->error);
+    free(t->text);
+    free(t->backtrace);
+    free(t);
+    h->settlement = NULL;
+}
+
+void settlement_step(struct settlement *t, enum settlement_step step)
+{
+    if (t->step == STEP_STAGED)
+        t->settle->n_busy++;
+    t->step = step;
+    t->pause_ns = 0;
+    if (t->held->state != HELD_SETTLING)
+        held_set_state(consumer_held(t->held->consumer), t->held, HELD_SETTLING);
+    settlement_run(t);
+}
+
+void settlement_again(struct settlement *t)
+{
+    t->pause_ns = t->pause_ns ? t->pause_ns * 2 : PAUSE_MIN_NS;
+    if (t->pause_ns > PAUSE_MAX_NS)
+        t->pause_ns = PAUSE_MAX_NS;
+    loop_arm(t->settle->loop, &t->again, loop_now_ns(t->settle->loop) + t->pause_ns);
+}
+
+void settlement_run(struct settlement *t)
+{
+    loop_disarm(t->settle->loop, &t->again);
+    switch (t->step) {
+    case STEP_STAGED: break;
+    case STEP_OUTPUTS: outputs_publish(t); break;
+    case STEP_DEAD: dead_letter_publish(t); break;
+    case STEP_CONFIRM: settlement_confirm(t); break;
+    }
+}
+
+void settle_link_up(struct settle *s)
+{
+    list_for_each_safe (node, &s->all) {
+        struct settlement *t = container_of(node, struct settlement, node);
+        if (loop_timer_armed(&t->again))
+            settlement_run(t);
+    }
+}
+
+static void on_confirmed(void *data, int rc, natsMsg *msg)
+{
+    struct settlement *t = data;
+    struct held *h = t->held;
+    (void)msg;
+
+    t->request = NULL;
+    if (rc) {
+        settlement_again(t);
+        return;
+    }
+    settlement_free(h);
+    consumer_forget(h->consumer, h);
+}
+
+void settlement_confirm(struct settlement *t)
+{
+    struct held *h = t->held;
+    struct link_publish p = {.subject = held_reply(h)};
+    if (t->request)
+        return;
+    if (api_send(consumer_api(h->consumer), p, CONFIRM_TIMEOUT_NS, on_confirmed, t, &t->request))
+        settlement_again(t);
+}
+
+/* ---- outcomes ---------------------------------------------------------------------- */
+
+static void ack(struct settle *s, struct held *h)
+{
+    struct settlement *t = h->settlement;
+
+    if (t && t->n_outputs) {
+        settlement_step(t, STEP_OUTPUTS);
+        return;
+    }
+    s->stats.acked++;
+    if (s->handler->ack == ACK_CONFIRMED && (t = settlement_of(s, h))) {
+        settlement_step(t, STEP_CONFIRM);
+        return;
+    }
+    settlement_free(h);
+    consumer_ack(h->consumer, h);
+}
+
+static void drop(struct settle *s, struct held *h)
+{
+    s->stats.dropped++;
+    settlement_free(h);
+    consumer_term(h->consumer, h);
+}
+
+static void log_dead(struct settle *s, struct held *h, enum dead_reason reason, const char *text, bool kept)
+{
+    log_warn(kept ? "dead-letter" : "message-dropped", LOG_STR("handler", s->handler->name),
+             LOG_STR("cluster", consumer_cluster(h->consumer)->name), LOG_STR("stream", consumer_stream(h->consumer)),
+             LOG_UINT("seq", h->stream_seq), LOG_STR("reason", dead_reason_name(reason)),
+             LOG_UINT("attempts", h->attempts), text && *text ? LOG_STR("error", text) : LOG_NONE);
+}
+
+static char *copy(const char *s)
+{
+    return s && *s ? strdup(s) : NULL;
+}
+
+static void dead(struct settle *s, struct held *h, enum dead_reason reason, const char *text,
+                 const struct settle_crash *crash)
+{
+    bool keep = strcmp(s->handler->dead_letter, "off") != 0;
+    log_dead(s, h, reason, text, keep);
+    if (!keep) {
+        drop(s, h);
+        return;
+    }
+    struct settlement *t = settlement_of(s, h);
+    if (!t) { /* no memory: another attempt leads here again */
+        s->callbacks.retry(s->data, h, PAUSE_MAX_NS);
+        return;
+    }
+    outputs_cancel(t);
+    t->reason = reason;
+    free(t->text);
+    free(t->backtrace);
+    t->text = copy(text);
+    t->backtrace = crash ? copy(crash->backtrace) : NULL;
+    t->signal = crash ? crash->signal : 0;
+    settlement_step(t, STEP_DEAD);
+}
+
+static int64_t backoff(struct settle *s, const struct held *h)
+{
+    const struct config_handler *c = s->handler;
+    size_t i = h->attempts ? h->attempts - 1 : 0;
+    int64_t delay = c->backoff_ns[i < c->n_backoff ? i : c->n_backoff - 1];
+    /* Up to a tenth more, so that what failed together does not come back together. */
+    return delay + (int64_t)((double)delay * 0.1 * rand_r(&s->seed) / RAND_MAX);
+}
+
+static void again_later(struct settle *s, struct held *h, int64_t delay_ns)
+{
+    struct held_table *table = consumer_held(h->consumer);
+    settlement_free(h);
+    if (table->n_by_state[HELD_WAITING] >= consumer_max_waiting(h->consumer)) {
+        s->stats.returned++;
+        consumer_give_back(h->consumer, h, delay_ns);
+        return;
+    }
+    s->stats.retried++;
+    held_set_state(table, h, HELD_WAITING);
+    s->callbacks.retry(s->data, h, delay_ns);
+}
+
+void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const char *text)
+{
+    uint64_t max = (uint64_t)s->handler->max_attempts;
+
+    h->attempts++;
+    if (h->attempts >= max || h->delivered >= max * DELIVERIES_PER_ATTEMPT) {
+        dead(s, h, DEAD_ATTEMPTS, text, NULL);
+        return;
+    }
+    int64_t delay = delay_ns < 0 ? backoff(s, h) : delay_ns;
+    log_debug("retry", LOG_STR("handler", s->handler->name), LOG_UINT("seq", h->stream_seq),
+              LOG_UINT("attempts", h->attempts), LOG_NS("in", delay), LOG_STR("error", text));
+    again_later(s, h, delay);
+}
+
+void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcome, int64_t delay_ns, const char *text)
+{
+    switch (outcome) {
+    case SETTLE_ACK: ack(s, h); return;
+    case SETTLE_TERM: drop(s, h); return;
+    case SETTLE_DEAD:
+        h->attempts++;
+        dead(s, h, DEAD_REJECTED, text, NULL);
+        return;
+    case SETTLE_NAK: break;
+    }
+    settle_failed(s, h, delay_ns, text); /* NAK, and whatever a handler returns that is no outcome */
+}
+
+void settle_crashed(struct settle *s, struct held *h, const struct settle_crash *crash)
+{
+    h->attempts++;
+    h->crashes++;
+    if (h->crashes >= (uint64_t)s->handler->crash_limit) {
+        dead(s, h, crash->timeout ? DEAD_TIMEOUT : DEAD_CRASHED, crash->text, crash);
+        return;
+    }
+    again_later(s, h, 0);
+}

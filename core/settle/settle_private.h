@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settle_private - a settlement under way: shared by settle.c (decisions), outputs.c (staged
+ * publishes) and deadletter.c.
+ */
+#ifndef SEAMQ_SETTLE_SETTLE_PRIVATE_H
+#define SEAMQ_SETTLE_SETTLE_PRIVATE_H
+
+#include "settle.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+enum settlement_step {
+    STEP_STAGED,   /* the handler runs; outputs collect */
+    STEP_OUTPUTS,  /* outputs are being published */
+    STEP_DEAD,     /* the dead letter is being published */
+    STEP_CONFIRM,  /* the acknowledgement is being confirmed */
+};
+
+struct output {
+    struct list node; /* in settlement.outputs */
+    struct settlement *settlement;
+    struct api_request *request; /* NULL: not under way */
+    bool confirmed;
+    size_t subject; /* offsets into bytes; subject, msg_id ("" for none), headers, data */
+    size_t msg_id;
+    size_t headers;
+    size_t headers_size;
+    size_t data;
+    size_t size;
+    char bytes[];
+};
+
+struct settlement {
+    struct settle *settle;
+    struct held *held;
+    struct list node; /* in settle.all */
+    enum settlement_step step;
+    struct list outputs;
+    size_t n_outputs;
+    size_t n_open;  /* under way */
+    char *error;    /* the first output that the server refused */
+    /* dead letter */
+    enum dead_reason reason;
+    char *text;
+    char *backtrace;
+    int signal;
+    struct api_request *request; /* dead letter or confirmed ack */
+    struct loop_timer again;
+    int64_t pause_ns;
+};
+
+struct settle {
+    struct loop *loop;
+    const struct config_handler *handler;
+    char *version;
+    struct settle_callbacks callbacks;
+    void *data;
+    struct list all;
+    size_t n_busy; /* past STEP_STAGED */
+    unsigned seed;
+    struct settle_stats stats;
+};
+
+struct settlement *settlement_of(struct settle *s, struct held *h); /* made if there is none; NULL: no memory */
+void settlement_free(struct held *h);
+/* Enters a step past STEP_STAGED. */
+void settlement_step(struct settlement *t, enum settlement_step step);
+/* Runs the current step again after a growing pause. */
+void settlement_again(struct settlement *t);
+void settlement_run(struct settlement *t);
+
+void outputs_publish(struct settlement *t);
+void outputs_cancel(struct settlement *t);
+void dead_letter_publish(struct settlement *t);
+/* All is where it has to be: acknowledge with confirmation. */
+void settlement_confirm(struct settlement *t);
+/* An attempt failed: retry, or dead when it was the last. */
+void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const char *text);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * control - packets from the child, and what it prints, line by line. */
+#include "private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ring/packet.h"
+
+#define PACKETS_MAX 64        /* of one worker in a row */
+#define LINE_MAX_BYTES 4096u  /* of output */
+#define LINES_PER_SEC 1000u
+#define BODY_BYTES_MAX (2 * RECORD_BODY_MAX)
+#define METRIC_MAX 64u
+
+/* ---- lines ---- */
+
+static bool line_allowed(struct worker *w)
+{
+    int64_t now = loop_now_ns(w->loop);
+    if (now - w->log_window_ns >= NS_PER_SEC) {
+        if (w->log_dropped)
+            log_warn("handler-log-dropped", LOG_STR("handler", w->handler), LOG_UINT("worker", w->config.index),
+                     LOG_UINT("lines", w->log_dropped));
+        w->log_window_ns = now;
+        w->log_lines = 0;
+        w->log_dropped = 0;
+    }
+    if (w->log_lines++ < LINES_PER_SEC)
+        return true;
+    w->log_dropped++;
+    return false;
+}
+
+static void on_log(struct worker *w, const struct packet *p)
+{
+    int64_t level = packet_get_int(p, "level");
+    const char *seq = packet_get(p, "seq");
+    enum log_level at = level <= 3 ? LOG_LEVEL_ERROR : level == 4 ? LOG_LEVEL_WARN
+                                      : level <= 6                ? LOG_LEVEL_INFO
+                                                                  : LOG_LEVEL_DEBUG;
+    if (log_enabled(at) && line_allowed(w))
+        LOG_AT(at, "handler-log", LOG_STR("handler", w->handler), LOG_UINT("worker", w->config.index),
+               strcmp(seq, "0") != 0 && *seq ? LOG_STR("seq", seq) : LOG_NONE, LOG_STR("msg", packet_get(p, "text")));
+}
+
+static void put_line(struct worker *w)
+{
+    const char *text = buf_str(&w->line);
+    if (text && *text && line_allowed(w))
+        log_info("handler-output", LOG_STR("handler", w->handler), LOG_UINT("worker", w->config.index),
+                 LOG_STR("msg", text), w->line_cut ? LOG_STR("cut", "yes") : LOG_NONE);
+    buf_clear(&w->line);
+    w->line_cut = false;
+}
+
+static void split_lines(struct worker *w, const char *at, size_t n)
+{
+    for (const char *end = at + n; at < end; at++) {
+        if (*at == '\n')
+            put_line(w);
+        else if (w->line.len < LINE_MAX_BYTES)
+            buf_putc(&w->line, *at ? *at : ' ');
+        else
+            w->line_cut = true;
+    }
+}
+
+/* One read; false: nothing is there now, or ever will be. */
+static bool read_output(struct worker *w)
+{
+    char chunk[4096];
+    ssize_t n = read(w->child.output, chunk, sizeof(chunk));
+    if (n > 0)
+        split_lines(w, chunk, (size_t)n);
+    else if (n == 0 && w->on_output.fd >= 0) { /* the child closed it */
+        loop_remove_fd(w->loop, &w->on_output);
+        w->on_output.fd = -1;
+    }
+    return n > 0;
+}
+
+void control_on_output(struct loop_fd *f, uint32_t events)
+{
+    (void)events;
+    read_output(f->data);
+}
+
+/* ---- large staged publishes ---- */
+
+static int take_bytes(struct worker *w, uint32_t serial, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+        (uint64_t)st.st_size > BODY_BYTES_MAX - w->body_bytes)
+        return -EBADMSG;
+    struct worker_body *b = malloc(sizeof(*b) + (size_t)st.st_size);
+    if (!b)
+        return -ENOMEM;
+    b->serial = serial;
+    b->size = (uint64_t)st.st_size;
+    for (uint64_t at = 0; at < b->size;) {
+        ssize_t n = pread(fd, b->data + at, b->size - at, (off_t)at);
+        if (n <= 0) { /* shorter than a moment ago: not our SIGBUS */
+            free(b);
+            return -EBADMSG;
+        }
+        at += (uint64_t)n;
+    }
+    w->body_bytes += b->size;
+    struct worker_body **last = &w->bodies;
+    while (*last)
+        last = &(*last)->next;
+    b->next = NULL;
+    *last = b;
+    return 0;
+}
+
+void control_drop_bodies(struct worker *w, uint32_t up_to)
+{
+    while (w->bodies && (int32_t)(w->bodies->serial - up_to) <= 0) {
+        struct worker_body *b = w->bodies;
+        w->bodies = b->next;
+        w->body_bytes -= b->size;
+        free(b);
+    }
+}
+
+static struct worker_body *find_body(struct worker *w, uint32_t serial)
+{
+    struct worker_body *b = w->bodies;
+    while (b && b->serial != serial)
+        b = b->next;
+    return b;
+}
+
+/* ---- packets ---- */
+
+static bool metric_ok(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return n && n < METRIC_MAX && name[n] == '\0' && !(name[0] >= '0' && name[0] <= '9');
+}
+
+static void on_ready(struct worker *w)
+{
+    if (w->phase != PHASE_STARTING) /* or told to stop meanwhile */
+        return;
+    w->phase = PHASE_READY;
+    w->was_ready = true;
+    loop_disarm(w->loop, &w->life);
+    w->memory_checked_ns = loop_now_ns(w->loop);
+    if (w->callbacks.on_ready)
+        w->callbacks.on_ready(w->data, w);
+}
+
+static void on_crash(struct worker *w, const struct packet *p)
+{
+    int64_t sig = packet_get_int(p, "signal");
+    w->crash_signal = sig > 0 && sig < 65 ? (int)sig : 0;
+    strncpy(w->crash_address, packet_get(p, "address"), sizeof(w->crash_address) - 1);
+}
+
+static void on_packet(struct worker *w, const struct packet *p, int fd)
+{
+    if (strcmp(p->type, "ready") == 0) {
+        on_ready(w);
+    } else if (strcmp(p->type, "refused") == 0) {
+        watch_set_end(w, WORKER_EXIT_REFUSED, packet_get(p, "text"));
+    } else if (strcmp(p->type, "failed") == 0) {
+        watch_set_end(w, WORKER_EXIT_OPEN, packet_get(p, "text"));
+    } else if (strcmp(p->type, "log") == 0) {
+        on_log(w, p);
+    } else if (strcmp(p->type, "count") == 0) {
+        int64_t by = packet_get_int(p, "by");
+        const char *metric = packet_get(p, "metric");
+        if (by > 0 && metric_ok(metric) && w->callbacks.on_count)
+            w->callbacks.on_count(w->data, w, metric, by);
+    } else if (strcmp(p->type, "body") == 0) {
+        if (fd < 0 || take_bytes(w, (uint32_t)packet_get_int(p, "serial"), fd))
+            watch_violation(w, "a large publish of it could not be read");
+    } else if (strcmp(p->type, "forget") == 0) {
+        control_drop_bodies(w, (uint32_t)packet_get_int(p, "serial"));
+    } else if (strcmp(p->type, "crash") == 0) {
+        on_crash(w, p);
+    } else if (strcmp(p->type, "backtrace") == 0) {
+        free(w->backtrace);
+        w->backtrace = strdup(packet_get(p, "text"));
+    } else if (strcmp(p->type, "bye") == 0) {
+        w->bye = true;
+    } /* others: a newer worker's, which an older daemon may pass over */
+}
+
+/* One packet; false: nothing is there now, or ever will be. */
+static bool read_packet(struct worker *w)
+{
+    struct packet p;
+    int fd;
+    ssize_t n = packet_recv(w->child.control, w->packet, PACKET_MAX, &fd);
+    if (n == -EAGAIN)
+        return false;
+    if (n == 0 || n == -ECONNRESET) {
+        if (w->on_control.fd >= 0) {
+            loop_remove_fd(w->loop, &w->on_control);
+            w->on_control.fd = -1;
+        }
+        return false;
+    }
+    if (n < 0) {
+        watch_violation(w, "its control packet makes no sense");
+        return n != -EBADF;
+    }
+    packet_open(&p, w->packet, (size_t)n);
+    on_packet(w, &p, fd);
+    if (fd >= 0)
+        close(fd);
+    return true;
+}
+
+void control_on_packets(struct loop_fd *f, uint32_t events)
+{
+    (void)events;
+    for (int i = 0; i < PACKETS_MAX; i++)
+        if (!read_packet(f->data))
+            break;
+}
+
+struct worker_body *control_take_body(struct worker *w, uint32_t serial)
+{
+    struct worker_body *b;
+    /* It was sent before its record was published, so it is here, or in the socket. */
+    while (!(b = find_body(w, serial)) && !w->protocol_error && read_packet(w))
+        ;
+    return b;
+}
+
+void control_drain(struct worker *w)
+{
+    /* A group that the child left behind may go on writing: what fits a socket and a pipe is enough. */
+    for (int i = 0; i < 4096 && read_packet(w); i++)
+        ;
+    for (int i = 0; i < 64 && read_output(w); i++)
+        ;
+    if (w->line.len)
+        put_line(w);
+}

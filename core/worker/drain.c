@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * drain - the out ring: each record copied, checked, handed to its callback.
+ *
+ * The child rings after 512 records, or when an outcome has waited 200 us and before it runs the
+ * next message (host/run.c).  Between a bell and a slow message one outcome can stay unrung; so
+ * after each bell or submit the ring is looked at once more, 2 ms later, while anything is
+ * outstanding.  If that look finds nothing, any later outcome will be rung for at once. */
+#include "private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ring/packet.h"
+
+#define LOOK_NS (2 * NS_PER_MS)
+#define RECORDS_MAX 4096 /* of one worker in a row: the loop has others to serve */
+
+static int take_outcome(struct worker *w, const struct ring_record *r)
+{
+    struct record_outcome fixed;
+    char text[RECORD_TEXT_MAX + 1];
+
+    if (r->size < sizeof(fixed) + 1)
+        return -EBADMSG;
+    memcpy(&fixed, r->payload, sizeof(fixed));
+    if (fixed.text_len > RECORD_TEXT_MAX || r->size != sizeof(fixed) + fixed.text_len + 1)
+        return -EBADMSG;
+    memcpy(text, (const char *)r->payload + sizeof(fixed), fixed.text_len);
+    text[fixed.text_len] = '\0';
+    if (!worker_outstanding(w) || fixed.id != worker_front(w))
+        return -EBADMSG;
+
+    w->ids_tail++;
+    w->finished++;
+    w->front_since_ns = loop_now_ns(w->loop);
+    w->extended_ns = 0;
+    struct worker_outcome o = {
+        .id = fixed.id,
+        .outcome = fixed.outcome,
+        .delay_ns = fixed.delay_ns,
+        .duration_ns = fixed.duration_ns < 0 ? 0 : fixed.duration_ns,
+        .text = text,
+    };
+    if (w->callbacks.on_outcome)
+        w->callbacks.on_outcome(w->data, w, &o);
+    return 0;
+}
+
+static int take_staged(struct worker *w, const struct ring_record *r)
+{
+    struct record_staged fixed;
+    struct worker_body *large = NULL;
+    const char *at;
+    uint64_t size;
+
+    if (r->size < sizeof(fixed))
+        return -EBADMSG;
+    buf_clear(&w->scratch);
+    buf_append(&w->scratch, r->payload, r->size); /* it cannot change under us from here on */
+    if (w->scratch.failed)
+        return -ENOMEM;
+    memcpy(&fixed, w->scratch.data, sizeof(fixed));
+    at = w->scratch.data + sizeof(fixed);
+    size = r->size - sizeof(fixed);
+    if (fixed.serial) {
+        large = size ? NULL : control_take_body(w, fixed.serial);
+        if (!large)
+            return -EBADMSG;
+        at = large->data;
+        size = large->size;
+    }
+    struct record_body body = {
+        .subject_len = fixed.subject_len,
+        .msg_id_len = fixed.msg_id_len,
+        .headers_len = fixed.headers_len,
+        .data_len = fixed.data_len,
+    };
+    int rc = record_body_read(&body, at, size);
+    if (rc == 0 && (!worker_outstanding(w) || fixed.id != worker_front(w)))
+        rc = -EBADMSG;
+    if (rc == 0 && w->callbacks.on_staged) {
+        struct worker_staged s = {
+            .id = fixed.id,
+            .subject = body.subject,
+            .msg_id = body.msg_id,
+            .data = body.data,
+            .size = body.data_len,
+            .headers = body.headers,
+            .headers_size = body.headers_len,
+        };
+        w->callbacks.on_staged(w->data, w, &s);
+    }
+    if (large)
+        control_drop_bodies(w, fixed.serial);
+    return rc;
+}
+
+static int take_extend(struct worker *w, const struct ring_record *r)
+{
+    struct record_extend e;
+    if (r->size != sizeof(e))
+        return -EBADMSG;
+    memcpy(&e, r->payload, sizeof(e));
+    if (e.ns <= 0 || !worker_outstanding(w) || e.id != worker_front(w))
+        return -EBADMSG;
+    if (e.ns > 24 * 3600 * NS_PER_SEC)
+        e.ns = 24 * 3600 * NS_PER_SEC;
+    w->extended_ns = loop_now_ns(w->loop) + e.ns;
+    watch_front(w);
+    if (w->callbacks.on_extend)
+        w->callbacks.on_extend(w->data, w, e.id, e.ns);
+    return 0;
+}
+
+/* At most `limit` records; the number, or -EBADMSG. */
+static int drain(struct worker *w, int limit)
+{
+    struct ring_record r;
+    int n = 0;
+    int rc = 0;
+
+    while (n < limit && w->child.pid && (rc = ring_next(&w->child.ring, &r)) == 1) {
+        switch (r.type) {
+        case RECORD_OUTCOME: rc = take_outcome(w, &r); break;
+        case RECORD_STAGED: rc = take_staged(w, &r); break;
+        case RECORD_EXTEND: rc = take_extend(w, &r); break;
+        default: rc = -EBADMSG;
+        }
+        if (rc)
+            break;
+        ring_done(&w->child.ring);
+        n++;
+    }
+    if (n && ring_release_wakes(&w->child.ring))
+        worker_ring_bell(w);
+    return rc < 0 ? rc : n;
+}
+
+static void after_drain(struct worker *w, int n)
+{
+    if (n < 0) {
+        watch_violation(w, "it wrote nonsense into its ring");
+        return;
+    }
+    if (!worker_outstanding(w))
+        loop_disarm(w->loop, &w->look);
+    else if (n)
+        drain_look_soon(w);
+    if (n)
+        drain_finish(w);
+}
+
+void drain_look_soon(struct worker *w)
+{
+    if (!loop_timer_armed(&w->look))
+        loop_arm(w->loop, &w->look, loop_now_ns(w->loop) + LOOK_NS);
+}
+
+void drain_on_bell(struct loop_fd *f, uint32_t events)
+{
+    struct worker *w = f->data;
+    (void)events;
+    int n = w->protocol_error ? 0 : drain(w, RECORDS_MAX);
+    if (n == RECORDS_MAX) /* more may be there, and its bell was heard already */
+        loop_arm(w->loop, &w->look, loop_now_ns(w->loop));
+    after_drain(w, n);
+}
+
+void drain_on_look(struct loop_timer *t)
+{
+    struct worker *w = t->data;
+    int n = w->protocol_error || !w->child.pid ? 0 : drain(w, RECORDS_MAX);
+    if (n == RECORDS_MAX)
+        loop_arm(w->loop, &w->look, loop_now_ns(w->loop));
+    after_drain(w, n);
+}
+
+void drain_ring(struct worker *w)
+{
+    int n;
+    do
+        n = w->protocol_error ? 0 : drain(w, RECORDS_MAX);
+    while (n == RECORDS_MAX);
+    if (n < 0)
+        w->protocol_error = true;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * probe - asks plugins who they are, each in a process of its own that may crash or hang. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "private.h"
+#include "ring/packet.h"
+
+#define PARALLEL 64 /* processes at a time; more plugins come in rounds */
+#define OPTIONS_MAX 1024
+
+struct probe {
+    const char *plugin;
+    struct plugin_info *info;
+    struct error *err;
+    struct spawned child;
+    bool started;
+    bool done;
+    bool closed; /* nothing more comes over control */
+    int64_t deadline_ns;
+    bool told; /* the child answered, well or ill */
+    int crash_signal;
+};
+
+static char *copy(const struct packet *p, const char *key)
+{
+    const char *value = packet_get(p, key);
+    return *value ? strdup(value) : NULL;
+}
+
+static void take_descriptor(struct probe *b, const struct packet *p)
+{
+    struct plugin_info *i = b->info;
+    if (i->name)
+        return; /* once */
+    i->name = copy(p, "name");
+    i->version = copy(p, "version");
+    i->summary = copy(p, "summary");
+    i->stream = copy(p, "stream");
+    i->subjects = copy(p, "subjects");
+    i->abi_major = (uint32_t)packet_get_int(p, "abi_major");
+    i->abi_minor = (uint32_t)packet_get_int(p, "abi_minor");
+    i->has_batch = packet_get_int(p, "has_batch") == 1;
+}
+
+static void take_option(struct probe *b, const struct packet *p)
+{
+    struct plugin_info *i = b->info;
+    int64_t type = packet_get_int(p, "type");
+    if (i->n_options == OPTIONS_MAX || type < PLUGIN_OPTION_STRING || type > PLUGIN_OPTION_TIME)
+        return;
+    struct plugin_option *more = realloc(i->options, (i->n_options + 1) * sizeof(*more));
+    if (!more)
+        return;
+    i->options = more;
+    struct plugin_option *o = &more[i->n_options];
+    *o = (struct plugin_option){
+        .name = copy(p, "name"),
+        .type = (enum plugin_option_type)type,
+        .required = packet_get_int(p, "required") == 1,
+        .secret = packet_get_int(p, "secret") == 1,
+        .preset = NULL,
+        .help = copy(p, "help"),
+        .min = packet_get_int(p, "min"),
+        .max = packet_get_int(p, "max"),
+    };
+    struct packet at = *p;
+    const char *key, *value;
+    while (packet_next(&at, &key, &value)) /* a preset of "" is one */
+        if (strcmp(key, "preset") == 0 && !o->preset)
+            o->preset = strdup(value);
+    if (o->name)
+        i->n_options++;
+    else
+        free(o->help), free(o->preset);
+}
+
+static void take_packet(struct probe *b, const struct packet *p)
+{
+    if (strcmp(p->type, "describe") == 0) {
+        take_descriptor(b, p);
+    } else if (strcmp(p->type, "option") == 0) {
+        take_option(b, p);
+    } else if (strcmp(p->type, "refused") == 0 || strcmp(p->type, "failed") == 0) {
+        error_set(b->err, p->type[0] == 'f' ? -EAGAIN : -ENOEXEC, "%s", packet_get(p, "text"));
+        b->told = true;
+    } else if (strcmp(p->type, "ready") == 0) {
+        b->told = true;
+    } else if (strcmp(p->type, "crash") == 0) {
+        b->crash_signal = (int)packet_get_int(p, "signal");
+    }
+}
+
+/* false: the child's end is closed, or it sent nonsense. */
+static bool read_packets(struct probe *b, char *room)
+{
+    for (;;) {
+        struct packet p;
+        int fd;
+        ssize_t n = packet_recv(b->child.control, room, PACKET_MAX, &fd);
+        if (fd >= 0)
+            close(fd);
+        if (n <= 0)
+            return n == -EAGAIN;
+        packet_open(&p, room, (size_t)n);
+        take_packet(b, &p);
+    }
+}
+
+static void start(struct probe *b, const char *program, int64_t timeout_ns)
+{
+    char title[] = "seamq: probe";
+    struct buf hello = {0};
+    b->started = true;
+    b->deadline_ns = clock_now_ns() + timeout_ns;
+    if (spawn_worker(&b->child, program, title, 0, b->err)) {
+        b->told = b->done = true;
+        return;
+    }
+    packet_begin(&hello, "hello");
+    packet_add_int(&hello, "protocol", PACKET_PROTOCOL);
+    packet_add_int(&hello, "parent", getpid());
+    packet_add(&hello, "mode", "probe");
+    packet_add(&hello, "handler", "probe");
+    packet_add_int(&hello, "log_level", 0);
+    packet_add(&hello, "plugin", b->plugin);
+    int rc = packet_send(b->child.control, &hello, -1);
+    if (rc && rc != -EPIPE)
+        b->told = error_set(b->err, rc, "%s: could not be probed: %s", b->plugin, strerror(-rc)) != 0;
+    buf_finish(&hello);
+}
+
+/* The child is dead or has to be: what became of the probe? */
+static void finish(struct probe *b, char *room, bool late, int64_t timeout_ns)
+{
+    siginfo_t info = {0};
+    read_packets(b, room);
+    if (late)
+        kill(-b->child.pid, SIGKILL);
+    waitid(P_PID, (id_t)b->child.pid, &info, WEXITED | WNOWAIT);
+    spawn_kill(&b->child); /* its group too, then reaps */
+    spawn_close(&b->child);
+    b->done = true;
+
+    int sig = b->crash_signal ? b->crash_signal : info.si_code == CLD_EXITED ? 0 : info.si_status;
+    const char *name = sig ? sigabbrev_np(sig) : NULL;
+    if (!b->told && late)
+        error_set(b->err, -ETIMEDOUT, "%s: did not answer within %.3g s: does a constructor of it hang?", b->plugin,
+                  (double)timeout_ns / 1e9);
+    else if (!b->told && sig)
+        error_set(b->err, -ENOEXEC, "%s: crashed while it was loaded (SIG%s): a constructor of it, or a damaged file",
+                  b->plugin, name ? name : "?");
+    else if (!b->told)
+        error_set(b->err, -ENOEXEC, "%s: ended the process while it was loaded (exit status %d): a constructor of it?",
+                  b->plugin, info.si_status);
+    else if (!b->err->code && (!b->info->name || !b->info->version))
+        error_set(b->err, -EPROTO, "%s: its worker sent no descriptor", b->plugin);
+}
+
+/* One round: starts what may start, waits for news, finishes what ended. Returns how many are left. */
+static size_t step(struct probe *all, size_t n, const char *program, char *room, int64_t timeout_ns)
+{
+    struct pollfd fds[PARALLEL * 2];
+    struct probe *of[PARALLEL];
+    size_t running = 0, left = 0;
+    int64_t now = clock_now_ns();
+    int64_t wait_ns = timeout_ns;
+
+    for (size_t i = 0; i < n && running < PARALLEL; i++) {
+        struct probe *b = &all[i];
+        if (!b->started)
+            start(b, program, timeout_ns);
+        left += !b->done;
+        if (b->done)
+            continue;
+        fds[2 * running] = (struct pollfd){b->child.pidfd, POLLIN, 0};
+        fds[2 * running + 1] = (struct pollfd){b->closed ? -1 : b->child.control, POLLIN, 0};
+        if (b->deadline_ns - now < wait_ns)
+            wait_ns = b->deadline_ns - now;
+        of[running++] = b;
+    }
+    if (running)
+        poll(fds, 2 * running, wait_ns > 0 ? (int)(wait_ns / NS_PER_MS) + 1 : 0);
+    now = clock_now_ns();
+    for (size_t i = 0; i < running; i++) {
+        struct probe *b = of[i];
+        if (fds[2 * i].revents || now >= b->deadline_ns)
+            finish(b, room, !fds[2 * i].revents, timeout_ns);
+        else if (fds[2 * i + 1].revents)
+            b->closed = !read_packets(b, room);
+    }
+    return left;
+}
+
+void worker_probe(const char *program, const char *const *plugins, size_t n, int64_t timeout_ns,
+                  struct plugin_info *infos, struct error *errs)
+{
+    struct probe *all = calloc(n ? n : 1, sizeof(*all));
+    char *room = malloc(PACKET_MAX);
+
+    for (size_t i = 0; i < n; i++) {
+        infos[i] = (struct plugin_info){.path = strdup(plugins[i])};
+        errs[i] = (struct error){0};
+        bool ok = all && room && infos[i].path;
+        if (!ok)
+            error_set(&errs[i], -ENOMEM, "%s: out of memory", plugins[i]);
+        if (all)
+            all[i] = (struct probe){
+                .plugin = plugins[i], .info = &infos[i], .err = &errs[i], .started = !ok, .done = !ok};
+    }
+    while (all && step(all, n, program, room, timeout_ns))
+        ;
+    for (size_t i = 0; i < n; i++)
+        if (errs[i].code)
+            plugin_info_finish(&infos[i]);
+    free(all);
+    free(room);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * watch - deadlines, deaths, and the pause before the next process. */
+#include "private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+
+#define KILL_GRACE_NS (500 * NS_PER_MS)
+#define REFUSED_EXIT_NS (2 * NS_PER_SEC) /* from "refused" to the exit; close() runs there */
+#define PAUSE_MIN_NS (100 * NS_PER_MS)
+#define PAUSE_MAX_NS (30 * NS_PER_SEC)
+#define HEALTHY_NS (10 * NS_PER_SEC)
+#define HEALTHY_MESSAGES 16u
+#define CLOCK_SLACK_NS NS_PER_SEC
+
+void watch_set_end(struct worker *w, int reason, const char *text)
+{
+    bool orderly = w->end_reason == WORKER_EXIT_STOPPED || w->end_reason == WORKER_EXIT_RECYCLE;
+    bool worse = reason == WORKER_EXIT_TIMEOUT || reason == WORKER_EXIT_PROTOCOL;
+    if (w->end_reason >= 0 && !(orderly && worse))
+        return; /* the first cause counts */
+    w->end_reason = reason;
+    free(w->end_text);
+    w->end_text = text && *text ? strdup(text) : NULL;
+    if (reason == WORKER_EXIT_REFUSED || reason == WORKER_EXIT_OPEN) {
+        w->phase = PHASE_ENDING;
+        loop_arm(w->loop, &w->life, loop_now_ns(w->loop) + REFUSED_EXIT_NS);
+    }
+}
+
+static void send_signal(struct worker *w, int sig)
+{
+    if (w->child.pid)
+        kill(-w->child.pid, sig); /* not reaped yet, so the number is still its own */
+}
+
+void watch_kill(struct worker *w, int reason, bool gently, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+    if (!w->child.pid || (w->phase == PHASE_KILLED && gently))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    watch_set_end(w, reason, text);
+    w->phase = PHASE_KILLED;
+    if (gently) {
+        int64_t grace = w->config.kill_grace_ns ? w->config.kill_grace_ns : KILL_GRACE_NS;
+        worker_order(w, RING_REVOKE); /* if it survives SIGTERM it starts no further message */
+        send_signal(w, SIGTERM);
+        loop_arm(w->loop, &w->life, loop_now_ns(w->loop) + grace);
+    } else {
+        send_signal(w, SIGKILL);
+        loop_disarm(w->loop, &w->life);
+    }
+}
+
+void watch_violation(struct worker *w, const char *what)
+{
+    w->protocol_error = true;
+    watch_kill(w, WORKER_EXIT_PROTOCOL, false, "killed: %s", what);
+}
+
+/* When the oldest outstanding message is late.  The child's word on when it began counts only as
+ * far as it agrees with what was seen from here: garbage cannot hide a hang. */
+static int64_t front_deadline(const struct worker *w)
+{
+    if (w->extended_ns)
+        return w->extended_ns;
+    int64_t start = w->front_since_ns;
+    const struct ring_page *page = w->child.ring.peer;
+    if (atomic_load_explicit(&page->running, memory_order_acquire) == worker_front(w)) {
+        int64_t said = atomic_load_explicit(&page->started_ns, memory_order_relaxed);
+        if (said > w->spawned_ns)
+            start = said < start + CLOCK_SLACK_NS ? said : start + CLOCK_SLACK_NS;
+    }
+    return start + w->config.timeout_ns;
+}
+
+/* The timer is not moved at each message: it fires at most once a timeout, looks, and is set anew. */
+void watch_front(struct worker *w)
+{
+    if (!worker_outstanding(w) || w->config.timeout_ns <= 0)
+        return;
+    int64_t at = front_deadline(w);
+    if (!loop_timer_armed(&w->deadline) || at < w->deadline.at_ns)
+        loop_arm(w->loop, &w->deadline, at);
+}
+
+void watch_on_deadline(struct loop_timer *t)
+{
+    struct worker *w = t->data;
+    if (!w->child.pid || w->phase == PHASE_KILLED)
+        return;
+    drain_ring(w); /* it may have ended unrung */
+    if (w->protocol_error)
+        watch_violation(w, "it wrote nonsense into its ring");
+    if (!worker_outstanding(w) || w->phase == PHASE_KILLED)
+        return;
+    if (front_deadline(w) > loop_now_ns(w->loop)) {
+        watch_front(w);
+        return;
+    }
+    watch_kill(w, WORKER_EXIT_TIMEOUT, true, "killed: one message took longer than %s%.3g s",
+               w->extended_ns ? "its extended " : "", (double)w->config.timeout_ns / 1e9);
+}
+
+static void report_stopped(struct worker *w)
+{
+    struct worker_exit e = {.reason = WORKER_EXIT_STOPPED, .text = "stopped", .restart_in_ns = -1};
+    if (w->stop_reported)
+        return;
+    w->stop_reported = true;
+    if (w->callbacks.on_exit)
+        w->callbacks.on_exit(w->data, w, &e);
+}
+
+void watch_on_life(struct loop_timer *t)
+{
+    struct worker *w = t->data;
+    switch (w->phase) {
+    case PHASE_DOWN:
+        if (w->stopping)
+            report_stopped(w);
+        break;
+    case PHASE_WAITING: worker_spawn(w); break;
+    case PHASE_STARTING:
+        watch_kill(w, WORKER_EXIT_OPEN, true, "killed: it was not ready in time: its constructor or open() hangs");
+        break;
+    case PHASE_READY: break;
+    case PHASE_ENDING: watch_kill(w, WORKER_EXIT_STOPPED, false, "killed: it did not end in time"); break;
+    case PHASE_KILLED: send_signal(w, SIGKILL); break;
+    }
+}
+
+/* ---- death ---- */
+
+static void reap(struct worker *w, struct worker_exit *e)
+{
+    siginfo_t info = {0};
+    int rc;
+    send_signal(w, SIGKILL); /* what it started goes with it */
+    while ((rc = waitid(P_PID, (id_t)w->child.pid, &info, WEXITED)) != 0 && errno == EINTR)
+        ;
+    if (rc)
+        e->status = -1; /* somebody else reaped it */
+    else if (info.si_code == CLD_EXITED)
+        e->status = info.si_status;
+    else
+        e->signal = info.si_status;
+}
+
+static int64_t next_pause(struct worker *w, enum worker_exit_reason reason)
+{
+    int64_t up = loop_now_ns(w->loop) - w->spawned_ns;
+    if (reason == WORKER_EXIT_REFUSED || w->stopping)
+        return -1;
+    if (reason == WORKER_EXIT_RECYCLE || w->finished >= HEALTHY_MESSAGES || (w->finished && up >= HEALTHY_NS))
+        w->level = 0;
+    if (reason == WORKER_EXIT_RECYCLE)
+        return 0;
+    if (!w->level && (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN))
+        w->level = 1;
+    int64_t pause = !w->level ? 0 : w->level > 9 ? PAUSE_MAX_NS : PAUSE_MIN_NS << (w->level - 1);
+    w->level++;
+    return pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause;
+}
+
+/* Which reason holds when a signal or status meets what we knew before? */
+static enum worker_exit_reason judge(const struct worker *w, const struct worker_exit *e)
+{
+    bool orderly = !e->signal && e->status == 0 && w->bye;
+    switch (w->end_reason) {
+    case WORKER_EXIT_STOPPED:
+    case WORKER_EXIT_RECYCLE:
+        if (orderly || (w->phase == PHASE_KILLED && e->signal == SIGKILL))
+            return (enum worker_exit_reason)w->end_reason;
+        break;
+    case WORKER_EXIT_REFUSED:
+    case WORKER_EXIT_OPEN:
+    case WORKER_EXIT_TIMEOUT:
+    case WORKER_EXIT_PROTOCOL: return (enum worker_exit_reason)w->end_reason;
+    default: break;
+    }
+    return e->signal ? WORKER_EXIT_CRASH : WORKER_EXIT_STATUS;
+}
+
+static void describe_death(const struct worker *w, const struct worker_exit *e, char *text, size_t size)
+{
+    char how[128];
+    const char *name = e->signal ? sigabbrev_np(e->signal) : NULL;
+    if (e->signal)
+        snprintf(how, sizeof(how), "killed by SIG%s%s%s%s", name ? name : "?", *w->crash_address ? " (address " : "",
+                 w->crash_address, *w->crash_address ? ")" : "");
+    else if (e->status < 0)
+        snprintf(how, sizeof(how), "ended, and was reaped by another");
+    else
+        snprintf(how, sizeof(how), "exited with status %d", e->status);
+    if (!w->was_ready)
+        snprintf(text, size, "%s while it loaded and opened its plugin", how);
+    else
+        snprintf(text, size, "%s after %llu message%s", how, (unsigned long long)w->finished,
+                 w->finished == 1 ? "" : "s");
+}
+
+static uint64_t guilty(const struct worker *w)
+{
+    uint64_t running = atomic_load_explicit(&w->child.ring.peer->running, memory_order_acquire);
+    return worker_outstanding(w) && running == worker_front(w) ? running : 0;
+}
+
+void watch_on_death(struct loop_fd *f, uint32_t events)
+{
+    struct worker *w = f->data;
+    struct worker_exit e = {0};
+    char text[256];
+    (void)events;
+
+    control_drain(w);
+    drain_ring(w);
+    control_drain(w);
+    reap(w, &e);
+    if (w->protocol_error && w->end_reason < 0)
+        watch_set_end(w, WORKER_EXIT_PROTOCOL, "it wrote nonsense into its ring");
+    if (e.signal == SIGALRM && w->crash_signal)
+        e.signal = w->crash_signal; /* its last words took too long */
+    e.reason = judge(w, &e);
+    e.running = guilty(w);
+    describe_death(w, &e, text, sizeof(text));
+    e.text = (int)e.reason == w->end_reason && w->end_text ? w->end_text : text;
+    e.restart_in_ns = next_pause(w, e.reason);
+
+    char *backtrace = w->backtrace, *end_text = w->end_text;
+    w->backtrace = w->end_text = NULL;
+    e.backtrace = backtrace;
+    worker_drop_child(w);
+    w->phase = e.restart_in_ns < 0 ? PHASE_DOWN : PHASE_WAITING;
+    if (e.restart_in_ns >= 0)
+        loop_arm(w->loop, &w->life, loop_now_ns(w->loop) + e.restart_in_ns);
+    if (w->stopping)
+        w->stop_reported = true;
+    if (w->callbacks.on_exit)
+        w->callbacks.on_exit(w->data, w, &e);
+    free(backtrace);
+    free(end_text);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * worker - create, start, stop, destroy: the phases between processes. */
+#include "worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "private.h"
+#include "ring/packet.h"
+
+#define OPEN_TIMEOUT_NS (30 * NS_PER_SEC)
+#define RING_BYTES ((size_t)1 << 20)
+#define RECYCLE_NS (10 * NS_PER_SEC) /* from the last outcome to the exit: close() runs there */
+#define MEMORY_NS (250 * NS_PER_MS)
+
+static int build_hello(struct worker *w, const struct worker_config *c, struct error *err)
+{
+    struct buf *b = &w->hello;
+    struct buf option = {0};
+
+    packet_begin(b, "hello");
+    packet_add_int(b, "protocol", PACKET_PROTOCOL);
+    packet_add_int(b, "parent", getpid());
+    packet_add(b, "mode", "run");
+    packet_add(b, "plugin", c->plugin);
+    packet_add(b, "handler", c->handler);
+    packet_add_int(b, "index", c->index);
+    packet_add_int(b, "count", c->count ? c->count : 1);
+    packet_add_int(b, "log_level", log_enabled(LOG_LEVEL_DEBUG) ? 7 : log_enabled(LOG_LEVEL_INFO) ? 6 : 4);
+    packet_add_int(b, "timeout_ns", c->timeout_ns > 0 ? c->timeout_ns : INT64_MAX / 2);
+    for (size_t i = 0; i < c->n_bindings; i++) {
+        packet_add(b, "stream", c->bindings[i].stream);
+        packet_add(b, "consumer", c->bindings[i].consumer);
+        packet_add(b, "cluster", c->bindings[i].cluster);
+    }
+    for (size_t i = 0; i < c->n_options; i++) {
+        buf_clear(&option);
+        buf_printf(&option, "%s=%s", c->options[i].name, c->options[i].value);
+        packet_add(b, "option", buf_str(&option) ? option.data : "");
+    }
+    bool failed = option.failed || b->failed;
+    buf_finish(&option);
+    if (failed)
+        return error_set(err, -ENOMEM, "handler %s: out of memory", c->handler);
+    if (b->len > PACKET_HELLO_MAX)
+        return error_set(err, -E2BIG, "handler %s: its options take %zu bytes, more than %u: put large ones into a file",
+                         c->handler, b->len, PACKET_HELLO_MAX);
+    return 0;
+}
+
+static int check_config(const struct worker_config *c, struct error *err)
+{
+    size_t ring = c->ring_bytes;
+    if (!c->program || !c->plugin || !c->handler)
+        return error_set(err, -EINVAL, "a worker needs a program, a plugin and a handler");
+    if (c->n_bindings > UINT16_MAX)
+        return error_set(err, -EINVAL, "handler %s: more than %d bindings", c->handler, UINT16_MAX);
+    if (ring && (ring < RING_BYTES_MIN || ring > RING_BYTES_MAX || (ring & (ring - 1))))
+        return error_set(err, -EINVAL, "handler %s: a ring of %zu bytes: must be a power of two from %u to %u",
+                         c->handler, ring, RING_BYTES_MIN, RING_BYTES_MAX);
+    return 0;
+}
+
+int worker_create(struct worker **ret, struct loop *loop, const struct worker_config *config,
+                  const struct worker_callbacks *callbacks, void *data, struct error *err)
+{
+    int rc = check_config(config, err);
+    if (rc)
+        return rc;
+    struct worker *w = calloc(1, sizeof(*w));
+    if (!w)
+        return error_set(err, -ENOMEM, "handler %s: out of memory", config->handler);
+    w->loop = loop;
+    w->callbacks = *callbacks;
+    w->data = data;
+    w->config = *config;
+    w->config.bindings = NULL; /* the hello has them */
+    w->config.options = NULL;
+    w->end_reason = -1;
+    w->child = (struct spawned){.pidfd = -1, .control = -1, .output = -1, .bell_in = -1, .bell_out = -1};
+    w->on_death = (struct loop_fd){-1, EPOLLIN, watch_on_death, w};
+    w->on_control = (struct loop_fd){-1, EPOLLIN, control_on_packets, w};
+    w->on_bell = (struct loop_fd){-1, EPOLLIN | EPOLLET, drain_on_bell, w}; /* never read: an edge is enough */
+    w->on_output = (struct loop_fd){-1, EPOLLIN, control_on_output, w};
+    w->life = (struct loop_timer){.fire = watch_on_life, .data = w};
+    w->deadline = (struct loop_timer){.fire = watch_on_deadline, .data = w};
+    w->look = (struct loop_timer){.fire = drain_on_look, .data = w};
+    w->program = strdup(config->program);
+    w->handler = strdup(config->handler);
+    w->packet = malloc(PACKET_MAX);
+    if (!w->program || !w->handler || !w->packet ||
+        asprintf(&w->title, "seamq: %s/%u", config->handler, config->index) < 0)
+        rc = error_set(err, -ENOMEM, "handler %s: out of memory", config->handler);
+    else
+        rc = build_hello(w, config, err);
+    if (rc)
+        worker_destroy(w);
+    else
+        *ret = w;
+    return rc;
+}
+
+static void watch_fd(struct worker *w, struct loop_fd *f, int fd, int *rc)
+{
+    f->fd = fd;
+    if (*rc == 0)
+        *rc = loop_add_fd(w->loop, f);
+    if (*rc)
+        f->fd = -1;
+}
+
+static void unwatch_fd(struct worker *w, struct loop_fd *f)
+{
+    if (f->fd >= 0)
+        loop_remove_fd(w->loop, f);
+    f->fd = -1;
+}
+
+/* Forgets all that belonged to the dead process: the next one shares nothing with it. */
+void worker_drop_child(struct worker *w)
+{
+    unwatch_fd(w, &w->on_death);
+    unwatch_fd(w, &w->on_control);
+    unwatch_fd(w, &w->on_bell);
+    unwatch_fd(w, &w->on_output);
+    loop_disarm(w->loop, &w->life);
+    loop_disarm(w->loop, &w->deadline);
+    loop_disarm(w->loop, &w->look);
+    spawn_close(&w->child);
+    while (w->bodies)
+        control_drop_bodies(w, w->bodies->serial);
+    buf_finish(&w->scratch);
+    buf_finish(&w->line);
+    free(w->backtrace);
+    free(w->end_text);
+    w->backtrace = w->end_text = NULL;
+    w->end_reason = -1;
+    w->was_ready = w->bye = w->protocol_error = w->line_cut = false;
+    w->crash_signal = 0;
+    memset(w->crash_address, 0, sizeof(w->crash_address));
+    w->ids_head = w->ids_tail = 0;
+    w->finished = 0;
+    w->serial = 0;
+    w->memory_checked_ns = 0;
+    w->extended_ns = 0;
+}
+
+static void spawn_failed(struct worker *w, const struct error *err)
+{
+    int64_t pause = w->level > 8 ? 30 * NS_PER_SEC : (100 * NS_PER_MS) << w->level;
+    struct worker_exit e = {.reason = WORKER_EXIT_SPAWN, .text = err->text, .restart_in_ns = w->stopping ? -1 : pause};
+    w->level++;
+    worker_drop_child(w);
+    w->phase = w->stopping ? PHASE_DOWN : PHASE_WAITING;
+    if (!w->stopping)
+        loop_arm(w->loop, &w->life, loop_now_ns(w->loop) + pause);
+    if (w->callbacks.on_exit)
+        w->callbacks.on_exit(w->data, w, &e);
+}
+
+void worker_spawn(struct worker *w)
+{
+    struct error err = {0};
+    size_t ring = w->config.ring_bytes ? w->config.ring_bytes : RING_BYTES;
+
+    w->spawns++;
+    w->spawned_ns = clock_now_ns();
+    int rc = spawn_worker(&w->child, w->program, w->title, ring, &err);
+    if (rc == 0) {
+        watch_fd(w, &w->on_death, w->child.pidfd, &rc);
+        watch_fd(w, &w->on_control, w->child.control, &rc);
+        watch_fd(w, &w->on_bell, w->child.bell_out, &rc);
+        watch_fd(w, &w->on_output, w->child.output, &rc);
+        if (rc == 0) {
+            rc = packet_send(w->child.control, &w->hello, -1);
+            if (rc == -EPIPE || rc == -ECONNRESET)
+                rc = 0; /* it died already: the pidfd says so */
+        }
+        if (rc) {
+            spawn_kill(&w->child);
+            error_set(&err, rc, "%s: started, but cannot be watched: %s", w->program, strerror(-rc));
+        }
+    }
+    if (rc) {
+        spawn_failed(w, &err);
+        return;
+    }
+    w->phase = PHASE_STARTING;
+    loop_arm(w->loop, &w->life,
+             w->spawned_ns + (w->config.open_timeout_ns ? w->config.open_timeout_ns : OPEN_TIMEOUT_NS));
+}
+
+void worker_start(struct worker *w)
+{
+    if (w->phase != PHASE_DOWN || w->stopping)
+        return;
+    w->phase = PHASE_WAITING;
+    loop_arm(w->loop, &w->life, 0);
+}
+
+void worker_ring_bell(struct worker *w)
+{
+    uint64_t one = 1;
+    /* A child that filled the counter on purpose stays unrung: its deadline will end it. */
+    if (write(w->child.bell_in, &one, sizeof(one)) < 0 && errno != EAGAIN)
+        watch_violation(w, "its bell is gone");
+}
+
+void worker_order(struct worker *w, enum ring_order order)
+{
+    if (!w->child.pid)
+        return;
+    atomic_store_explicit(&w->child.ring.own->order, (uint32_t)order, memory_order_release);
+    worker_ring_bell(w);
+}
+
+static void end(struct worker *w, enum ring_order order, int64_t deadline_ns)
+{
+    w->stopping = true;
+    switch (w->phase) {
+    case PHASE_DOWN:
+    case PHASE_WAITING: /* on_exit comes from the loop */
+        w->phase = PHASE_DOWN;
+        if (!w->stop_reported)
+            loop_arm(w->loop, &w->life, 0);
+        return;
+    case PHASE_KILLED: return; /* dying already */
+    default: break;
+    }
+    worker_submit(w);
+    worker_order(w, order);
+    if (w->phase == PHASE_KILLED)
+        return;
+    watch_set_end(w, WORKER_EXIT_STOPPED, NULL);
+    w->phase = PHASE_ENDING;
+    loop_arm(w->loop, &w->life, deadline_ns);
+}
+
+void worker_stop(struct worker *w, int64_t deadline_ns)
+{
+    end(w, RING_STOP, deadline_ns);
+}
+
+void worker_revoke(struct worker *w, int64_t deadline_ns)
+{
+    end(w, RING_REVOKE, deadline_ns);
+}
+
+/* Bytes of RSS, 0 if unknown. */
+static int64_t resident(pid_t pid)
+{
+    char path[32];
+    long pages = 0;
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%*d %ld", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+static void recycle(struct worker *w, const char *fmt, int64_t value)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "recycled: %" PRId64 " %s", value, fmt);
+    worker_submit(w);
+    worker_order(w, RING_STOP);
+    watch_set_end(w, WORKER_EXIT_RECYCLE, text);
+    w->phase = PHASE_ENDING;
+}
+
+/* After a drain that brought something. */
+void drain_finish(struct worker *w)
+{
+    int64_t now = loop_now_ns(w->loop);
+    if (w->phase == PHASE_READY && w->config.max_messages > 0 && (int64_t)w->finished >= w->config.max_messages)
+        recycle(w, "messages handled", (int64_t)w->finished);
+    if (w->phase == PHASE_READY && w->config.max_memory > 0 && now - w->memory_checked_ns >= MEMORY_NS) {
+        w->memory_checked_ns = now;
+        int64_t bytes = resident(w->child.pid);
+        if (bytes > w->config.max_memory)
+            recycle(w, "bytes resident", bytes);
+    }
+    if (w->phase == PHASE_ENDING && w->end_reason == WORKER_EXIT_RECYCLE && !worker_outstanding(w) &&
+        !loop_timer_armed(&w->life))
+        loop_arm(w->loop, &w->life, now + RECYCLE_NS);
+}
+
+void worker_destroy(struct worker *w)
+{
+    if (!w)
+        return;
+    spawn_kill(&w->child);
+    worker_drop_child(w);
+    buf_finish(&w->hello);
+    free(w->program);
+    free(w->handler);
+    free(w->title);
+    free(w->packet);
+    free(w->ids);
+    free(w);
+}
+
+bool worker_ready(const struct worker *w)
+{
+    return w->phase == PHASE_READY;
+}
+
+pid_t worker_pid(const struct worker *w)
+{
+    return w->child.pid;
+}
+
+uint64_t worker_restarts(const struct worker *w)
+{
+    return w->spawns > 1 ? w->spawns - 1 : 0;
+}

@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The newcomer's demo: 10,000 orders through the example handler `route`, on a private nats-server
+# that is gone afterwards.  Exit status 0 only if the server says that every order was settled.
+#
+#   examples/demo.sh [MESSAGES]      what `make demo` runs, after it has built everything
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+messages=${1:-10000}
+build=${SEAMQ_DEMO_BUILD:-build}
+server=${SEAMQ_NATS_SERVER:-.deps/bin/nats-server}
+client=$build/examples/demo-client
+seamqd=$build/bin/seamqd
+plugins=$build/examples/route
+
+dir='' server_pid='' seamqd_pid='' url='' port='' page=''
+num_pending=-1 num_ack_pending=-1 routed=-1 dead=-1 # as the server said last
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf 'demo: %s\n' "$*" >&2
+    if [[ -n $dir && -s $dir/seamqd.log ]]; then
+        printf 'demo: the last lines of seamqd:\n' >&2
+        tail -n 12 "$dir/seamqd.log" >&2
+    fi
+    exit 1
+}
+
+# Ends what was started and removes what was written, however the demo ends.
+clean_up() {
+    local status=$?
+    trap - EXIT INT TERM HUP
+    for pid in $seamqd_pid $server_pid; do
+        kill -TERM "$pid" 2>/dev/null || true
+    done
+    for pid in $seamqd_pid $server_pid; do
+        wait_gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    [[ -z $dir ]] || rm -rf "$dir"
+    exit "$status"
+}
+
+running() { kill -0 "$1" 2>/dev/null; }
+
+now_ms() { local t=${EPOCHREALTIME/[^0-9]/}; printf '%s' "${t%???}"; }
+
+# wait_gone PID: up to 10 s.
+wait_gone() {
+    local until=$(($(now_ms) + 10000))
+    while running "$1"; do
+        (($(now_ms) < until)) || return 1
+        sleep 0.05
+    done
+}
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+    local until=$(($(now_ms) + $1 * 1000)) what=$2
+    shift 2
+    until "$@"; do
+        (($(now_ms) < until)) || die "$what"
+        [[ -z $server_pid ]] || running "$server_pid" || die "nats-server ended: $(tail -n 3 "$dir/nats.log")"
+        [[ -z $seamqd_pid ]] || running "$seamqd_pid" || die 'seamqd ended'
+        sleep 0.03
+    done
+}
+
+server_url() {
+    local file
+    file=$(compgen -G "$dir/*.ports") || return 1
+    url=$(sed -n 's/.*"\(nats:\/\/[^"]*\)".*/\1/p' "$file" | head -n 1)
+    [[ -n $url ]]
+}
+
+# seamqd chose its own admin port and says it in its log.
+admin_port() {
+    port=$(sed -n 's/.*"event":"ready".*"admin_port":"\{0,1\}\([0-9]*\).*/\1/p' "$dir/seamqd.log" | head -n 1)
+    [[ -n $port ]]
+}
+
+# The metrics page, by bash alone.
+metrics() {
+    exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+    cat <&3
+    exec 3<&- 3>&-
+} 2>/dev/null
+
+# metric NAME [LABEL]: the sum of its samples in $page.
+metric() {
+    awk -v name="$1" -v label="${2:-}" '
+        ($1 == name || index($1, name "{") == 1) && (label == "" || index($1, label)) { sum += $2 }
+        END { printf "%d", sum }' <<<"$page"
+}
+
+show_progress() {
+    local width=40 filled bar
+    filled=$((settled * width / messages))
+    printf -v bar '%*s' "$filled" ''
+    printf '\r  [%-*s] %d of %d ' "$width" "${bar// /#}" "$settled" "$messages"
+}
+
+# A worker process is killed once, half-way, to show what becomes of its message.
+kill_worker() {
+    local children
+    children=$(cat "/proc/$seamqd_pid/task/$seamqd_pid/children" 2>/dev/null) || return 0
+    for pid in $children; do
+        if kill -KILL "$pid" 2>/dev/null; then
+            killed=1
+            return 0
+        fi
+    done
+}
+
+server_status() {
+    "$client" "$url" status >"$dir/status" || die 'the server does not answer'
+    # shellcheck source=/dev/null
+    . "$dir/status"
+}
+
+follow() {
+    local until=$(($(now_ms) + 120000)) quarter=0
+    settled=0 killed=0
+    while ((settled < messages)); do
+        page=$(metrics) || page=''
+        settled=$(metric seamq_messages_processed_total)
+        if ((killed == 0 && settled > messages / 4)); then
+            kill_worker
+        fi
+        if [[ -t 1 ]]; then
+            show_progress
+        elif ((settled * 4 / messages > quarter)); then
+            quarter=$((settled * 4 / messages))
+            say "  $settled of $messages"
+        fi
+        running "$seamqd_pid" || die 'seamqd ended in the middle of the run'
+        (($(now_ms) < until)) || die "only $settled of $messages orders were settled within two minutes"
+        ((settled >= messages)) || sleep 0.03
+    done
+    [[ ! -t 1 ]] || printf '\n'
+}
+
+settled_on_server() {
+    server_status
+    ((num_pending == 0 && num_ack_pending == 0))
+}
+
+for program in "$seamqd" "$client" "$server"; do
+    [[ -x $program ]] || die "$program is not there: run \`make demo\`, which builds it"
+done
+[[ -f $plugins/route.so ]] || die "$plugins/route.so is not there: run \`make demo\`, which builds it"
+dir=$(mktemp -d "${TMPDIR:-/tmp}/seamq-demo-XXXXXX")
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+say "SeaMQ demo: $messages orders, a private nats-server, one handler (examples/route/route.c)."
+say ''
+say '1. nats-server with JetStream, on a free port of this machine only'
+"$server" --addr 127.0.0.1 --port -1 --jetstream --store_dir "$dir/store" --ports_file_dir "$dir" \
+    >"$dir/nats.log" 2>&1 </dev/null &
+server_pid=$!
+wait_for 15 'nats-server does not say its port' server_url
+"$client" "$url" prepare
+say "   $url: streams ORDERS, ROUTED and DLQ made"
+
+say "2. $messages orders published, each confirmed by the stream"
+started=$(now_ms)
+"$client" "$url" publish "$messages"
+publish_ms=$(($(now_ms) - started))
+say "   in $publish_ms ms; every 500th is nonsense on purpose"
+
+say "3. seamqd --plugin-dir $plugins"
+started=$(now_ms)
+env -i PATH="$PATH" HOME="${HOME:-/}" NATS_URL="$url" SEAMQ_ADMIN=127.0.0.1:0 SEAMQ_LOG_FORMAT=json \
+    "$seamqd" --plugin-dir "$plugins" >"$dir/seamqd.out" 2>"$dir/seamqd.log" </dev/null &
+seamqd_pid=$!
+wait_for 20 'seamqd is not ready' admin_port
+follow
+work_ms=$(($(now_ms) - started))
+wait_for 15 'the server still misses acknowledgements' settled_on_server
+page=$(metrics) || die 'seamqd does not show its metrics'
+acknowledged=$(metric seamq_messages_processed_total 'outcome="ack"')
+dead_letters=$(metric seamq_dead_letters_total)
+retried=$(metric seamq_retries_total)
+kill -TERM "$seamqd_pid"
+wait_gone "$seamqd_pid" || die 'seamqd does not end on SIGTERM'
+wait "$seamqd_pid" || die "seamqd ended with exit status $?"
+seamqd_pid=''
+
+# The last word is the server's: what it still holds, and what arrived at the other end.
+server_status
+((work_ms > 0)) || work_ms=1
+say ''
+say 'What happened'
+printf '  %-22s %8d\n' 'orders in' "$messages" 'acknowledged' "$acknowledged" 'retried' "$retried" \
+    'dead-lettered' "$dead_letters" 'published on' "$routed" 'orders a second' $((messages * 1000 / work_ms))
+if ((killed)); then
+    say '  The worker process was killed with SIGKILL on the way: seamqd started another one and'
+    say '  gave it what the dead one had not finished.'
+fi
+say "  The server says: $num_pending waiting, $num_ack_pending unacknowledged; ROUTED has $routed orders, DLQ $dead."
+((num_pending == 0 && num_ack_pending == 0)) || die 'not every order was settled'
+((routed + dead == messages)) || die "$messages orders went in, but $routed and $dead came out"
+say ''
+say 'Try next'
+say "  $seamqd --dev --plugin-dir $build/examples/hello      your first handler is ten lines: examples/hello/hello.c"
+say "  $seamqd --help                                       every option, each also by environment and ini file"
+say '  make test                                               what was just shown, under much worse conditions'

@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# test_matrix.sh SDK_DIR FIXTURES_SOURCE_DIR HOST NEXT_HOST NEXT_HEADER - plugins of each version on
+# hosts of each version: the frozen headers', today's, and a made-up next minor version's.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+sdk=$1
+fixtures=$2
+host=$3
+next_host=$4
+next_header=$5
+cc=${CC:-cc}
+
+minor=$(sed -n 's/^#define SEAMQ_ABI_MINOR \([0-9]*\)u$/\1/p' "$sdk/include/seamq/plugin.h")
+next=$((minor + 1))
+
+build() { # VERSION HEADER [FLAGS]: $scratch/VERSION.so
+    version=$1
+    header=$2
+    shift 2
+    mkdir -p "$scratch/$version/seamq"
+    cp "$header" "$scratch/$version/seamq/plugin.h"
+    check "builds with the header of $version" "$cc" -std=gnu11 -shared -fPIC -fvisibility=hidden "$@" \
+        -I"$scratch/$version" -o "$scratch/$version.so" "$fixtures/options.c"
+}
+
+describe() { # HOST PLUGIN: without the version, which differs
+    "$1" --describe "$2" | sed 's/"abi":"[0-9.]*"//'
+}
+
+strip_comments() {
+    "$cc" -fpreprocessed -dD -E -P "$1" 2>/dev/null # it complains of both branches of #ifdef
+}
+
+checks=$((checks + 1))
+frozen=$sdk/abi/1.$minor/plugin.h
+if [ -z "$(strip_comments "$frozen")" ]; then
+    fail "$frozen is missing: freeze the header when its minor version is released"
+elif [ "$(strip_comments "$frozen")" != "$(strip_comments "$sdk/include/seamq/plugin.h")" ]; then
+    fail "the header differs from $frozen in more than comments: a change needs a new minor version"
+fi
+
+build today "$sdk/include/seamq/plugin.h"
+checks=$((checks + 1))
+expected=$(describe "$host" "$scratch/today.so")
+case $expected in
+*'"name":"text"'*'"preset":"250ms"'*) ;;
+*) fail "today's plugin, today's host: $expected" ;;
+esac
+
+same() { # WHAT HOST PLUGIN: described as today's on today's
+    checks=$((checks + 1))
+    described=$(describe "$2" "$3" 2>&1)
+    [ "$described" = "$expected" ] || fail "$1: $described"
+}
+
+for header in "$sdk"/abi/*/plugin.h; do
+    version=$(basename "$(dirname "$header")")
+    build "$version" "$header"
+    same "plugin of $version, today's host" "$host" "$scratch/$version.so"
+    same "plugin of $version, host of 1.$next" "$next_host" "$scratch/$version.so"
+    check "layout of $version" "$cc" -I"$scratch/$version" -o "$scratch/layout" "$here/test_layout.c"
+done
+
+build "1.$next" "$next_header"
+same "plugin of 1.$next, host of 1.$next" "$next_host" "$scratch/1.$next.so"
+refuse "plugin of 1.$next, today's host" "$scratch/1.$next.so: needs plugin ABI 1.$next" \
+    "$host" --describe "$scratch/1.$next.so"
+grep -q "ABI 1.$minor" "$scratch/out" || fail "the refusal does not name the host's 1.$minor"
+build "1.$next-lowered" "$next_header" "-DSEAMQ_TARGET_MINOR=$minor"
+same "plugin of 1.$next that targets 1.$minor, today's host" "$host" "$scratch/1.$next-lowered.so"
+same "plugin of 1.$next that targets 1.$minor, host of 1.$next" "$next_host" "$scratch/1.$next-lowered.so"
+check "layout of 1.$next" "$cc" -I"$scratch/1.$next" -o "$scratch/layout" "$here/test_layout.c"
+finish

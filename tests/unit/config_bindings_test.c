@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config, bindings: stream names per cluster, and what all handlers together must hold. */
+#include "config_helper.h"
+
+static void stream_names_follow_the_cluster(void **state)
+{
+    struct config *c = make_config("[cluster.sea-a]\n[cluster.sea-b]\n[handler.h]\nclusters = sea-a\n"
+                                   "stream = {CLUSTER}_ORDERS_{cluster}\nstream.sea-b = OTHER\n",
+                                   NULL, NULL);
+    char out[64];
+    (void)state;
+    config_check_bindings(c);
+    expect_no_problems(c);
+    config_stream_name(&c->handlers[0], "sea-a", out, sizeof(out));
+    assert_string_equal(out, "SEA_A_ORDERS_sea-a");
+    config_stream_name(&c->handlers[0], "sea-b", out, sizeof(out));
+    assert_string_equal(out, "OTHER");
+    config_stream_name(&c->handlers[0], "sea-a", out, 6);
+    assert_string_equal(out, "SEA_A");
+    strcpy(out, "same");
+    config_stream_name(&c->handlers[0], "sea-a", out, 0);
+    assert_string_equal(out, "same");
+    config_destroy(c);
+}
+
+static void values_of_later_versions_are_refused_clearly(void **state)
+{
+#define H "[handler.a]\nstream = S\n"
+    static const struct ini_case cases[] = {
+        {H "federation = all\n", "t.ini:3: federation: only failover is supported by this version"},
+        {H "federation = overflow\n", "t.ini:3: federation: only failover is supported by this version"},
+        {"[cluster.b]\n[cluster.default]\n" H "clusters = default b\n",
+         "t.ini:5: clusters: several clusters for one handler are not supported by this version; name one"},
+        {H "ordering = subject\n", "t.ini:3: ordering: ordering is not supported by this version; set none"},
+        {H "ack = cumulative\n",
+         "t.ini:3: ack: cumulative acks are not supported by this version; set each or confirmed"},
+        {H "rate_limit = 5/s\n", "t.ini:3: rate_limit: a rate limit is not supported by this version; set none"},
+        {H "max_in_flight = 5\n", "t.ini:3: max_in_flight: max_in_flight is not supported by this version; set none"},
+        {H "batch_max = 5\n", "t.ini:3: batch_max: batches are not supported by this version; set 1"},
+        {H "batch_linger = 5ms\n", "t.ini:3: batch_linger: batches are not supported by this version; set 0"},
+    };
+    (void)state;
+    EXPECT_INI_CASES(cases);
+}
+
+static void a_disabled_handler_is_not_checked(void **state)
+{
+    struct config *c = make_config(H "enabled = no\nclusters = nowhere\nack = cumulative\n", NULL, NULL);
+    (void)state;
+    config_check_bindings(c);
+    expect_no_problems(c);
+    config_destroy(c);
+}
+
+static void clusters_and_streams_that_do_not_fit_are_named(void **state)
+{
+    static const struct ini_case cases[] = {
+        {"[cluster.sea-a]\n" H "clusters = sea-b\n",
+         "t.ini:4: clusters: there is no cluster \"sea-b\" (did you mean sea-a?)"},
+        {"[cluster.mediterranean]\n" H,
+         "handler.a.clusters: there is no cluster \"default\"; add [cluster.default], or "
+         "use mediterranean"},
+        {H "stream.sea-x = X\n",
+         "t.ini:3: stream.sea-x: there is no cluster \"sea-x\"; add [cluster.sea-x], or use default"},
+        {"[cluster.b]\n[cluster.default]\n[handler.a]\nstream.b = X\n",
+         "handler.a.stream: no stream on cluster default; set stream, or stream.default"},
+        {H "deliver_policy = last_per_subject\n",
+         "t.ini:3: deliver_policy: last_per_subject needs filter_subjects; set them (> is all)"},
+        {"[cluster.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n[handler.a]\nclusters = "
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nstream = "
+         "{cluster}{cluster}{cluster}{cluster}{cluster}{cluster}{cluster}\n",
+         "t.ini:4: stream: the stream's name on cluster aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is longer than 255 "
+         "characters"},
+    };
+    (void)state;
+    EXPECT_INI_CASES(cases);
+}
+
+static void two_handlers_may_not_be_one_consumer(void **state)
+{
+    static const struct ini_case cases[] = {
+        {H "durable = d\n[handler.b]\nstream = S\ndurable = d\n",
+         "t.ini:6: durable: handlers a and b both are the consumer d of stream S; give one another durable"},
+        {"[cluster.x]\ndomain = x\n[cluster.y]\ndomain = y\n" H "clusters = x\ndurable = d\n[handler.b]\nstream = S\n"
+         "clusters = y\ndurable = d\n",
+         "t.ini:12: durable: the consumer d of a stream S on both x and y, in two JetStream domains: one ack would "
+         "settle both; name the streams apart (stream = {CLUSTER}_...)"},
+    };
+    static const char *const fine[] = {
+        H "durable = d\n[handler.b]\nstream = T\ndurable = d\n",
+        H "[handler.b]\nstream = S\n",
+        H "durable = d\n[handler.b]\nstream = S\ndurable = d\nenabled = no\n",
+        "[cluster.x]\ndomain = x\n[cluster.y]\ndomain = y\n[handler.a]\nstream = {CLUSTER}_S\nclusters = x\ndurable = "
+        "d\n"
+        "[handler.b]\nstream = {CLUSTER}_S\nclusters = y\ndurable = d\n",
+        /* Two clusters that do not know of each other. */
+        ("[cluster.x]\n[cluster.y]\n[handler.a]\nstream = S\nclusters = x\ndurable = d\n"
+         "[handler.b]\nstream = S\nclusters = y\ndurable = d\n"),
+    };
+    (void)state;
+    EXPECT_INI_CASES(cases);
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+        struct config *c = make_config(fine[i], NULL, NULL);
+        config_check_bindings(c);
+        expect_no_problems(c);
+        config_destroy(c);
+    }
+}
+
+static void callers_add_problems_of_their_own_once(void **state)
+{
+    struct config *c = make_config(NULL, NULL, NULL);
+    (void)state;
+    config_add_problem(c, "%s: does not load", "x.so");
+    config_add_problem(c, "%s: does not load", "x.so");
+    expect_problem(c, "x.so: does not load");
+    config_destroy(c);
+    config_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stream_names_follow_the_cluster),
+        cmocka_unit_test(values_of_later_versions_are_refused_clearly),
+        cmocka_unit_test(a_disabled_handler_is_not_checked),
+        cmocka_unit_test(clusters_and_streams_that_do_not_fit_are_named),
+        cmocka_unit_test(two_handlers_may_not_be_one_consumer),
+        cmocka_unit_test(callers_add_problems_of_their_own_once),
+    };
+    return cmocka_run_group_tests(tests, enter_temporary, leave_temporary);
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * host - what a plugin finds in its process, what is refused, and what survives a deploy. */
+#include "worker_helper.h"
+
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/seamq-host-test-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[4][256];
+    static int i;
+    char *p = path[i++ % 4];
+    snprintf(p, 256, "%s/%s", folder, name);
+    return p;
+}
+
+/* Copies the first `limit` bytes over what is there, as cp does: same inode. */
+static void cp(const char *from, const char *to, size_t limit)
+{
+    char chunk[4096];
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    ssize_t n;
+    assert_true(in >= 0 && out >= 0);
+    while (limit && (n = read(in, chunk, limit < sizeof(chunk) ? limit : sizeof(chunk))) > 0) {
+        assert_int_equal(write(out, chunk, (size_t)n), n);
+        limit -= (size_t)n;
+    }
+    close(in);
+    close(out);
+}
+
+static void put_file(const char *path, const char *content)
+{
+    int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    assert_int_equal(write(out, content, strlen(content)), (ssize_t)strlen(content));
+    close(out);
+}
+
+static size_t size_of(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return (size_t)st.st_size;
+}
+
+/* ---- a deploy while it runs ---- */
+
+static void a_copy_over_the_running_plugin_changes_nothing(void **state)
+{
+    (void)state;
+    struct seen s;
+    const char *path = in_folder("live.so");
+    cp(BEHAVE, path, SIZE_MAX);
+    struct worker_config c = a_config(path);
+    seen_up(&s, &c);
+    cp(BEHAVE2, path, SIZE_MAX);
+    send_one(&s, 1, "version");
+    WAIT(&s, s.outcomes == 1 || s.exits);
+    assert_string_equal(s.text, "one one");
+    assert_int_equal(s.delay_ns, 7);
+    assert_int_equal(truncate(path, 0), 0);
+    send_one(&s, 2, "version");
+    send_one(&s, 3, "echo");
+    send_one(&s, 4, "zeroed");
+    send_one(&s, 5, "version");
+    WAIT(&s, s.outcomes == 5 || s.exits);
+    assert_int_equal(s.exits, 0);
+    assert_string_equal(s.text, "one one");
+
+    kill(worker_pid(s.w), SIGKILL); /* the next process finds the damage, and says so */
+    WAIT(&s, s.exits == 2);
+    assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
+    assert_non_null(strstr(s.exit_text, "not an ELF file (it is empty)"));
+    seen_destroy(&s);
+}
+
+static void a_plugin_is_loaded_from_its_own_path(void **state)
+{
+    (void)state;
+    struct seen s;
+    char text[64];
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    snprintf(text, sizeof(text), "/proc/%d/maps", (int)worker_pid(s.w));
+    FILE *f = fopen(text, "r");
+    char line[512];
+    int code_from_file = 0, code_from_memory = 0;
+    while (fgets(line, sizeof(line), f)) {
+        if (strstr(line, " r-xp ") || strstr(line, " r--p ")) {
+            code_from_file += strstr(line, "/behave.so") != NULL && strstr(line, " r-xp ");
+            code_from_memory += strstr(line, "memfd:behave.so") != NULL;
+        }
+    }
+    fclose(f);
+    assert_int_equal(code_from_file, 0);
+    assert_true(code_from_memory > 0);
+    seen_destroy(&s);
+}
+
+/* ---- refusals ---- */
+
+static void probe_tells_what_a_plugin_says(void **state)
+{
+    (void)state;
+    const char *plugins[] = {BEHAVE, "/nonexistent.so", BEHAVE2};
+    struct plugin_info infos[3];
+    struct error errs[3];
+    worker_probe(WORKER, plugins, 3, LONGEST_NS, infos, errs);
+    assert_int_equal(errs[0].code, 0);
+    assert_string_equal(infos[0].path, BEHAVE);
+    assert_string_equal(infos[0].name, "behave");
+    assert_int_equal(infos[0].abi_major, 1);
+    assert_true(errs[1].code < 0);
+    assert_string_equal(errs[1].text, "/nonexistent.so: No such file or directory");
+    assert_string_equal(infos[2].name, "behave");
+    plugin_info_finish(&infos[0]);
+    plugin_info_finish(&infos[2]);
+}
+
+static void refused(const char *path, const char *why)
+{
+    struct plugin_info info;
+    struct error err;
+    worker_probe(WORKER, &path, 1, LONGEST_NS, &info, &err);
+    if (!err.code || strncmp(err.text, path, strlen(path)) != 0 || !strstr(err.text, why))
+        fail_msg("\"%s\" does not name the file and \"%s\"", err.text, why);
+}
+
+static void damaged_files_are_refused_by_name(void **state)
+{
+    (void)state;
+    const char *path = in_folder("bad.so");
+    put_file(path, "");
+    refused(path, "not an ELF file (it is empty)");
+    put_file(path, "#!/bin/sh\n");
+    refused(path, "not an ELF file");
+    cp(BEHAVE, path, 40);
+    refused(path, "truncated: 40 bytes");
+    refused(folder, "not a regular file");
+}
+
+static void every_truncation_is_a_sentence(void **state)
+{
+    (void)state;
+    enum { CUTS = 48 };
+    size_t size = size_of(BEHAVE);
+    const char *paths[CUTS];
+    struct plugin_info infos[CUTS];
+    struct error errs[CUTS];
+    for (size_t i = 0; i < CUTS; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "cut%zu.so", i);
+        paths[i] = strdup(in_folder(name));
+        cp(BEHAVE, paths[i], 64 + (size - 65) * i / (CUTS - 1));
+    }
+    worker_probe(WORKER, paths, CUTS, LONGEST_NS, infos, errs);
+    for (size_t i = 0; i < CUTS; i++) {
+        assert_true(errs[i].code < 0);
+        if (!strstr(errs[i].text, "truncated"))
+            fail_msg("%s", errs[i].text);
+        free((void *)(uintptr_t)paths[i]);
+    }
+}
+
+static void another_machine_is_named(void **state)
+{
+    (void)state;
+    const char *path = in_folder("foreign.so");
+    cp(BEHAVE, path, SIZE_MAX);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "\x16\0", 2, 18), 2); /* e_machine: s390 */
+    refused(path, "built for s390x");
+    assert_int_equal(pwrite(fd, "\x03\x00\x3e\x00", 4, 16), 4);
+    assert_int_equal(pwrite(fd, "\x02", 1, 16), 1); /* ET_EXEC */
+    refused(path, "not a shared object");
+    assert_int_equal(pwrite(fd, "\x01", 1, 4), 1); /* ELFCLASS32 */
+    refused(path, "another word size");
+    close(fd);
+}
+
+static void a_wrong_option_is_refused_with_all_problems(void **state)
+{
+    (void)state;
+    struct seen s;
+    static const struct worker_option options[] = {{"numbr", "1"},   {"number", "11"}, {"window", "10"},
+                                                   {"limit", "oops"}, {"flag", "maybe"}, {"elsewhere", "x"}};
+    struct worker_config c = a_config(BEHAVE);
+    c.options = options;
+    c.n_options = 6;
+    seen_create(&s, &c);
+    WAIT(&s, s.exits == 1);
+    assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
+    assert_int_equal(s.exit.restart_in_ns, -1);
+    static const char *const clauses[] = {
+        "option.numbr: unknown, did you mean option.number?; option.elsewhere: this plugin has no such option; ",
+        "option.number: 11 is out of bounds (1 to 10); ",
+        "option.window: \"10\"",
+        "option.limit: not a valid value; ", /* a secret is not shown */
+        "option.flag: \"maybe\"",
+    };
+    for (size_t i = 0; i < sizeof(clauses) / sizeof(clauses[0]); i++)
+        if (!strstr(s.exit_text, clauses[i]))
+            fail_msg("\"%s\" lacks \"%s\"", s.exit_text, clauses[i]);
+    seen_destroy(&s);
+}
+
+static void options_arrive_typed(void **state)
+{
+    (void)state;
+    struct seen s;
+    static const struct worker_option options[] = {{"number", "7"}, {"window", "2m"}, {"flag", "yes"}};
+    struct worker_config c = a_config(BEHAVE);
+    c.options = options;
+    c.n_options = 3;
+    c.index = 2;
+    c.count = 3;
+    seen_up(&s, &c);
+    send_one(&s, 1, "tell");
+    WAIT(&s, s.outcomes == 1);
+    assert_string_equal(s.text, "7 120000000000 65536 1 test 2/3");
+    seen_destroy(&s);
+}
+
+static void open_says_why_it_failed(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_option option = {"fail", "no database"};
+    struct worker_config c = a_config(BEHAVE);
+    c.options = &option;
+    c.n_options = 1;
+    seen_create(&s, &c);
+    WAIT(&s, s.exits == 2);
+    assert_int_equal(s.exit.reason, WORKER_EXIT_OPEN);
+    assert_string_equal(s.exit_text, "told to fail: no database");
+    assert_int_equal(s.exit.restart_in_ns, 200 * NS_PER_MS);
+    seen_destroy(&s);
+    option.value = "config";
+    seen_create(&s, &c);
+    WAIT(&s, s.exits == 1);
+    assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
+    assert_string_equal(s.exit_text, "told to want another configuration");
+    assert_int_equal(s.exit.restart_in_ns, -1);
+    seen_destroy(&s);
+}
+
+static void a_plugin_hears_that_it_is_idle(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    int64_t until = clock_now_ns() + LONGEST_NS;
+    for (uint64_t id = 1; atoi(s.text) < 1; id++) { /* asks less often than once a second */
+        int64_t pause = clock_now_ns() + 1200 * NS_PER_MS;
+        while (clock_now_ns() < pause)
+            loop_once(s.loop, 100 * NS_PER_MS);
+        send_one(&s, id, "idle?");
+        WAIT(&s, s.outcomes == (int)id);
+        assert_true(clock_now_ns() < until);
+    }
+    seen_destroy(&s);
+}
+
+/* ---- the process ---- */
+
+static bool environment_has(pid_t pid, const char *name)
+{
+    char path[64], text[65536];
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, text, sizeof(text));
+    close(fd);
+    return n > 0 && memmem(text, (size_t)n, name, strlen(name)) != NULL;
+}
+
+static void secrets_do_not_reach_the_worker(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_config c = a_config(BEHAVE);
+    setenv("NATS_PASSWORD", "topsecret1", 1);
+    setenv("SEAMQ_CLUSTER_A_TOKEN_FILE", "topsecret2", 1);
+    setenv("HANDLER_URL", "kept", 1);
+    seen_up(&s, &c);
+    assert_false(environment_has(worker_pid(s.w), "topsecret"));
+    assert_true(environment_has(worker_pid(s.w), "HANDLER_URL=kept"));
+    seen_destroy(&s);
+    unsetenv("NATS_PASSWORD");
+    unsetenv("SEAMQ_CLUSTER_A_TOKEN_FILE");
+}
+
+static void the_worker_holds_no_foreign_descriptor(void **state)
+{
+    (void)state;
+    struct seen s;
+    char path[64], target[256];
+    int leaked = open("/dev/zero", O_RDONLY); /* a library's, without close-on-exec */
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    for (int fd = 0; fd < 64; fd++) {
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)worker_pid(s.w), fd);
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+        target[n > 0 ? n : 0] = '\0';
+        if (strcmp(target, "/dev/zero") == 0)
+            fail_msg("descriptor %d", fd);
+    }
+    close(leaked);
+    seen_destroy(&s);
+}
+
+static void a_worker_dies_with_its_daemon(void **state)
+{
+    (void)state;
+    int pipe_fds[2];
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t daemon = fork();
+    if (daemon == 0) {
+        struct seen s;
+        struct worker_config c = a_config(BEHAVE);
+        seen_up(&s, &c);
+        pid_t pid = worker_pid(s.w);
+        if (write(pipe_fds[1], &pid, sizeof(pid)) != sizeof(pid))
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    pid_t worker = 0;
+    assert_int_equal(read(pipe_fds[0], &worker, sizeof(worker)), sizeof(worker));
+    assert_int_equal(kill(worker, 0), 0);
+    kill(daemon, SIGKILL);
+    waitpid(daemon, NULL, 0);
+    int64_t until = clock_now_ns() + LONGEST_NS;
+    char path[64], line[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)worker);
+    for (;;) { /* gone, or a zombie that init has not reaped */
+        FILE *f = fopen(path, "re");
+        if (!f)
+            break;
+        bool dead = !fgets(line, sizeof(line), f) || strstr(line, ") Z ") != NULL;
+        fclose(f);
+        if (dead)
+            break;
+        assert_true(clock_now_ns() < until);
+        usleep(1000);
+    }
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
+static void logs_and_prints_become_log_lines(void **state)
+{
+    (void)state;
+    struct seen s;
+    char text[16384] = "";
+    const char *path = in_folder("log");
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0600);
+    log_setup(fd, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    char line[4096];
+    memset(line, 'n', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\0';
+    send_one(&s, 7, line);
+    send_one(&s, 8, "output");
+    worker_stop(s.w, clock_now_ns() + LONGEST_NS);
+    WAIT(&s, s.exits == 1);
+    assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+    log_setup(2, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    close(fd);
+    assert_non_null(strstr(text, "\"event\":\"handler-log\",\"handler\":\"test\",\"worker\":0,\"seq\":\"7\""));
+    assert_non_null(strstr(text, "nnn [cut]\""));
+    assert_non_null(strstr(text, "\"event\":\"handler-output\""));
+    assert_non_null(strstr(text, "\"msg\":\"printed output\""));
+    seen_destroy(&s);
+}
+
+static void an_idle_worker_is_small_and_sleeps(void **state)
+{
+    (void)state;
+    struct seen s;
+    char path[64], line[256];
+    long anonymous = -1;
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    send_one(&s, 1, "fine");
+    WAIT(&s, s.outcomes == 1);
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)worker_pid(s.w));
+    FILE *f = fopen(path, "r");
+    while (fgets(line, sizeof(line), f))
+        if (sscanf(line, "RssAnon: %ld", &anonymous) == 1)
+            break;
+    fclose(f);
+    print_message("anonymous RSS of an idle worker: %ld KiB\n", anonymous);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_in_range(anonymous, 1, 1023);
+#endif
+    seen_destroy(&s);
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_over_the_running_plugin_changes_nothing),
+        cmocka_unit_test(a_plugin_is_loaded_from_its_own_path),
+        cmocka_unit_test(probe_tells_what_a_plugin_says),
+        cmocka_unit_test(damaged_files_are_refused_by_name),
+        cmocka_unit_test(every_truncation_is_a_sentence),
+        cmocka_unit_test(another_machine_is_named),
+        cmocka_unit_test(a_wrong_option_is_refused_with_all_problems),
+        cmocka_unit_test(options_arrive_typed),
+        cmocka_unit_test(open_says_why_it_failed),
+        cmocka_unit_test(a_plugin_hears_that_it_is_idle),
+        cmocka_unit_test(secrets_do_not_reach_the_worker),
+        cmocka_unit_test(the_worker_holds_no_foreign_descriptor),
+        cmocka_unit_test(a_worker_dies_with_its_daemon),
+        cmocka_unit_test(logs_and_prints_become_log_lines),
+        cmocka_unit_test(an_idle_worker_is_small_and_sleeps),
+    };
+    return cmocka_run_group_tests_name("host", tests, make_folder, remove_folder);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * probe - each plugin that must be refused, with the sentence that says why; the others answer. */
+#include "worker_helper.h"
+
+static const struct {
+    const char *name;
+    const char *why; /* NULL: accepted */
+} fixtures[] = {
+    {"ack", NULL},
+    {"options", NULL},
+    {"huge_struct", NULL}, /* of a newer header, with a lowered target */
+    {"abort_in_ctor", "crashed while it was loaded (SIGABRT)"},
+    {"crash_in_ctor", "crashed while it was loaded (SIGSEGV)"},
+    {"crash_in_entry", "crashed while it was loaded (SIGABRT)"},
+    {"exit_in_ctor", "ended the process while it was loaded (exit status 0)"},
+    {"hang_in_ctor", "did not answer within 3 s: does a constructor of it hang?"},
+    {"undefined_symbol", "undefined symbol: seamq_nobody_defines_this"},
+    {"no_symbol", "exports no symbol seamq_plugin_v1"},
+    {"next_major", "built for plugin ABI 2, this is SeaMQ 1."},
+    {"wrong_major", "built for plugin ABI 2.0, this is SeaMQ 1."},
+    {"newer_minor", "needs plugin ABI 1.7, this is SeaMQ 1."},
+    {"small_struct", "its descriptor says 24 bytes"},
+    {"option_size", "(options 4)"},
+    {"null_descriptor", "returned no descriptor"},
+    {"no_name", "declares no name"},
+    {"bad_name", "its name \"Not A Name\""},
+    {"no_version", "declares no version"},
+    {"no_handle", "declares no handle function"},
+    {"huge_self", "its instance takes 1152921504606846976 bytes"},
+    {"bad_options_table", "its option outside lies outside of the instance"},
+    {"option_type", "its option a has the unknown type 99"},
+    {"option_name", "its option \"no spaces here\""},
+    {"option_twice", "declares the option a twice"},
+    {"option_preset", "option.a: \"10x\""},
+    {"truncated", "truncated"},
+    {"wrong_arch", "rebuild it for this machine"},
+    {"empty", "not an ELF file (it is empty)"},
+    {"text", "not an ELF file"},
+};
+
+#define N (sizeof(fixtures) / sizeof(fixtures[0]))
+
+static void each_bad_plugin_is_refused_by_name_with_the_reason(void **state)
+{
+    (void)state;
+    static char paths[N][512];
+    static const char *list[N];
+    static struct plugin_info infos[N];
+    static struct error errs[N];
+    const char *folder = path_of("TEST_FIXTURES", FIXTURES);
+
+    for (size_t i = 0; i < N; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "%s/%s.so", folder, fixtures[i].name);
+        list[i] = paths[i];
+    }
+    if (access(list[0], R_OK)) {
+        print_message("the fixtures are not built: skipped\n");
+        skip();
+    }
+    worker_probe(WORKER, list, N, 3 * NS_PER_SEC, infos, errs);
+    for (size_t i = 0; i < N; i++) {
+        if (!fixtures[i].why) {
+            if (errs[i].code)
+                fail_msg("%s", errs[i].text);
+            assert_string_equal(infos[i].path, list[i]);
+            plugin_info_finish(&infos[i]);
+        } else if (errs[i].code >= 0 || strncmp(errs[i].text, list[i], strlen(list[i])) != 0 ||
+                   !strstr(errs[i].text, fixtures[i].why)) {
+            fail_msg("%s: \"%s\" does not say \"%s\"", fixtures[i].name, errs[i].text, fixtures[i].why);
+        }
+    }
+}
+
+static void a_missing_worker_program_is_an_error_for_each(void **state)
+{
+    (void)state;
+    const char *list[] = {BEHAVE, BEHAVE2};
+    struct plugin_info infos[2];
+    struct error errs[2];
+    worker_probe("/nonexistent/seamq-worker", list, 2, NS_PER_SEC, infos, errs);
+    assert_string_equal(errs[0].text, "/nonexistent/seamq-worker cannot be started: No such file or directory");
+    assert_true(errs[1].code < 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_bad_plugin_is_refused_by_name_with_the_reason),
+        cmocka_unit_test(a_missing_worker_program_is_an_error_for_each),
+    };
+    return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+}
