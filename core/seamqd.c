@@ -241,6 +241,10 @@ static int with_config(struct config *c, const struct flags *f)
     else if (load_plugins(c, worker, &infos, &errs))
         config_add_problem(c, "out of memory");
     config_check_bindings(c);
+    if (c->n_handlers == 0 && config_n_problems(c) == 0)
+        config_add_problem(c, "no handlers: there is no .so in %s (put one there, or name its directory with "
+                              "--plugin-dir DIR or SEAMQ_PLUGIN_DIR)",
+                           c->plugin_dirs.n ? c->plugin_dirs.items[0] : "the plugin directory");
 
     if (f->print_config) {
         config_print(c, stdout);

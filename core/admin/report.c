@@ -124,7 +124,7 @@ static const struct settle_metric settle_metrics[] = {
 
 static void put_settled(const struct report *r, struct metrics *m)
 {
-    metrics_family(m, METRIC_COUNTER, "seamq_messages_processed_total", "Messages settled for good, by outcome.");
+    metrics_family(m, METRIC_COUNTER, "seamq_messages_processed_total", "Outcomes: ack, dead and term are for good, nak is a failed attempt.");
     for (size_t i = 0; i < r->n_handlers; i++) {
         const struct handler *h = r->handlers[i];
         const struct settle_stats *s = handler_settle_stats(h);
@@ -134,7 +134,8 @@ static void put_settled(const struct report *r, struct metrics *m)
         const struct {
             const char *outcome;
             uint64_t n;
-        } rows[] = {{"ack", s->acked}, {"dead", dead}, {"term", s->dropped}};
+        } rows[] = {
+            {"ack", s->acked}, {"nak", handler_stats(h)->outcomes[SETTLE_NAK]}, {"dead", dead}, {"term", s->dropped}};
         for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
             metrics_uint(
                 m,

@@ -106,7 +106,7 @@ int api_create(struct api **ret, struct loop *loop, struct link *link)
         list_init(&a->buckets[i]);
     snprintf(subject, sizeof(subject), "%s.r.*", link_inbox(link));
     a->prefix_len = strlen(subject) - 1;
-    a->sub = link_subscribe(link, subject, on_reply, a);
+    a->sub = link_subscribe(link, subject, LINK_REPLIES, on_reply, a);
     if (!a->sub) {
         free(a);
         return -ENOMEM;

@@ -48,6 +48,10 @@ void consumer_destroy(struct consumer *c);
 /* To be called with each state of the link. */
 void consumer_link_state(struct consumer *c, enum link_state state, const char *text);
 
+/* What the server said unasked about the connection: a permissions violation that concerns this
+ * consumer makes it not ready, until it is heard of again. */
+void consumer_server_error(struct consumer *c, const char *text);
+
 bool consumer_ready(const struct consumer *c);
 /* Why not, in one sentence; "" when ready. */
 const char *consumer_reason(const struct consumer *c);

@@ -35,6 +35,7 @@ struct consumer {
     bool was_active;  /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];
+    bool forbidden; /* the reason is a permissions violation: gone with the next sign of life */
     struct loop_timer setup_again;
     struct api_request *setup_request;
     int64_t stream_created_ns;
@@ -81,6 +82,8 @@ void setup_start(struct consumer *c);
 void setup_stop(struct consumer *c);
 void setup_reason(struct consumer *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void setup_alarm(struct consumer *c, const char *what);
+/* A pull lives: what the server refused before is allowed now. */
+void setup_heard(struct consumer *c);
 /* Asks the server whether stream and consumer are still the ones we know, beside pulling. */
 void setup_verify(struct consumer *c);
 

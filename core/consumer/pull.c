@@ -149,6 +149,13 @@ static void say_unknown(struct consumer *c, const char *code, const char *descri
              LOG_STR("status", seen), LOG_STR("msg", "not known to this version: asking again"));
 }
 
+/* No consumer answers: gone, or its server has no leader just now. */
+static void nobody(struct consumer *c)
+{
+    reset_with_pause(c);
+    setup_verify(c);
+}
+
 static void on_status(struct consumer *c, natsMsg *msg)
 {
     const char *code = NULL;
@@ -157,13 +164,13 @@ static void on_status(struct consumer *c, natsMsg *msg)
     char sentence[256];
 
     if (natsMsgHeader_Get(msg, "Status", &code) != NATS_OK || !code)
-        code = natsMsg_IsNoResponders(msg) ? "503" : "";
+        code = "";
     natsMsgHeader_Get(msg, "Description", &description);
     natsMsgHeader_Get(msg, "Nats-Pending-Messages", &pending);
     struct pull_status s = pull_status_parse(code, description, pending);
 
     switch (s.reaction) {
-    case PULL_HEARTBEAT: break;
+    case PULL_HEARTBEAT: setup_heard(c); break;
     case PULL_ENDED:
         if (s.unfilled < 0)
             pull_reset(c, 0);
@@ -172,10 +179,7 @@ static void on_status(struct consumer *c, natsMsg *msg)
         break;
     case PULL_RESET: reset_with_pause(c); break;
     case PULL_LIMITED: apply_limit(c, &s); break;
-    case PULL_NOBODY:
-        reset_with_pause(c);
-        setup_verify(c);
-        break;
+    case PULL_NOBODY: nobody(c); break;
     case PULL_GONE:
         snprintf(sentence, sizeof(sentence), "consumer %s of stream %s was deleted while running", c->handler->durable,
                  c->stream);
@@ -216,6 +220,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         return;
     }
     c->pause_ns = 0;
+    setup_heard(c);
     c->stats.delivered++;
     if (meta.delivered > 1)
         c->stats.redelivered++;
@@ -253,6 +258,10 @@ static void on_inbox(void *data, natsMsg *msg)
     uint64_t epoch;
 
     c->heard_ns = loop_now_ns(c->loop);
+    if (!msg) {
+        nobody(c);
+        return;
+    }
     if (!is_status(c, natsMsg_GetSubject(msg), &epoch)) {
         on_delivery(c, msg);
         return;
@@ -272,7 +281,7 @@ int pull_init(struct consumer *c)
     c->pump = (struct loop_hook){.order = LOOP_ORDER_PULL, .run = pump, .data = c};
     int n = snprintf(subject, sizeof(subject), "%s.p%u.*", link_inbox(api_link(c->api)), c->index);
     c->inbox_len = (size_t)n - 1;
-    c->inbox = link_subscribe(api_link(c->api), subject, on_inbox, c);
+    c->inbox = link_subscribe(api_link(c->api), subject, LINK_STREAM, on_inbox, c);
     if (!c->inbox)
         return -ENOMEM;
     loop_add_hook(c->loop, &c->pump);

@@ -76,7 +76,9 @@ static bool trouble(struct consumer *c, const struct api_answer *a, const char *
         return false;
     if (a->rc == -ENOTCONN)
         return true;
-    if (a->rc == -ETIMEDOUT)
+    if (a->rc == -ETIMEDOUT && c->forbidden)
+        ; /* the reason is known and better than a guess */
+    else if (a->rc == -ETIMEDOUT)
         setup_reason(c, "no answer from the server to %s within 5s (is there a JetStream leader, and may this user "
                         "publish to $JS.%s%sAPI.> and subscribe to %s.>?)",
                      verb, domain ? domain : "", domain ? "." : "", c->cluster->inbox_prefix);
@@ -207,6 +209,7 @@ static void active(struct consumer *c)
 {
     c->stage = STAGE_ACTIVE;
     c->was_active = true;
+    c->forbidden = false;
     c->ready = true;
     c->reason[0] = '\0';
     notify(c);
@@ -303,6 +306,27 @@ void setup_stop(struct consumer *c)
     loop_disarm(c->loop, &c->setup_again);
     api_cancel(c->setup_request);
     c->setup_request = NULL;
+}
+
+void setup_heard(struct consumer *c)
+{
+    if (!c->forbidden || c->stage != STAGE_ACTIVE)
+        return;
+    c->forbidden = false;
+    c->ready = true;
+    c->reason[0] = '\0';
+    notify(c);
+}
+
+/* Violation texts name the subject: "Permissions Violation for Publish to "$JS.API...."". */
+void consumer_server_error(struct consumer *c, const char *text)
+{
+    bool ours = strstr(text, c->stream) || strstr(text, c->handler->dead_letter) ||
+                strstr(text, link_inbox(api_link(c->api)));
+    if (!ours || !strstr(text, "Permissions Violation"))
+        return;
+    setup_reason(c, "the server refuses: %s (grant it to the user of cluster %s)", text, c->cluster->name);
+    c->forbidden = true;
 }
 
 static void on_verified(void *data, int rc, natsMsg *msg)

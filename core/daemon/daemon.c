@@ -2,6 +2,7 @@
  * daemon - wiring of links, handlers, admin and signals; ready and drain. */
 #include "daemon.h"
 
+#include "admin/discovery.h"
 #include "admin/http.h"
 #include "admin/notify.h"
 #include "admin/report.h"
@@ -28,6 +29,7 @@ struct cluster { /* a link and its api */
     const struct config_cluster *config;
     struct link *link;
     struct api *api;
+    struct discovery *discovery;
     unsigned n_consumers;
     char *said; /* the last reason for being down: a server that stays away is logged once */
 };
@@ -96,8 +98,7 @@ static void on_link_state(void *data, enum link_state state, const char *text)
     if (state == LINK_UP)
         log_info("connected", LOG_STR("cluster", c->config->name), LOG_STR("server", text));
     else if (!c->said || strcmp(c->said, text) != 0)
-        log_warn("disconnected", LOG_STR("cluster", c->config->name), LOG_STR("urls", c->config->urls.items[0]),
-                 LOG_STR("msg", text), LOG_STR("then", "trying again until it answers"));
+        log_warn("disconnected", LOG_STR("cluster", c->config->name), LOG_STR("msg", text), LOG_STR("then", "trying again until it answers"));
     free(c->said);
     c->said = state == LINK_UP ? NULL : strdup(text);
     if (state != LINK_UP)
@@ -110,6 +111,8 @@ static void on_link_error(void *data, const char *text)
 {
     struct cluster *c = data;
     log_warn("server-error", LOG_STR("cluster", c->config->name), LOG_STR("msg", text));
+    for (size_t i = 0; i < c->daemon->n_handlers; i++)
+        handler_link_error(c->daemon->handlers[i], c->link, text);
 }
 
 static struct cluster *find_cluster(struct daemon *d, const char *name)
@@ -135,6 +138,8 @@ static int open_cluster(struct daemon *d, const char *name, struct error *err)
         return rc;
     d->links[d->n_clusters++] = c->link;
     rc = api_create(&c->api, d->loop, c->link);
+    if (rc == 0)
+        rc = discovery_create(&c->discovery, c->link, &d->report);
     return rc ? error_set(err, rc, "cluster %s: %s", name, strerror(-rc)) : 0;
 }
 
@@ -350,6 +355,7 @@ void daemon_destroy(struct daemon *d)
     for (size_t i = 0; i < d->n_handlers; i++)
         handler_destroy(d->handlers[i]);
     for (size_t i = 0; i < d->n_clusters; i++) {
+        discovery_destroy(d->clusters[i].discovery);
         api_destroy(d->clusters[i].api);
         link_destroy(d->clusters[i].link, FLUSH_NS);
         free(d->clusters[i].said);

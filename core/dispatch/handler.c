@@ -122,6 +122,13 @@ void handler_link_state(struct handler *h, const struct link *link, enum link_st
         settle_link_up(h->settle);
 }
 
+void handler_link_error(struct handler *h, const struct link *link, const char *text)
+{
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (api_link(consumer_api(h->consumers[i])) == link)
+            consumer_server_error(h->consumers[i], text);
+}
+
 /* ---- ready or not -------------------------------------------------------------------- */
 
 static bool any_worker_ready(const struct handler *h)

@@ -55,6 +55,7 @@ void handler_destroy(struct handler *h);
 int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
                          struct error *err);
 void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text);
+void handler_link_error(struct handler *h, const struct link *link, const char *text);
 
 /* Stops pulling, gives unstarted messages back, lets running ones finish until `deadline_ns`. */
 void handler_drain(struct handler *h, int64_t deadline_ns);

@@ -114,19 +114,47 @@ static void on_nats_error(natsConnection *nc, natsSubscription *sub, natsStatus 
 
 /* ---- subscriptions and messages --------------------------------------------- */
 
+/* LINK_REPLIES: comes from the subscription's own thread of nats.c. */
+static void on_nats_message(natsConnection *nc, natsSubscription *nsub, natsMsg *msg, void *closure)
+{
+    struct link_sub *sub = closure;
+    struct event e = {.kind = EVENT_MESSAGE, .sub = sub, .msg = msg};
+    (void)nc;
+    (void)nsub;
+    if (!queue_push(&sub->link->events, &e, sizeof(e)))
+        natsMsg_Destroy(msg);
+}
+
+static void on_nats_sub_ended(void *closure)
+{
+    sem_post(&((struct link_sub *)closure)->ended);
+}
+
 static void open_sub(struct connection *c, struct link_sub *sub)
 {
-    if (!c->nats || natsConnection_SubscribeSync(&sub->nats, c->nats, sub->subject) != NATS_OK) {
+    natsStatus s = NATS_CONNECTION_CLOSED;
+    if (c->nats && sub->delivery == LINK_STREAM)
+        s = natsConnection_SubscribeSync(&sub->nats, c->nats, sub->subject);
+    else if (c->nats)
+        s = natsConnection_Subscribe(&sub->nats, c->nats, sub->subject, on_nats_message, sub);
+    if (s != NATS_OK) {
         sub->nats = NULL; /* the connection is going down; it is made again with the next one */
         return;
     }
+    if (sub->delivery == LINK_REPLIES)
+        natsSubscription_SetOnCompleteCB(sub->nats, on_nats_sub_ended, sub);
     natsSubscription_SetPendingLimits(sub->nats, -1, -1); /* bounded by credit: nats.c would drop silently */
 }
 
 static void close_sub(struct link_sub *sub)
 {
+    if (!sub->nats)
+        return;
     natsSubscription_Destroy(sub->nats);
     sub->nats = NULL;
+    if (sub->delivery == LINK_REPLIES)
+        while (sem_wait(&sub->ended) && errno == EINTR)
+            continue;
 }
 
 static void collect(struct connection *c)
@@ -134,11 +162,12 @@ static void collect(struct connection *c)
     list_for_each (node, &c->subs) {
         struct link_sub *sub = container_of(node, struct link_sub, node);
         uint64_t queued = 0;
-        if (!sub->nats || natsSubscription_QueuedMsgs(sub->nats, &queued) != NATS_OK)
+        if (!sub->nats || sub->delivery != LINK_STREAM || natsSubscription_QueuedMsgs(sub->nats, &queued) != NATS_OK)
             continue;
         for (; queued; queued--) {
             struct event e = {.kind = EVENT_MESSAGE, .sub = sub};
-            if (natsSubscription_NextMsg(&e.msg, sub->nats, 0) != NATS_OK)
+            natsStatus s = natsSubscription_NextMsg(&e.msg, sub->nats, 0);
+            if (s != NATS_OK && s != NATS_NO_RESPONDERS)
                 break;
             post(c, &e);
         }
@@ -205,6 +234,47 @@ static void run_commands(struct connection *c)
     flush_events(c);
 }
 
+/* ---- what went wrong, for a person ----------------------------------------------- */
+
+/* The configured URLs without what may be a password in them. */
+static void list_urls(const struct config_cluster *c, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < c->urls.n && n < size; i++) {
+        const char *url = c->urls.items[i];
+        const char *scheme = strstr(url, "://");
+        const char *at = strrchr(url, '@');
+        int scheme_len = scheme ? (int)(scheme + 3 - url) : 0;
+        n += (size_t)snprintf(out + n, size - n, "%s%.*s%s", i ? ", " : "", at ? scheme_len : 0, url, at ? at + 1 : url);
+    }
+}
+
+/* nats.c puts its own source line in front of its messages. */
+static const char *without_place(const char *text)
+{
+    const char *end = text && *text == '(' ? strstr(text, "): ") : NULL;
+    return end ? end + 3 : text;
+}
+
+static void explain(const struct connection *c, natsStatus s, char *out, size_t size)
+{
+    const char *detail = without_place(nats_GetLastError(NULL));
+    char urls[256];
+
+    list_urls(c->link->config, urls, sizeof(urls));
+    if (!detail || !*detail)
+        detail = natsStatus_GetText(s);
+    if (s == NATS_NO_SERVER)
+        snprintf(out, size, "no server answers at %s", urls);
+    else if (s == NATS_SECURE_CONNECTION_WANTED)
+        snprintf(out, size, "the server at %s does not offer TLS, which the configuration requires", urls);
+    else if (s == NATS_CONNECTION_AUTH_FAILED)
+        snprintf(out, size, "the server at %s refuses these credentials: %s", urls, detail);
+    else
+        snprintf(out, size, "%s: %s", urls, detail);
+}
+
 /* ---- the life of one connection ------------------------------------------------ */
 
 static void connect_once(struct connection *c)
@@ -227,9 +297,10 @@ static void connect_once(struct connection *c)
         s = natsConnection_Connect(&c->nats, options);
     natsOptions_Destroy(options);
     if (s != NATS_OK) {
-        const char *why = nats_GetLastError(NULL);
+        char why[STATE_TEXT_MAX];
         c->nats = NULL;
-        post_state(c, LINK_DOWN, why && *why ? why : natsStatus_GetText(s), 0);
+        explain(c, s, why, sizeof(why));
+        post_state(c, LINK_DOWN, why, 0);
         return;
     }
     list_for_each (node, &c->subs)
@@ -313,7 +384,8 @@ static void close_connection(struct connection *c, char *why, size_t size)
     const char *text = NULL;
 
     natsStatus s = natsConnection_GetLastError(c->nats, &text);
-    snprintf(why, size, "%s", text && *text ? text : s != NATS_OK ? natsStatus_GetText(s) : "closed by the server");
+    text = without_place(text);
+    snprintf(why, size, "lost: %s", text && *text ? text : s != NATS_OK ? natsStatus_GetText(s) : "closed by the server");
     list_for_each (node, &c->subs)
         close_sub(container_of(node, struct link_sub, node));
     natsConnection_Close(c->nats); /* detaches, if nats.c has not done so itself */

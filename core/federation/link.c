@@ -65,7 +65,7 @@ static void deliver(struct link *l, const struct event *e)
     case EVENT_MESSAGE:
         if (e->sub->fn)
             e->sub->fn(e->sub->data, e->msg);
-        else
+        else if (e->msg)
             link_recycle(l, e->msg);
         return;
     case EVENT_STATE:
@@ -226,12 +226,15 @@ static void send_sub_command(struct link *l, enum command_kind kind, struct link
     assert(!l->commands_out.failed);
 }
 
-struct link_sub *link_subscribe(struct link *l, const char *subject, link_message_fn fn, void *data)
+struct link_sub *link_subscribe(struct link *l, const char *subject, enum link_delivery delivery, link_message_fn fn,
+                                void *data)
 {
     struct link_sub *sub = calloc(1, sizeof(*sub));
     if (!sub)
         return NULL;
-    *sub = (struct link_sub){.link = l, .subject = strdup(subject), .fn = fn, .data = data};
+    *sub = (struct link_sub){.link = l, .subject = strdup(subject), .delivery = delivery, .fn = fn,
+                             .data = data};
+    sem_init(&sub->ended, 0, 0);
     list_init(&sub->node);
     if (!sub->subject) {
         free(sub);

@@ -41,8 +41,14 @@ struct link_callbacks {
     void (*on_error)(void *data, const char *text);
 };
 
-/* A message belongs to the callee, who gives it back with link_recycle(). */
+/* A message belongs to the callee, who gives it back with link_recycle(). NULL: the server said
+ * that nobody answers to something that was published with a reply subject of this subscription. */
 typedef void (*link_message_fn)(void *data, natsMsg *msg);
+
+/* nats.c keeps "no responders" from a subscription that is polled: LINK_STREAM, for the many
+ * messages of a pull, learns that one came (msg NULL) but not for which request.  LINK_REPLIES
+ * has a thread of nats.c's in between and sees every message. */
+enum link_delivery { LINK_STREAM, LINK_REPLIES };
 
 /* Starts the thread, which connects and, if that fails, tries again for ever. `name` is what
  * the server shows for this connection.  `config` must outlive the link. */
@@ -61,7 +67,8 @@ uint64_t link_reconnects(const struct link *l);
 int64_t link_max_payload(const struct link *l);
 
 /* Owned by the link; survives reconnects.  NULL: out of memory. */
-struct link_sub *link_subscribe(struct link *l, const char *subject, link_message_fn fn, void *data);
+struct link_sub *link_subscribe(struct link *l, const char *subject, enum link_delivery delivery, link_message_fn fn,
+                                void *data);
 /* No callback afterwards. */
 void link_unsubscribe(struct link_sub *sub);
 

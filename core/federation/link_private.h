@@ -13,6 +13,7 @@
 #include "base/list.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #define INBOX_MAX 160
@@ -21,10 +22,12 @@
 struct link_sub {
     struct link *link;
     char *subject;
+    enum link_delivery delivery;
     link_message_fn fn; /* loop; NULL: unsubscribed */
     void *data;         /* loop */
     struct list node;   /* thread: in connection.subs */
     natsSubscription *nats; /* thread; NULL while not connected */
+    sem_t ended;            /* LINK_REPLIES: nats.c's thread will not call again */
 };
 
 /* loop -> thread; records are 8-byte aligned in the queue */
@@ -53,7 +56,7 @@ struct event {
     enum link_state state;
     struct link_sub *sub;
     union {
-        natsMsg *msg;
+        natsMsg *msg; /* NULL: no responders */
         char *text; /* malloc'ed */
     };
     int64_t max_payload;

@@ -7,6 +7,13 @@
  * the child said that its plugin or its options are wrong).  All functions and callbacks run
  * on the loop's thread.  Callbacks may call worker_push/submit but not worker_destroy.
  *
+ * The pause: none after a run that finished 16 messages, or any within 10 s or more; else 0,
+ * 100 ms, 200 ms ... 30 s.  The child dies with the *thread* that spawned it (the kernel's
+ * parent-death signal): the loop's thread, which has to live as long as the daemon.  Each child is
+ * reaped here, by its pid; a daemon that is PID 1 reaps only pids that are not worker_pid()s.
+ * What handlers log and print goes to base/log as events handler-log, handler-output and
+ * handler-log-dropped (more than 1000 lines/s); everything else is told by on_exit, not logged.
+ *
  * Messages: worker_push() copies a message into the ring, worker_submit() makes all pushed
  * ones visible and rings the child's bell only if it sleeps.  Each pushed id comes back in
  * exactly one on_outcome, or else is unsettled when on_exit is called: then the caller, who
