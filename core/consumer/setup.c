@@ -101,8 +101,10 @@ static void on_stream(void *data, int rc, natsMsg *msg)
     c->setup_request = NULL;
     api_answer(&a, rc, msg);
     if (a.err_code == JS_STREAM_NOT_FOUND) {
-        setup_reason(c, "stream %s does not exist on cluster %s (create it, for example: nats stream add %s; or set "
-                        "handler.%s.stream)", c->stream, c->cluster->name, c->stream, c->handler->name);
+        const struct strv *filters = &c->handler->filter_subjects;
+        setup_reason(c, "stream %s does not exist on cluster %s (create it, for example: nats stream add %s --subjects "
+                        "'%s' --defaults; or set handler.%s.stream)", c->stream, c->cluster->name, c->stream,
+                     filters->n ? filters->items[0] : "SUBJECTS", c->handler->name);
         again(c);
     } else if (!trouble(c, &a, "STREAM.INFO")) {
         json_t *config = json_object_get(a.json, "config");

@@ -108,9 +108,12 @@ int handler_add_consumer(struct handler *h, struct api *api, const struct config
     static const struct consumer_callbacks callbacks = {.on_message = feed_message, .on_state = on_consumer_state};
     struct consumer *c;
     int rc = consumer_create(&c, h->loop, api, h->config, cluster, index, &callbacks, h, err);
-    if (rc == 0)
-        h->consumers[h->n_consumers++] = c;
-    return rc;
+    if (rc)
+        return rc;
+    h->consumers[h->n_consumers++] = c;
+    /* What it begins with is no news: a change from it is. */
+    snprintf(h->reason, sizeof(h->reason), "%s", consumer_reason(c));
+    return 0;
 }
 
 void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define PAUSE_MIN_NS (50 * NS_PER_MS)
@@ -388,7 +389,11 @@ static void close_connection(struct connection *c, char *why, size_t size)
     snprintf(why, size, "lost: %s", text && *text ? text : s != NATS_OK ? natsStatus_GetText(s) : "closed by the server");
     list_for_each (node, &c->subs)
         close_sub(container_of(node, struct link_sub, node));
-    natsConnection_Close(c->nats); /* detaches, if nats.c has not done so itself */
+    if (!atomic_load(&c->gone)) { /* by the socket's end: natsConnection_Close would wait 500 ms for a PONG from us */
+        shutdown(l->fd, SHUT_RDWR);
+        natsConnection_ProcessReadEvent(c->nats);
+    }
+    natsConnection_Close(c->nats); /* nothing left to do, unless that read did not see the end */
     pthread_mutex_lock(&l->fd_mutex);
     fd = l->fd;
     l->fd = -1;
