@@ -10,9 +10,10 @@
 
 #define AWAY_MAX 10000
 #define WAITING_MIN 16
-/* Stopping: pulls cannot be called off.  What is asked for may still come; silence for so long
- * ends the wait, and what comes between then and the end of the subscription goes back. */
-#define QUIET_NS (200 * NS_PER_MS)
+#define WAITING_MAX 10000
+#define HELD_BYTES_MAX ((size_t)256 * 1024 * 1024)
+/* After the server's answer to the fence: for what was read before it and is still being handed over. */
+#define SETTLE_DOWN_NS (20 * NS_PER_MS)
 #define NAME_MAX_LEN 256
 
 int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, const struct config_handler *handler,
@@ -56,6 +57,7 @@ void consumer_destroy(struct consumer *c)
     pull_finish(c);
     lease_finish(c);
     loop_disarm(c->loop, &c->stop_timer);
+    api_cancel(c->stop_fence);
     held_table_finish(&c->held);
     free(c->stream);
     free(c);
@@ -66,20 +68,11 @@ void consumer_link_state(struct consumer *c, enum link_state state, const char *
     if (c->stage == STAGE_STOPPED)
         return;
     if (state == LINK_UP) {
-        lease_link_up(c);
-        if (c->was_active && !c->stopping) {
-            c->stage = STAGE_ACTIVE;
-            c->ready = true;
-            c->reason[0] = '\0';
-            pull_start(c);
-            setup_verify(c);
-            c->callbacks.on_state(c->data, c);
-        } else if (!c->stopping) {
-            setup_start(c);
-        }
+        setup_start(c);
         return;
     }
     setup_stop(c);
+    lease_link_down(c);
     pull_reset(c, 0);
     c->stage = STAGE_LINK;
     setup_reason(c, "cluster %s: not connected: %s", c->cluster->name, text);
@@ -100,33 +93,46 @@ void consumer_set_window(struct consumer *c, size_t window)
     c->window = window;
 }
 
-/* ---- stopping ---------------------------------------------------------------------- */
+/* ---- stopping ----------------------------------------------------------------------
+ *
+ * A pull cannot be called off, but the server drops requests whose reply subject nobody listens
+ * to.  So the subscription ends first, keeping what was on the wire, and an answer to a question
+ * that was asked after it proves that nothing more can come.  Only then may anything be given
+ * back: our own pull would get it at once, again and again. */
 
-static void stop_tick(struct loop_timer *t)
+static void stopped(struct loop_timer *t)
 {
     struct consumer *c = t->data;
-    int64_t now = loop_now_ns(c->loop);
-    bool quiet = c->outstanding == 0 || now - c->heard_ns >= QUIET_NS || c->stage != STAGE_ACTIVE;
-
-    if (!quiet && now < c->stop_deadline_ns) {
-        loop_arm(c->loop, t, now + QUIET_NS / 4);
-        return;
-    }
     c->outstanding = 0;
     loop_disarm(c->loop, &c->watchdog);
     if (c->stop_done)
         c->stop_done(c->stop_data);
+    c->stop_done = NULL;
+}
+
+static void on_fence(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    (void)rc;
+    (void)msg;
+    c->stop_fence = NULL;
+    loop_arm(c->loop, &c->stop_timer, loop_now_ns(c->loop) + SETTLE_DOWN_NS);
 }
 
 void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data)
 {
+    char rest[NAME_MAX_LEN * 2 + 32];
+
     c->stopping = true;
-    c->stop_deadline_ns = deadline_ns;
     c->stop_done = done;
     c->stop_data = data;
-    c->stop_timer = (struct loop_timer){.fire = stop_tick, .data = c};
-    setup_stop(c);
-    loop_arm(c->loop, &c->stop_timer, loop_now_ns(c->loop));
+    c->stop_timer = (struct loop_timer){.fire = stopped, .data = c};
+    link_drain_sub(c->inbox);
+    snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
+    int64_t now = loop_now_ns(c->loop);
+    bool asked = c->outstanding > 0 &&
+                 api_call(c->api, c->cluster->domain, rest, NULL, on_fence, c, &c->stop_fence) == 0;
+    loop_arm(c->loop, &c->stop_timer, asked ? deadline_ns : now);
 }
 
 /* ---- settling ------------------------------------------------------------------------ */
@@ -137,16 +143,35 @@ static int answer(struct consumer *c, const struct held *h, const char *body)
     return link_publish(api_link(c->api), &p);
 }
 
+bool consumer_stale(const struct consumer *c, const struct held *h)
+{
+    return h->created_ns != c->stream_created_ns;
+}
+
+bool consumer_settles(const struct consumer *c)
+{
+    return c->stage == STAGE_ACTIVE;
+}
+
 bool consumer_lease_holds(const struct consumer *c, const struct held *h)
 {
-    return h->msg && link_state(api_link(c->api)) == LINK_UP && loop_now_ns(c->loop) < h->lease_until_ns;
+    return h->msg && !h->lease_lost && consumer_settles(c) && !consumer_stale(c, h) &&
+           loop_now_ns(c->loop) < h->lease_until_ns - c->ack_wait_ns / 20;
 }
 
 void consumer_ack(struct consumer *c, struct held *h)
 {
-    answer(c, h, ""); /* an empty body acknowledges; not connected: sent again by lease_link_up */
+    if (consumer_stale(c, h)) {
+        consumer_forget(c, h);
+        return;
+    }
+    if (consumer_settles(c)) /* else it is sent by lease_resume */
+        answer(c, h, ""); /* an empty body acknowledges */
     if (h->state != HELD_ACKED)
         held_set_state(&c->held, h, HELD_ACKED);
+    else
+        c->confirming = 0; /* sent again: the question under way was asked before */
+    held_drop_message(&c->held, h, api_link(c->api));
     lease_acked(c);
 }
 
@@ -165,9 +190,12 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
     if (consumer_lease_holds(c, h))
         answer(c, h, body);
     loop_disarm(c->loop, &h->retry);
-    link_recycle(api_link(c->api), h->msg);
-    h->msg = NULL;
+    if (consumer_stale(c, h)) {
+        consumer_forget(c, h);
+        return;
+    }
     held_set_state(&c->held, h, HELD_AWAY);
+    held_drop_message(&c->held, h, api_link(c->api));
     if (c->held.n_by_state[HELD_AWAY] > AWAY_MAX)
         held_free(&c->held, container_of(c->held.away.next, struct held, node), api_link(c->api));
 }
@@ -223,7 +251,9 @@ const struct consumer_stats *consumer_stats(const struct consumer *c)
 size_t consumer_max_waiting(const struct consumer *c)
 {
     size_t half = (size_t)c->max_ack_pending / 2;
-    return half > WAITING_MIN ? half : WAITING_MIN;
+    if (c->held.bytes > HELD_BYTES_MAX)
+        return 0;
+    return half < WAITING_MIN ? WAITING_MIN : half > WAITING_MAX ? WAITING_MAX : half;
 }
 
 size_t consumer_unconfirmed(const struct consumer *c)

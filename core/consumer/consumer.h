@@ -63,6 +63,14 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
 
 /* ---- settling: for the settle module ------------------------------------------- */
 
+/* The message came from a stream that was deleted since: its sequence means another message now. */
+bool consumer_stale(const struct consumer *c, const struct held *h);
+/* Stream and consumer are known to be the ones that the held messages came from: not so between a
+ * new connection and the server's answers. Outputs and dead letters wait for it. */
+bool consumer_settles(const struct consumer *c);
+/* The server does not do what was found at start (a stream takes no dead letters): look again. */
+void consumer_recheck(struct consumer *c);
+
 /* Whether a NAK or TERM may be sent: the lease holds and the link is up. */
 bool consumer_lease_holds(const struct consumer *c, const struct held *h);
 /* The message is done: +ACK, again after a reconnect, until the server must have it. */

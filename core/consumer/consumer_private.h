@@ -39,6 +39,8 @@ struct consumer {
     struct loop_timer setup_again;
     struct api_request *setup_request;
     int64_t stream_created_ns;
+    int64_t consumer_created_ns;
+    unsigned seed; /* of the pauses: a fleet must not come back in step */
     int64_t stream_replicas;
     int64_t ack_wait_ns;      /* the server's value counts */
     int64_t max_ack_pending;  /* likewise */
@@ -53,6 +55,7 @@ struct consumer {
     int64_t max_batch;     /* by the server's limits; 0: none known */
     int64_t expires_ns;
     int64_t heard_ns;      /* last sign of life of a pull */
+    int64_t asked_ns;      /* when the last request went out */
     int64_t not_before_ns; /* a pause after an error */
     int64_t pause_ns;
     struct loop_timer watchdog;
@@ -69,7 +72,7 @@ struct consumer {
 
     /* stopping */
     bool stopping;
-    int64_t stop_deadline_ns;
+    struct api_request *stop_fence;
     struct loop_timer stop_timer;
     void (*stop_done)(void *data);
     void *stop_data;
@@ -98,7 +101,8 @@ void pull_reset(struct consumer *c, int64_t pause_ns);
 void lease_init(struct consumer *c);
 void lease_finish(struct consumer *c);
 void lease_begin(struct consumer *c, struct held *h);
-void lease_link_up(struct consumer *c);
+void lease_resume(struct consumer *c);
+void lease_link_down(struct consumer *c);
 void lease_acked(struct consumer *c);
 
 /* document.c: JSON of the JetStream API. Strings are malloc'ed, NULL: out of memory. */

@@ -104,7 +104,7 @@ static void compare_filters(const struct config_handler *h, json_t *config, char
         add_text(drift, size, "filter_subjects differ: the server's are used");
 }
 
-static void check_usable(json_t *config, char *refusal, size_t size)
+static void check_usable(const struct consumer *c, json_t *config, char *refusal, size_t size)
 {
     const char *ack = json_string_value(json_object_get(config, "ack_policy"));
     if (json_object_get(config, "deliver_subject"))
@@ -116,6 +116,8 @@ static void check_usable(json_t *config, char *refusal, size_t size)
                  "another name)", ack);
         add_text(refusal, size, line);
     }
+    if (c->handler->filter_subjects.n > 1 && count_filters(config) == 0)
+        add_text(refusal, size, "it has no filter, and would bring every subject: servers before 2.10 know one filter only");
     if (json_object_get(config, "priority_policy") && json_array_size(json_object_get(config, "priority_groups")))
         add_text(refusal, size, "it has priority groups, with which every plain pull is refused");
 }
@@ -127,7 +129,7 @@ void document_consumer_check(struct consumer *c, json_t *config, char *drift, si
     char line[160];
 
     drift[0] = refusal[0] = '\0';
-    check_usable(config, refusal, refusal_size);
+    check_usable(c, config, refusal, refusal_size);
     int64_t ack_wait = json_integer_value(json_object_get(config, "ack_wait"));
     if (ack_wait > 0) {
         compare_duration("ack_wait", ack_wait, h->ack_wait_ns, drift, drift_size);
@@ -217,9 +219,16 @@ int64_t document_time_ns(const char *text)
     int64_t offset = 0;
     int hours;
     int minutes;
-    if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d", &hours, &minutes) == 2)
+    int len = 0;
+    if (*rest == 'Z')
+        len = 1;
+    else if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d%n", &hours, &minutes, &len) == 2) {
         offset = (*rest == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-    else if (*rest != 'Z')
-        return 0;
-    return (timegm(&tm) - offset) * NS_PER_SEC + ns;
+        len++;
+    }
+    int64_t t;
+    if (len == 0 || rest[len] || __builtin_mul_overflow(timegm(&tm) - offset, NS_PER_SEC, &t) ||
+        __builtin_add_overflow(t, ns, &t))
+        return 0; /* the year 1, Go's "never", does not fit either */
+    return t;
 }

@@ -4,9 +4,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BUCKETS_MIN 64
-#define SPARE_MAX 256
+#define SPARE_MAX 4096 /* about as many as one confirmation frees */
 
 static size_t bucket_of(const struct held_table *t, uint64_t seq)
 {
@@ -68,9 +69,11 @@ static void grow(struct held_table *t)
     t->n_buckets = bigger.n_buckets;
 }
 
-static void take_meta(struct held *h, natsMsg *msg, const struct ack_meta *meta)
+static void take_meta(struct held_table *t, struct held *h, natsMsg *msg, const struct ack_meta *meta)
 {
     h->msg = msg;
+    h->lease_lost = false;
+    t->bytes += (size_t)natsMsg_GetDataLength(msg);
     h->consumer_seq = meta->consumer_seq;
     h->delivered = meta->delivered;
     h->pending = meta->pending;
@@ -89,8 +92,12 @@ struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, co
     }
     if (t->n >= t->n_buckets)
         grow(t);
-    *h = (struct held){.consumer = c, .stream_seq = meta->stream_seq, .stored_ns = meta->stored_ns, .state = HELD_READY};
-    take_meta(h, msg, meta);
+    memset(h, 0, offsetof(struct held, reply));
+    h->consumer = c;
+    h->stream_seq = meta->stream_seq;
+    h->stored_ns = meta->stored_ns;
+    h->state = HELD_READY;
+    take_meta(t, h, msg, meta);
     list_init(&h->node);
     list_init(&h->lease);
     list_push_back(&t->leases, &h->lease);
@@ -102,11 +109,29 @@ struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, co
     return h;
 }
 
+static void drop(struct held_table *t, struct held *h, struct link *link)
+{
+    if (!h->msg)
+        return;
+    t->bytes -= (size_t)natsMsg_GetDataLength(h->msg);
+    link_recycle(link, h->msg);
+    h->msg = NULL;
+}
+
+void held_drop_message(struct held_table *t, struct held *h, struct link *link)
+{
+    const char *reply = h->msg ? natsMsg_GetReply(h->msg) : NULL;
+    if (h->state == HELD_ACKED && (!reply || strlen(reply) >= sizeof(h->reply)))
+        return;
+    if (reply && h->state == HELD_ACKED)
+        strcpy(h->reply, reply);
+    drop(t, h, link);
+}
+
 void held_refresh(struct held_table *t, struct held *h, natsMsg *msg, const struct ack_meta *meta, struct link *link)
 {
-    if (h->msg)
-        link_recycle(link, h->msg);
-    take_meta(h, msg, meta);
+    drop(t, h, link);
+    take_meta(t, h, msg, meta);
     if (h->state == HELD_ACKED)
         return;
     list_remove(&h->lease);
@@ -135,8 +160,7 @@ void held_free(struct held_table *t, struct held *h, struct link *link)
     list_remove(&h->lease);
     t->n--;
     t->n_by_state[h->state]--;
-    if (h->msg)
-        link_recycle(link, h->msg);
+    drop(t, h, link);
     if (t->n_spare < SPARE_MAX) {
         h->chain = t->spare;
         t->spare = h;

@@ -22,6 +22,9 @@
 
 struct consumer;
 
+/* Longer reply subjects are kept with their whole message. */
+#define HELD_REPLY_MAX 160
+
 enum held_state {
     HELD_READY,    /* waits for a worker */
     HELD_RUNNING,  /* in a worker's ring or being handled */
@@ -36,7 +39,7 @@ struct held {
     struct list lease; /* in the table's leases, by time of renewal; not when ACKED or AWAY */
     struct held *chain; /* hash chain */
     struct consumer *consumer;
-    natsMsg *msg; /* owned; NULL when AWAY */
+    natsMsg *msg; /* owned; NULL when AWAY, and when ACKED with its reply subject kept below */
     enum held_state state;
     uint32_t attempts; /* runs of the handler that failed or are going on */
     uint32_t crashes;  /* of these, the ones that took the worker along or hung */
@@ -45,11 +48,14 @@ struct held {
     uint64_t delivered; /* the server's count */
     uint64_t pending;
     int64_t stored_ns;
+    int64_t created_ns; /* of the stream that it came from */
     int64_t lease_until_ns;
+    bool lease_lost; /* it ran out before it was renewed: somebody else may hold the message now */
     int64_t arrived_ns;
     uint64_t run_id;         /* RUNNING: what the worker knows it by */
     struct loop_timer retry; /* WAITING: when */
     void *settlement;        /* of the settle module while it has one */
+    char reply[HELD_REPLY_MAX];
 };
 
 struct held_table {
@@ -57,6 +63,7 @@ struct held_table {
     size_t n_buckets; /* power of two */
     size_t n;         /* all states */
     size_t n_by_state[HELD_AWAY + 1];
+    size_t bytes; /* payloads of all that have their message */
     struct list leases;
     struct list acked;
     struct list away;
@@ -73,13 +80,15 @@ struct held *held_find(const struct held_table *t, uint64_t stream_seq, int64_t 
 struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, const struct ack_meta *meta);
 /* The same message came again: the newer delivery's reply subject is the one that counts. */
 void held_refresh(struct held_table *t, struct held *h, natsMsg *msg, const struct ack_meta *meta, struct link *link);
+/* The message itself is not needed any more, only where to answer. */
+void held_drop_message(struct held_table *t, struct held *h, struct link *link);
 void held_set_state(struct held_table *t, struct held *h, enum held_state state);
 /* Out of all lists, its message to link_recycle(). */
 void held_free(struct held_table *t, struct held *h, struct link *link);
 
 static inline const char *held_reply(const struct held *h)
 {
-    return natsMsg_GetReply(h->msg);
+    return h->msg ? natsMsg_GetReply(h->msg) : h->reply;
 }
 
 #endif

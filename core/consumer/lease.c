@@ -3,9 +3,10 @@
  * lease - keeps what is held ours, and what is acknowledged from being forgotten too early.
  *
  * Leases: the list is in the order of renewal, so the first one tells when to wake up.
- * Acknowledgements: the server answers CONSUMER.INFO after all that came before it on this
- * connection, so an answer proves every ack that was sent before the question.  Until then
- * they are kept, and sent again on the next connection.
+ * Acknowledgements: an answer to CONSUMER.INFO shows that the connection carried all that was
+ * sent before the question.  Until then they are kept, and sent again on the next connection.
+ * (What the server loses behind that, in a queue of its own or between its nodes, comes again as a
+ * redelivery: a second run, never a loss.)
  */
 #include "consumer_private.h"
 
@@ -28,6 +29,7 @@ void lease_begin(struct consumer *c, struct held *h)
     int64_t now = loop_now_ns(c->loop);
     h->lease_until_ns = now + c->ack_wait_ns;
     h->arrived_ns = now;
+    h->created_ns = c->stream_created_ns;
     if (!loop_timer_armed(&c->lease))
         loop_arm(c->loop, &c->lease, now + c->ack_wait_ns / 3);
 }
@@ -43,6 +45,16 @@ static void renew(struct consumer *c, struct held *h, int64_t now)
     list_push_back(&c->held.leases, &h->lease);
 }
 
+/* It ran out: somebody else may hold the message by now, and only a new delivery makes it ours again.
+ * What is being worked on goes on (an ack is right at any time), the rest is not ours to start. */
+static void lose(struct consumer *c, struct held *h)
+{
+    h->lease_lost = true;
+    list_remove(&h->lease);
+    if (h->state == HELD_READY || h->state == HELD_WAITING)
+        consumer_give_back(c, h, 0);
+}
+
 static void on_lease(struct loop_timer *t)
 {
     struct consumer *c = t->data;
@@ -55,7 +67,9 @@ static void on_lease(struct loop_timer *t)
         if (renew_at(c, h) > now + c->ack_wait_ns / 20)
             break;
         bool end = h == last;
-        if (h->state == HELD_READY && now - h->arrived_ns > c->handler->timeout_ns) {
+        if (h->lease_until_ns <= now) {
+            lose(c, h);
+        } else if (h->state == HELD_READY && now - h->arrived_ns > c->handler->timeout_ns) {
             list_remove(&h->node); /* waited here for longer than a handler may take: another worker may have it */
             consumer_give_back(c, h, 0);
         } else {
@@ -79,9 +93,14 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
 
     c->confirm_request = NULL;
     api_answer(&a, rc, msg);
+    bool gone = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
+    if (gone) /* with all that it could have forgotten */
+        c->confirming = c->held.n_by_state[HELD_ACKED];
     if (a.rc == 0) {
         c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_pending"));
         c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
+    }
+    if (a.rc == 0 || gone) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
             held_free(&c->held, container_of(c->held.acked.next, struct held, node), api_link(c->api));
     }
@@ -99,7 +118,10 @@ static void ask_confirmation(struct consumer *c)
     loop_disarm(c->loop, &c->confirm);
     c->confirming = c->held.n_by_state[HELD_ACKED];
     snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
-    api_call(c->api, c->cluster->domain, rest, NULL, on_confirmed, c, &c->confirm_request);
+    if (api_call(c->api, c->cluster->domain, rest, NULL, on_confirmed, c, &c->confirm_request)) {
+        c->confirming = 0;
+        loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_AGAIN_NS);
+    }
 }
 
 static void on_confirm_timer(struct loop_timer *t)
@@ -122,20 +144,37 @@ void lease_acked(struct consumer *c)
         loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_NS);
 }
 
-/* A new connection: the acks of the last one may have been lost on the way, and a message whose
- * lease ran out meanwhile is somebody else's unless we are at work on it. */
-void lease_link_up(struct consumer *c)
+/* What was renewed in the last moments of a connection may never have arrived. */
+void lease_link_down(struct consumer *c)
+{
+    int64_t lost = 3 * c->cluster->ping_interval_ns + c->ack_wait_ns / 3;
+    int64_t latest = loop_now_ns(c->loop) - lost + c->ack_wait_ns;
+    list_for_each (node, &c->held.leases) {
+        struct held *h = container_of(node, struct held, lease);
+        if (h->lease_until_ns > latest)
+            h->lease_until_ns = latest;
+    }
+}
+
+/* Active again: acks of the last connection may have been lost on the way, and a message whose lease
+ * ran out meanwhile is somebody else's unless we are at work on it. */
+void lease_resume(struct consumer *c)
 {
     int64_t now = loop_now_ns(c->loop);
 
-    list_for_each (node, &c->held.acked) {
+    c->confirming = 0;
+    list_for_each_safe (node, &c->held.acked) {
         struct held *h = container_of(node, struct held, node);
+        if (consumer_stale(c, h)) {
+            consumer_forget(c, h);
+            continue;
+        }
         link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
     }
     list_for_each_safe (node, &c->held.leases) {
         struct held *h = container_of(node, struct held, lease);
-        if (h->lease_until_ns <= now && (h->state == HELD_READY || h->state == HELD_WAITING))
-            consumer_give_back(c, h, 0);
+        if (h->lease_until_ns <= now || consumer_stale(c, h))
+            lose(c, h);
     }
     if (!list_empty(&c->held.acked))
         ask_confirmation(c);

@@ -19,7 +19,7 @@
 
 #define BATCH_MAX 5000
 #define EXPIRES_NS (30 * NS_PER_SEC)
-#define EXPIRES_MIN_NS NS_PER_SEC
+#define EXPIRES_MIN_NS (100 * NS_PER_MS)
 #define HEARTBEAT_NS (5 * NS_PER_SEC)
 #define PAUSE_MIN_NS (100 * NS_PER_MS)
 #define PAUSE_MAX_NS (5 * NS_PER_SEC)
@@ -82,6 +82,7 @@ static void pump(struct loop_hook *hook)
     if (c->outstanding == 0)
         c->heard_ns = now;
     c->outstanding += room;
+    c->asked_ns = now;
     c->stats.pulls++;
     arm_watchdog(c);
 }
@@ -111,6 +112,12 @@ static void on_watchdog(struct loop_timer *t)
 
     if (c->outstanding == 0 || c->stage != STAGE_ACTIVE)
         return;
+    /* A request can be dropped unsaid while another one's heartbeats go on: when even the newest must
+     * have expired, what is left of the sum is nobody's. */
+    if (loop_now_ns(c->loop) > c->asked_ns + c->expires_ns + 2 * heartbeat_ns(c)) {
+        pull_reset(c, 0);
+        return;
+    }
     if (loop_now_ns(c->loop) < due) {
         loop_arm(c->loop, t, due);
         return;
@@ -128,11 +135,16 @@ static void on_pull_again(struct loop_timer *t)
 
 static void apply_limit(struct consumer *c, const struct pull_status *s)
 {
-    if (s->max_batch > 0)
+    bool learned = false;
+    if (s->max_batch > 0 && (c->max_batch == 0 || s->max_batch < c->max_batch)) {
         c->max_batch = s->max_batch;
-    if (s->max_expires_ns >= EXPIRES_MIN_NS && s->max_expires_ns < c->expires_ns)
+        learned = true;
+    }
+    if (s->max_expires_ns >= EXPIRES_MIN_NS && s->max_expires_ns < c->expires_ns) {
         c->expires_ns = s->max_expires_ns;
-    if (s->max_batch > 0 || s->max_expires_ns > 0)
+        learned = true;
+    }
+    if (learned)
         pull_reset(c, 0);
     else
         reset_with_pause(c);
@@ -200,8 +212,7 @@ static void on_status(struct consumer *c, natsMsg *msg)
 static bool is_status(const struct consumer *c, const char *subject, uint64_t *ret_epoch)
 {
     const char *inbox = link_inbox(api_link(c->api));
-    size_t len = strlen(inbox);
-    if (strncmp(subject, inbox, len) != 0 || strlen(subject) <= c->inbox_len)
+    if (subject[0] != inbox[0] || strncmp(subject, inbox, strlen(inbox)) != 0 || strlen(subject) <= c->inbox_len)
         return false;
     *ret_epoch = strtoull(subject + c->inbox_len, NULL, 10);
     return true;
@@ -238,8 +249,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         }
         if (h->state != HELD_AWAY)
             return;
-        list_remove(&h->node);
-        list_push_back(&c->held.leases, &h->lease);
+        list_remove(&h->node); /* its lease is back in its list already */
         held_set_state(&c->held, h, HELD_READY);
     } else {
         h = held_add(&c->held, c, msg, &meta);

@@ -16,6 +16,7 @@
 static void ask_stream(struct consumer *c);
 static void ask_consumer(struct consumer *c);
 static void ask_dead_letter(struct consumer *c);
+static void active(struct consumer *c);
 
 static void notify(struct consumer *c)
 {
@@ -39,8 +40,9 @@ void setup_reason(struct consumer *c, const char *fmt, ...)
 
 static void again(struct consumer *c)
 {
+    int64_t pause = AGAIN_NS * 3 / 4 + rand_r(&c->seed) % (AGAIN_NS / 2);
     c->stage = STAGE_STREAM;
-    loop_arm(c->loop, &c->setup_again, loop_now_ns(c->loop) + AGAIN_NS);
+    loop_arm(c->loop, &c->setup_again, loop_now_ns(c->loop) + pause);
 }
 
 void setup_alarm(struct consumer *c, const char *what)
@@ -83,7 +85,7 @@ static bool trouble(struct consumer *c, const struct api_answer *a, const char *
                         "publish to $JS.%s%sAPI.> and subscribe to %s.>?)",
                      verb, domain ? domain : "", domain ? "." : "", c->cluster->inbox_prefix);
     else if (a->rc == -EHOSTUNREACH)
-        setup_reason(c, "nobody answers to %s: JetStream is not enabled on cluster %s%s%s", verb, c->cluster->name,
+        setup_reason(c, "nobody answers to %s: JetStream is not enabled on cluster %s%s%s, or not yet", verb, c->cluster->name,
                      domain ? " or it has no domain " : "", domain ? domain : "");
     else
         setup_reason(c, "%s: the server says: %s (%d)", verb, a->text, a->err_code);
@@ -106,6 +108,8 @@ static void on_stream(void *data, int rc, natsMsg *msg)
                         "'%s' --defaults; or set handler.%s.stream)", c->stream, c->cluster->name, c->stream,
                      filters->n ? filters->items[0] : "SUBJECTS", c->handler->name);
         again(c);
+    } else if (c->was_active && a.rc == -ETIMEDOUT) {
+        ask_consumer(c); /* a region may be down that pulling does not need */
     } else if (!trouble(c, &a, "STREAM.INFO")) {
         json_t *config = json_object_get(a.json, "config");
         int64_t created = document_time_ns(json_string_value(json_object_get(a.json, "created")));
@@ -165,7 +169,7 @@ static void consumer_missing(struct consumer *c)
     again(c);
 }
 
-static void bound(struct consumer *c, json_t *config)
+static void bound(struct consumer *c, json_t *config, const char *created)
 {
     char drift[CONSUMER_REASON_MAX];
     char refusal[CONSUMER_REASON_MAX];
@@ -179,6 +183,7 @@ static void bound(struct consumer *c, json_t *config)
     if (drift[0] && !c->was_active)
         log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift));
+    c->consumer_created_ns = document_time_ns(created);
     ask_dead_letter(c);
 }
 
@@ -191,10 +196,12 @@ static void on_consumer(void *data, int rc, natsMsg *msg)
     api_answer(&a, rc, msg);
     if (a.err_code == JS_CONSUMER_NOT_FOUND) {
         consumer_missing(c);
+    } else if (c->was_active && a.rc == -ETIMEDOUT) {
+        active(c);
     } else if (!trouble(c, &a, "CONSUMER.INFO")) {
         c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_pending"));
         c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
-        bound(c, json_object_get(a.json, "config"));
+        bound(c, json_object_get(a.json, "config"), json_string_value(json_object_get(a.json, "created")));
     }
     json_decref(a.json);
 }
@@ -214,6 +221,7 @@ static void active(struct consumer *c)
     c->forbidden = false;
     c->ready = true;
     c->reason[0] = '\0';
+    lease_resume(c);
     notify(c);
     pull_start(c);
 }
@@ -225,8 +233,9 @@ static void on_dead_letter_made(void *data, int rc, natsMsg *msg)
 
     c->setup_request = NULL;
     api_answer(&a, rc, msg);
-    if (!trouble(c, &a, "creating the dead-letter stream"))
-        active(c);
+    /* Others may make or change it at the same moment: what counts is what is there afterwards. */
+    if (a.err_code == JS_STREAM_NAME_EXISTS || !trouble(c, &a, "creating the dead-letter stream"))
+        ask_dead_letter(c);
     json_decref(a.json);
 }
 
@@ -255,7 +264,11 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
     snprintf(subject, sizeof(subject), "dlq.%s.>", c->stream);
     api_answer(&a, rc, msg);
     bool missing = a.err_code == JS_STREAM_NOT_FOUND;
-    if (missing && h->create == CREATE_NEVER) {
+    if (missing && c->was_active) {
+        setup_reason(c, "dead-letter stream %s was deleted while running (create it with the subject %s)", h->dead_letter,
+                     subject);
+        again(c);
+    } else if (missing && h->create == CREATE_NEVER) {
         setup_reason(c, "dead-letter stream %s does not exist on cluster %s and create = never (create it with the "
                         "subject %s, or set handler.%s.dead_letter = off)", h->dead_letter, c->cluster->name, subject,
                      h->name);
@@ -298,6 +311,7 @@ void setup_start(struct consumer *c)
     setup_stop(c);
     if (c->stage == STAGE_STOPPED)
         return;
+    c->seed = (unsigned)loop_now_ns(c->loop) + c->index;
     c->setup_again.fire = on_again;
     c->setup_again.data = c;
     ask_stream(c);
@@ -320,12 +334,39 @@ void setup_heard(struct consumer *c)
     notify(c);
 }
 
+void consumer_recheck(struct consumer *c)
+{
+    if (c->stage != STAGE_ACTIVE)
+        return;
+    pull_reset(c, 0);
+    setup_start(c);
+}
+
+/* Whether a subject is one that this consumer cannot do without. */
+static bool needs_subject(const struct consumer *c, const char *subject)
+{
+    char token[SUBJECT_MAX];
+    const char *inbox = link_inbox(api_link(c->api));
+
+    if (strncmp(subject, inbox, strlen(inbox)) == 0)
+        return true;
+    snprintf(token, sizeof(token), "dlq.%s.", c->stream);
+    if (strncmp(subject, token, strlen(token)) == 0)
+        return true;
+    if (strncmp(subject, "$JS.", 4) != 0)
+        return false;
+    size_t len = strlen(c->stream);
+    for (const char *at = subject; (at = strstr(at, c->stream)); at++)
+        if (at[-1] == '.' && (at[len] == '.' || at[len] == '\0' || at[len] == '"'))
+            return true;
+    return false;
+}
+
 /* Violation texts name the subject: "Permissions Violation for Publish to "$JS.API...."". */
 void consumer_server_error(struct consumer *c, const char *text)
 {
-    bool ours = strstr(text, c->stream) || strstr(text, c->handler->dead_letter) ||
-                strstr(text, link_inbox(api_link(c->api)));
-    if (!ours || !strstr(text, "Permissions Violation"))
+    const char *subject = strchr(text, '"');
+    if (!strstr(text, "Permissions Violation") || !subject || !needs_subject(c, subject + 1))
         return;
     setup_reason(c, "the server refuses: %s (grant it to the user of cluster %s)", text, c->cluster->name);
     c->forbidden = true;
@@ -338,7 +379,10 @@ static void on_verified(void *data, int rc, natsMsg *msg)
 
     c->setup_request = NULL;
     api_answer(&a, rc, msg);
-    if (c->stage == STAGE_ACTIVE && (a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND)) {
+    bool missing = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
+    bool another = a.rc == 0 && document_time_ns(json_string_value(json_object_get(a.json, "created"))) !=
+                                    c->consumer_created_ns;
+    if (c->stage == STAGE_ACTIVE && (missing || another)) {
         pull_reset(c, 0);
         setup_start(c); /* finds out which, and says it */
     }

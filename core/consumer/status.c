@@ -2,8 +2,6 @@
  * status - the table of status messages. */
 #include "status.h"
 
-#include "base/value.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +28,31 @@ static const struct {
     {"503", NULL, PULL_NOBODY},
 };
 
-/* "Exceeded MaxRequestBatch of 10", "Exceeded MaxRequestExpires of 30s" */
+/* As Go prints a time.Duration: "1m30s", "1.5s", "250ms". 0 if it is none. */
+static int64_t go_duration_ns(const char *s)
+{
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {{"h", 3600e9}, {"ms", 1e6}, {"m", 60e9}, {"s", 1e9}, {"us", 1e3}, {"\u00b5s", 1e3}, {"ns", 1}};
+    const size_t n_units = sizeof(units) / sizeof(units[0]);
+    double sum = 0;
+
+    while (*s >= '0' && *s <= '9') {
+        char *unit;
+        size_t i = 0;
+        double n = strtod(s, &unit);
+        while (i < n_units && strncmp(unit, units[i].name, strlen(units[i].name)) != 0)
+            i++;
+        if (i == n_units)
+            return 0;
+        sum += n * units[i].ns;
+        s = unit + strlen(units[i].name);
+    }
+    return *s == '\0' && sum < 1e18 ? (int64_t)(sum + 0.5) : 0;
+}
+
+/* "Exceeded MaxRequestBatch of 10", "Exceeded MaxRequestExpires of 1m30s" */
 static void parse_limit(const char *description, struct pull_status *s)
 {
     const char *of = strstr(description, " of ");
@@ -38,8 +60,8 @@ static void parse_limit(const char *description, struct pull_status *s)
         return;
     if (strstr(description, "MaxRequestBatch"))
         s->max_batch = strtoll(of + 4, NULL, 10);
-    else if (strstr(description, "MaxRequestExpires") && value_parse_duration(of + 4, &s->max_expires_ns, NULL))
-        s->max_expires_ns = 0;
+    else if (strstr(description, "MaxRequestExpires"))
+        s->max_expires_ns = go_duration_ns(of + 4);
     if (s->max_batch < 0)
         s->max_batch = 0;
 }

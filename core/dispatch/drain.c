@@ -28,9 +28,15 @@ static void give_back_waiting(struct consumer *c, int64_t now)
     }
 }
 
+/* Nothing more can come, so what goes back now goes to somebody else. */
 static void pulls_ended(void *data)
 {
-    ((struct handler *)data)->n_stopping--;
+    struct handler *h = data;
+    if (--h->n_stopping)
+        return;
+    drain_take_back(h);
+    for (size_t i = 0; i < h->n_consumers; i++)
+        give_back_waiting(h->consumers[i], loop_now_ns(h->loop));
 }
 
 void handler_drain(struct handler *h, int64_t deadline_ns)
@@ -44,9 +50,6 @@ void handler_drain(struct handler *h, int64_t deadline_ns)
     h->n_stopping = h->n_consumers;
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_stop(h->consumers[i], deadline_ns, pulls_ended, h);
-    drain_take_back(h);
-    for (size_t i = 0; i < h->n_consumers; i++)
-        give_back_waiting(h->consumers[i], now);
     for (size_t i = 0; i < h->n_slots; i++) {
         if (h->slots[i].refused)
             h->slots[i].ended = true;
@@ -58,7 +61,7 @@ void handler_drain(struct handler *h, int64_t deadline_ns)
 
 bool handler_drained(const struct handler *h)
 {
-    if (h->n_stopping || settle_busy(h->settle))
+    if (h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
         return false;
     for (size_t i = 0; i < h->n_slots; i++)
         if (!h->slots[i].ended)

@@ -148,10 +148,10 @@ static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
         h->stats.restarts++;
     else
         slot->ended = true;
-    slot->refused = e->reason == WORKER_EXIT_REFUSED;
+    slot->refused = e->reason == WORKER_EXIT_REFUSED && e->restart_in_ns < 0;
     take_back(slot, e);
     snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", e->text);
-    if (h->draining)
+    if (h->draining && h->n_stopping == 0)
         drain_take_back(h);
     handler_update_state(h);
 }

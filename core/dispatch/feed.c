@@ -9,6 +9,7 @@
 #define PREFETCH_NS (10 * NS_PER_MS)
 #define PREFETCH_MAX 4096
 #define WINDOW_MAX 10000
+#define FEED_AGAIN_NS (20 * NS_PER_MS)
 #define WINDOW_BYTES (64.0 * 1024 * 1024)
 /* Above this a message more in the house is one that another daemon could be at work on. */
 #define SLOW_NS NS_PER_SEC
@@ -22,7 +23,7 @@ void feed_front(struct handler *h, struct held *m)
 void feed_message(void *data, struct held *m)
 {
     struct handler *h = data;
-    if (h->draining) {
+    if (h->draining && h->n_stopping == 0) {
         consumer_give_back(m->consumer, m, 0);
         return;
     }
@@ -41,7 +42,7 @@ static void retry_due(struct loop_timer *t)
 void feed_retry(void *data, struct held *m, int64_t delay_ns)
 {
     struct handler *h = data;
-    if (h->draining) {
+    if (h->draining && (h->n_stopping == 0 || delay_ns > 0)) {
         consumer_give_back(m->consumer, m, delay_ns);
         return;
     }
@@ -154,10 +155,18 @@ static struct slot *least_busy(struct handler *h, size_t limit)
     return best;
 }
 
+void feed_again(struct loop_timer *timer)
+{
+    struct handler *h = timer->data;
+    for (size_t i = 0; i < h->n_slots; i++)
+        if (h->slots[i].n == 0)
+            h->slots[i].full = false;
+}
+
 static void feed(struct handler *h)
 {
     size_t limit = prefetch(h);
-    while (!list_empty(&h->ready)) {
+    while (!h->draining && !list_empty(&h->ready)) {
         struct slot *slot = least_busy(h, limit);
         if (!slot)
             return;
@@ -170,6 +179,8 @@ static void feed(struct handler *h)
         }
         if (rc) {
             slot->full = true;
+            if (slot->n == 0) /* no outcome will come to say that there is room again */
+                loop_arm(h->loop, &h->feed_again, loop_now_ns(h->loop) + FEED_AGAIN_NS);
             continue;
         }
         list_remove(&m->node);

@@ -74,6 +74,7 @@ int handler_create(struct handler **ret, struct loop *loop, const struct config_
         worker_start(h->slots[i].worker);
     h->hook = (struct loop_hook){.order = LOOP_ORDER_DISPATCH, .run = feed_hook, .data = h};
     loop_add_hook(loop, &h->hook);
+    h->feed_again = (struct loop_timer){.fire = feed_again, .data = h};
     *ret = h;
     return 0;
 }
@@ -84,6 +85,7 @@ void handler_destroy(struct handler *h)
         return;
     if (h->hook.run)
         loop_remove_hook(h->loop, &h->hook);
+    loop_disarm(h->loop, &h->feed_again);
     for (size_t i = 0; i < h->n_slots && h->slots; i++)
         worker_destroy(h->slots[i].worker);
     settle_destroy(h->settle);
@@ -98,8 +100,10 @@ void handler_destroy(struct handler *h)
 
 static void on_consumer_state(void *data, struct consumer *c)
 {
-    (void)c;
-    handler_update_state(data);
+    struct handler *h = data;
+    if (consumer_settles(c))
+        settle_resume(h->settle);
+    handler_update_state(h);
 }
 
 int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
@@ -121,8 +125,6 @@ void handler_link_state(struct handler *h, const struct link *link, enum link_st
     for (size_t i = 0; i < h->n_consumers; i++)
         if (api_link(consumer_api(h->consumers[i])) == link)
             consumer_link_state(h->consumers[i], state, text);
-    if (state == LINK_UP)
-        settle_link_up(h->settle);
 }
 
 void handler_link_error(struct handler *h, const struct link *link, const char *text)

@@ -36,12 +36,12 @@ struct handler {
     size_t n_slots;
     struct list ready;
     struct loop_hook hook;
+    struct loop_timer feed_again; /* a worker that took nothing although it had nothing */
     struct buf headers; /* of the message being pushed */
     uint64_t next_run_id;
     int64_t duration_ns; /* moving average of a message; 0: none handled yet */
     double size_bytes;   /* moving average of a message */
     bool draining;
-    int64_t drain_until_ns;
     size_t n_stopping; /* consumers whose pulls have not ended */
     bool was_ready;
     char worker_reason[HANDLER_REASON_MAX]; /* why no worker is ready; "": one is */
@@ -59,6 +59,7 @@ void feed_message(void *data, struct held *m);
 void feed_retry(void *data, struct held *m, int64_t delay_ns);
 void feed_front(struct handler *h, struct held *m);
 void feed_hook(struct loop_hook *hook);
+void feed_again(struct loop_timer *timer);
 /* The message that the worker is to answer next, if that is `id`; else NULL. */
 struct held *feed_running(struct slot *slot, uint64_t id);
 void feed_done(struct slot *slot, struct held *m);

@@ -20,6 +20,8 @@
 #define PAUSE_MAX_NS (2 * NS_PER_SEC)
 /* A connection that was lost sooner counts as a failed attempt: the next one waits. */
 #define STABLE_NS NS_PER_SEC
+#define WAIT_SECONDS 2
+#define HANG_UP_NS (300 * NS_PER_MS)
 
 struct connection {
     struct link *link;
@@ -27,8 +29,9 @@ struct connection {
     struct list subs;
     bool want_write;      /* nats.c has something to write */
     bool polling_write;
-    atomic_bool gone;     /* nats.c detached: the connection is finished */
-    atomic_bool detached;
+    atomic_bool gone;     /* the connection is lost or closed */
+    sem_t detached;       /* nats.c is done with us: comes once for each connection, from any thread */
+    sem_t closed;         /* the last callback of this connection has run */
     struct buf commands;
     struct buf events;
     uint32_t epoch; /* connections made so far; as link.ups on the loop's side */
@@ -73,9 +76,9 @@ static natsStatus on_write(void *data, bool add)
 static natsStatus on_detach(void *data)
 {
     struct connection *c = data;
-    atomic_store(&c->detached, true);
     atomic_store(&c->gone, true);
     queue_wake(&c->link->commands);
+    sem_post(&c->detached);
     return NATS_OK;
 }
 
@@ -113,6 +116,22 @@ static void on_nats_error(natsConnection *nc, natsSubscription *sub, natsStatus 
     queue_push(&l->events, &e, sizeof(e));
 }
 
+/* For what nats.c's threads are about to do; never for ever. */
+static void wait_for(sem_t *sem)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_SECONDS;
+    while (sem_timedwait(sem, &until) && errno == EINTR)
+        continue;
+}
+
+static void on_nats_closed(natsConnection *nc, void *closure)
+{
+    (void)nc;
+    sem_post(&((struct connection *)closure)->closed);
+}
+
 /* ---- subscriptions and messages --------------------------------------------- */
 
 /* LINK_REPLIES: comes from the subscription's own thread of nats.c. */
@@ -134,6 +153,8 @@ static void on_nats_sub_ended(void *closure)
 static void open_sub(struct connection *c, struct link_sub *sub)
 {
     natsStatus s = NATS_CONNECTION_CLOSED;
+    if (sub->draining)
+        return;
     if (c->nats && sub->delivery == LINK_STREAM)
         s = natsConnection_SubscribeSync(&sub->nats, c->nats, sub->subject);
     else if (c->nats)
@@ -142,8 +163,8 @@ static void open_sub(struct connection *c, struct link_sub *sub)
         sub->nats = NULL; /* the connection is going down; it is made again with the next one */
         return;
     }
-    if (sub->delivery == LINK_REPLIES)
-        natsSubscription_SetOnCompleteCB(sub->nats, on_nats_sub_ended, sub);
+    sub->awaits_end = sub->delivery == LINK_REPLIES &&
+                      natsSubscription_SetOnCompleteCB(sub->nats, on_nats_sub_ended, sub) == NATS_OK;
     natsSubscription_SetPendingLimits(sub->nats, -1, -1); /* bounded by credit: nats.c would drop silently */
 }
 
@@ -153,9 +174,9 @@ static void close_sub(struct link_sub *sub)
         return;
     natsSubscription_Destroy(sub->nats);
     sub->nats = NULL;
-    if (sub->delivery == LINK_REPLIES)
-        while (sem_wait(&sub->ended) && errno == EINTR)
-            continue;
+    if (sub->awaits_end)
+        wait_for(&sub->ended);
+    sub->awaits_end = false;
 }
 
 static void collect(struct connection *c)
@@ -225,6 +246,10 @@ static void run_commands(struct connection *c)
             list_push_back(&c->subs, &cmd->sub->node);
             open_sub(c, cmd->sub);
             break;
+        case COMMAND_DRAIN_SUB:
+            cmd->sub->draining = true;
+            natsSubscription_Drain(cmd->sub->nats);
+            break;
         case COMMAND_UNSUBSCRIBE:
             close_sub(cmd->sub);
             list_remove(&cmd->sub->node);
@@ -290,9 +315,10 @@ static void connect_once(struct connection *c)
     }
     natsStatus s = natsOptions_SetErrorHandler(options, on_nats_error, c->link);
     if (s == NATS_OK)
+        s = natsOptions_SetClosedCB(options, on_nats_closed, c);
+    if (s == NATS_OK)
         s = natsOptions_SetEventLoop(options, c, on_attach, on_read, on_write, on_detach);
     atomic_store(&c->gone, false);
-    atomic_store(&c->detached, false);
     c->want_write = c->polling_write = false;
     if (s == NATS_OK)
         s = natsConnection_Connect(&c->nats, options);
@@ -339,11 +365,9 @@ static void handle_socket(struct connection *c, uint32_t events)
     }
 }
 
-/* Whether the thread has to stop now: asked to, and nothing is left to write or the time is up. */
+/* Nothing is left to write, or the time is up. */
 static bool finished(struct connection *c)
 {
-    if (!atomic_load(&c->link->stopping))
-        return false;
     return !__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) || clock_now_ns() >= atomic_load(&c->link->flush_until_ns);
 }
 
@@ -360,7 +384,13 @@ static void serve(struct connection *c)
     busy(c, true);
     run_commands(c);
     write_out(c, epfd);
-    while (!atomic_load(&c->gone) && !finished(c)) {
+    while (!atomic_load(&c->gone)) {
+        if (atomic_load(&l->stopping)) { /* the last commands came before the order to stop */
+            run_commands(c);
+            write_out(c, epfd);
+            if (finished(c))
+                break;
+        }
         struct epoll_event ready[2];
         busy(c, false);
         int n = epoll_wait(epfd, ready, 2, atomic_load(&l->stopping) ? 20 : -1);
@@ -378,6 +408,20 @@ static void serve(struct connection *c)
     close(epfd);
 }
 
+/* Ends the stream towards the server and reads until it does the same: what was sent arrives (closing
+ * with unread input resets the connection), and natsConnection_Close, which waits 500 ms for a PONG
+ * that only this thread could read, has nothing left to do. */
+static void hang_up(struct connection *c)
+{
+    int64_t until = clock_now_ns() + HANG_UP_NS;
+    shutdown(c->link->fd, SHUT_WR);
+    while (!atomic_load(&c->gone) && clock_now_ns() < until) {
+        struct pollfd p = {.fd = c->link->fd, .events = POLLIN};
+        if (poll(&p, 1, 50) == 1)
+            natsConnection_ProcessReadEvent(c->nats);
+    }
+}
+
 static void close_connection(struct connection *c, char *why, size_t size)
 {
     struct link *l = c->link;
@@ -389,18 +433,16 @@ static void close_connection(struct connection *c, char *why, size_t size)
     snprintf(why, size, "lost: %s", text && *text ? text : s != NATS_OK ? natsStatus_GetText(s) : "closed by the server");
     list_for_each (node, &c->subs)
         close_sub(container_of(node, struct link_sub, node));
-    if (!atomic_load(&c->gone)) { /* by the socket's end: natsConnection_Close would wait 500 ms for a PONG from us */
-        shutdown(l->fd, SHUT_RDWR);
-        natsConnection_ProcessReadEvent(c->nats);
-    }
-    natsConnection_Close(c->nats); /* nothing left to do, unless that read did not see the end */
+    hang_up(c);
+    natsConnection_Close(c->nats); /* nothing left to do, unless the server did not close in time */
+    wait_for(&c->detached);
+    wait_for(&c->closed);
     pthread_mutex_lock(&l->fd_mutex);
     fd = l->fd;
     l->fd = -1;
     pthread_mutex_unlock(&l->fd_mutex);
     natsConnection_ProcessCloseEvent(&fd);
-    if (atomic_load(&c->detached))
-        natsConnection_ProcessDetachedEvent(c->nats);
+    natsConnection_ProcessDetachedEvent(c->nats);
     natsConnection_Destroy(c->nats);
     c->nats = NULL;
 }
@@ -433,6 +475,8 @@ void *connection_thread(void *arg)
 
     pthread_setname_np(pthread_self(), "nats-link");
     list_init(&c.subs);
+    sem_init(&c.detached, 0, 0);
+    sem_init(&c.closed, 0, 0);
     while (!atomic_load(&l->stopping)) {
         run_commands(&c);
         connect_once(&c);

@@ -14,6 +14,7 @@
 
 /* nats.c's collector thread is woken once for so many messages. */
 #define RECYCLE_BURST 512
+#define JOIN_SECONDS 3
 #define ALIGN8(n) (((n) + 7u) & ~(size_t)7)
 
 static int make_inbox(struct link *l)
@@ -156,6 +157,14 @@ int link_create(struct link **ret, struct loop *loop, const struct config_cluste
     return 0;
 }
 
+static bool join(struct link *l)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += JOIN_SECONDS;
+    return pthread_timedjoin_np(l->thread, NULL, &until) == 0;
+}
+
 void link_destroy(struct link *l, int64_t flush_ns)
 {
     if (!l)
@@ -166,7 +175,8 @@ void link_destroy(struct link *l, int64_t flush_ns)
     atomic_store(&l->flush_until_ns, clock_now_ns() + flush_ns);
     atomic_store(&l->stopping, true);
     queue_wake(&l->commands);
-    pthread_join(l->thread, NULL);
+    if (!join(l))
+        return; /* inside a connect to a host that does not answer: the process ends without it */
 
     l->callbacks = (struct link_callbacks){0};
     queue_take(&l->events, &l->events_in);
@@ -242,6 +252,11 @@ struct link_sub *link_subscribe(struct link *l, const char *subject, enum link_d
     }
     send_sub_command(l, COMMAND_SUBSCRIBE, sub);
     return sub;
+}
+
+void link_drain_sub(struct link_sub *sub)
+{
+    send_sub_command(sub->link, COMMAND_DRAIN_SUB, sub);
 }
 
 void link_unsubscribe(struct link_sub *sub)

@@ -69,6 +69,8 @@ int64_t link_max_payload(const struct link *l);
 /* Owned by the link; survives reconnects.  NULL: out of memory. */
 struct link_sub *link_subscribe(struct link *l, const char *subject, enum link_delivery delivery, link_message_fn fn,
                                 void *data);
+/* The server is told to send no more; what is on its way is still delivered. */
+void link_drain_sub(struct link_sub *sub);
 /* No callback afterwards. */
 void link_unsubscribe(struct link_sub *sub);
 

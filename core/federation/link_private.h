@@ -27,11 +27,13 @@ struct link_sub {
     void *data;         /* loop */
     struct list node;   /* thread: in connection.subs */
     natsSubscription *nats; /* thread; NULL while not connected */
+    bool draining;          /* thread: not made again with the next connection */
+    bool awaits_end;        /* thread */
     sem_t ended;            /* LINK_REPLIES: nats.c's thread will not call again */
 };
 
 /* loop -> thread; records are 8-byte aligned in the queue */
-enum command_kind { COMMAND_PUBLISH, COMMAND_SUBSCRIBE, COMMAND_UNSUBSCRIBE };
+enum command_kind { COMMAND_PUBLISH, COMMAND_SUBSCRIBE, COMMAND_DRAIN_SUB, COMMAND_UNSUBSCRIBE };
 
 struct command {
     uint32_t kind;

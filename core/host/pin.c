@@ -128,6 +128,24 @@ static bool same_in_file(const struct pin_copy *c, const char *copy, uint64_t fr
     return same;
 }
 
+/* A loaded object is not one array: AddressSanitizer has red zones between its globals, which
+ * memcmp() and memcpy() would trip over.  Volatile, so that the compiler makes neither of these. */
+#define WHOLE_OBJECT __attribute__((no_sanitize_address))
+
+static WHOLE_OBJECT bool same_bytes(const volatile char *a, const volatile char *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
+static WHOLE_OBJECT void take_bytes(volatile char *to, const volatile char *from, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        to[i] = from[i];
+}
+
 struct span { /* whole pages of one segment */
     char *at;
     size_t len;
@@ -173,7 +191,7 @@ static int privatise(const struct span *s, const struct dl_phdr_info *o, const E
     char *copy = mmap(NULL, s->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copy == MAP_FAILED)
         return -errno;
-    memcpy(copy, s->at, s->len);
+    take_bytes(copy, s->at, s->len);
     if (relro) { /* as ld.so rounds it: whole pages only */
         uintptr_t from = (o->dlpi_addr + relro->p_vaddr) & ~page;
         uintptr_t to = (o->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~page;
@@ -222,7 +240,7 @@ static int pin_object(const struct pin_copy *c, const struct dl_phdr_info *o, st
         } else if (c->textrel) {
             rc = error_set(err, -EPERM, "%s: has text relocations and stays bound to its file: build it with -fPIC",
                            c->path);
-        } else if (memcmp((char *)o->dlpi_addr + p->p_vaddr, copy + p->p_offset, p->p_filesz) != 0) {
+        } else if (!same_bytes((char *)o->dlpi_addr + p->p_vaddr, copy + p->p_offset, p->p_filesz)) {
             rc = changed(c->path, err);
         } else {
             rc = overlay(c, &s, p->p_flags, err);

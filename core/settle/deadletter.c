@@ -125,6 +125,8 @@ static void on_stored(void *data, int rc, natsMsg *msg)
     }
     s->stats.dead_letter_errors++;
     settlement_again(t);
+    if (a.rc == -EHOSTUNREACH)
+        consumer_recheck(t->held->consumer);
     log_error("dead-letter-failed", LOG_STR("handler", s->handler->name),
               LOG_STR("stream", s->handler->dead_letter), LOG_UINT("seq", t->held->stream_seq),
               LOG_STR("error", a.rc == -EREMOTEIO     ? a.text

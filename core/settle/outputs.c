@@ -112,6 +112,29 @@ static void on_published(void *data, int rc, natsMsg *msg)
         judge(t);
 }
 
+/* What the header block adds to the payload on the wire: "NATS/1.0\r\n", each "Name: value\r\n", "\r\n". */
+static size_t wire_size(const struct buf *headers)
+{
+    size_t size = 12 + headers->len;
+    for (size_t i = 0; i < headers->len; i++)
+        size += headers->data[i] == '\0';
+    return size;
+}
+
+/* nats.c would refuse it at each try. */
+static bool too_large(struct settlement *t, const struct output *out, const struct buf *headers)
+{
+    int64_t limit = link_max_payload(api_link(consumer_api(t->held->consumer)));
+    size_t size = out->size + wire_size(headers);
+
+    if (limit <= 0 || size <= (size_t)limit)
+        return false;
+    if (asprintf(&t->error, "publishing to %s: %zu bytes are more than the server takes (max_payload %" PRId64 ")",
+                 out->bytes, size, limit) < 0)
+        t->error = NULL;
+    return true;
+}
+
 static int send_one(struct settlement *t, struct output *out, size_t number)
 {
     struct held *h = t->held;
@@ -127,35 +150,31 @@ static int send_one(struct settlement *t, struct output *out, size_t number)
     buf_append(&headers, "Nats-Msg-Id", sizeof("Nats-Msg-Id"));
     buf_append(&headers, msg_id, strlen(msg_id) + 1);
     buf_append(&headers, out->bytes + out->headers, out->headers_size);
-    if (headers.failed) {
-        buf_finish(&headers);
-        return -ENOMEM;
-    }
     struct link_publish p = {.subject = out->bytes, .headers = headers.data, .headers_size = headers.len,
                              .data = out->bytes + out->data, .size = out->size};
-    int rc = api_send(consumer_api(h->consumer), p, PUBLISH_TIMEOUT_NS, on_published, out, &out->request);
+    int rc = -ENOMEM;
+    if (!headers.failed)
+        rc = too_large(t, out, &headers) ? -EMSGSIZE
+                                         : api_send(consumer_api(h->consumer), p, PUBLISH_TIMEOUT_NS, on_published, out,
+                                                    &out->request);
     buf_finish(&headers);
     return rc;
 }
 
 void outputs_publish(struct settlement *t)
 {
-    int64_t limit = link_max_payload(api_link(consumer_api(t->held->consumer)));
     size_t number = 0;
 
     list_for_each (node, &t->outputs) {
         struct output *out = container_of(node, struct output, node);
         number++;
-        if (limit > 0 && !t->error && out->size + out->headers_size > (size_t)limit) {
-            if (asprintf(&t->error, "publishing to %s: %zu bytes are more than the server takes (max_payload %" PRId64 ")",
-                         out->bytes, out->size + out->headers_size, limit) < 0)
-                t->error = NULL;
-        }
         if (out->confirmed || out->request || t->error)
             continue;
-        if (send_one(t, out, number - 1))
+        int rc = send_one(t, out, number - 1);
+        if (rc == 0)
+            t->n_open++;
+        else if (rc != -EMSGSIZE)
             break; /* not connected or no memory: judged below, sent again later */
-        t->n_open++;
     }
     if (t->n_open == 0)
         judge(t);

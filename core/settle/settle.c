@@ -122,9 +122,27 @@ void settlement_again(struct settlement *t)
     loop_arm(t->settle->loop, &t->again, loop_now_ns(t->settle->loop) + t->pause_ns);
 }
 
+/* The stream was deleted: what is held of it cannot be settled, and its sequence means another
+ * message now. */
+static bool settlement_stale(struct settlement *t)
+{
+    struct held *h = t->held;
+    if (!consumer_stale(h->consumer, h))
+        return false;
+    settlement_free(h);
+    consumer_forget(h->consumer, h);
+    return true;
+}
+
 void settlement_run(struct settlement *t)
 {
     loop_disarm(t->settle->loop, &t->again);
+    if (t->step != STEP_STAGED && !consumer_settles(t->held->consumer)) {
+        settlement_again(t);
+        return;
+    }
+    if (t->step != STEP_STAGED && settlement_stale(t))
+        return;
     switch (t->step) {
     case STEP_STAGED: break;
     case STEP_OUTPUTS: outputs_publish(t); break;
@@ -133,7 +151,7 @@ void settlement_run(struct settlement *t)
     }
 }
 
-void settle_link_up(struct settle *s)
+void settle_resume(struct settle *s)
 {
     list_for_each_safe (node, &s->all) {
         struct settlement *t = container_of(node, struct settlement, node);
@@ -258,7 +276,9 @@ void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const cha
     uint64_t max = (uint64_t)s->handler->max_attempts;
 
     h->attempts++;
-    if (h->attempts >= max || h->delivered >= max * DELIVERIES_PER_ATTEMPT) {
+    /* Not at a first failure: the attempts before a restart are not known, nor are those without a run. */
+    bool backstop = h->attempts > 1 && h->delivered >= max * DELIVERIES_PER_ATTEMPT;
+    if (h->attempts >= max || backstop) {
         dead(s, h, DEAD_ATTEMPTS, text, NULL);
         return;
     }

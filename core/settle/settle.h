@@ -69,8 +69,8 @@ void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcom
 /* The worker died of it: an attempt and a crash are counted; retried at once or dead. */
 void settle_crashed(struct settle *s, struct held *h, const struct settle_crash *crash);
 
-/* Tries again what waits for a connection: to be called on LINK_UP. */
-void settle_link_up(struct settle *s);
+/* Tries again what waits for a connection: to be called when a consumer has become active. */
+void settle_resume(struct settle *s);
 /* Messages between outcome and the server's confirmation of outputs, dead letters and confirmed acks. */
 size_t settle_busy(const struct settle *s);
 const struct settle_stats *settle_stats(const struct settle *s);

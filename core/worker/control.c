@@ -152,6 +152,7 @@ static void on_ready(struct worker *w)
     if (w->phase != PHASE_STARTING) /* or told to stop meanwhile */
         return;
     w->phase = PHASE_READY;
+    w->served = true;
     w->was_ready = true;
     loop_disarm(w->loop, &w->life);
     w->memory_checked_ns = loop_now_ns(w->loop);

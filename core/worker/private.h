@@ -50,6 +50,7 @@ struct worker {
     bool stop_reported;
     uint64_t spawns;
     unsigned level;    /* of the restart pause */
+    bool served;       /* some process was ready: a refusal now is a file that is being replaced */
 
     /* this process */
     struct spawned child;

@@ -161,13 +161,14 @@ static void reap(struct worker *w, struct worker_exit *e)
 static int64_t next_pause(struct worker *w, enum worker_exit_reason reason)
 {
     int64_t up = loop_now_ns(w->loop) - w->spawned_ns;
-    if (reason == WORKER_EXIT_REFUSED || w->stopping)
+    if ((reason == WORKER_EXIT_REFUSED && !w->served) || w->stopping)
         return -1;
     if (reason == WORKER_EXIT_RECYCLE || w->finished >= HEALTHY_MESSAGES || (w->finished && up >= HEALTHY_NS))
         w->level = 0;
     if (reason == WORKER_EXIT_RECYCLE)
         return 0;
-    if (!w->level && (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN))
+    if (!w->level &&
+        (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN || reason == WORKER_EXIT_REFUSED))
         w->level = 1;
     int64_t pause = !w->level ? 0 : w->level > 9 ? PAUSE_MAX_NS : PAUSE_MIN_NS << (w->level - 1);
     w->level++;

@@ -106,7 +106,8 @@ enum worker_exit_reason {
     WORKER_EXIT_PROTOCOL, /* killed: it wrote nonsense into the ring */
     WORKER_EXIT_RECYCLE,  /* max_messages or max_memory reached */
     WORKER_EXIT_STOPPED,  /* asked to by worker_stop() */
-    WORKER_EXIT_REFUSED,  /* wrong plugin, ABI or options: not restarted */
+    WORKER_EXIT_REFUSED,  /* wrong plugin, ABI or options: not restarted, unless an earlier process of it
+                             was ready: then the file is being replaced, and is tried again */
     WORKER_EXIT_OPEN,     /* open() failed or took too long: restarted with the pause */
     WORKER_EXIT_SPAWN,    /* could not be started at all: restarted with the pause */
 };
