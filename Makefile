@@ -14,7 +14,7 @@ CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-full test-full-dev test-full-asan test-full-tsan bench lint clean help
+.PHONY: build demo test test-full test-full-dev test-full-asan test-full-tsan bench mesh-up mesh-down mesh-status lint clean help
 
 # Configures every time: it takes half a second, and sees what the bootstrap has added. The build type is said only
 # once, so that a choice made in the cache stays.
@@ -67,13 +67,24 @@ bench:
 	$(compile)
 	@tests/bench/run.sh
 
+# Two clusters of three nats-servers on loopback, clients on 4422 and 5422; ARGS='--shape cluster' and the like.
+mesh-up:
+	@$(BOOTSTRAP) --for build
+	@infra/nats/local-mesh up $(ARGS)
+
+mesh-down:
+	@infra/nats/local-mesh down $(ARGS)
+
+mesh-status:
+	@infra/nats/local-mesh status $(ARGS)
+
 # Files that are not committed yet are looked at too.
 LIST := git ls-files -z --cached --others --exclude-standard --
 
 lint:
 	@$(BOOTSTRAP) --for lint
 	@$(LIST) '*.c' '*.h' | xargs -0r clang-format --dry-run -Werror
-	@$(LIST) '*.sh' .ci/run | xargs -0r shellcheck -x
+	@$(LIST) '*.sh' .ci/run infra/nats/local-mesh | xargs -0r shellcheck -x
 	@echo "lint: clean"
 
 clean:
@@ -86,5 +97,6 @@ help:
 	@echo "make test       every test, against real nats-servers (under 10 minutes)"
 	@echo "make test-full  also the long tests, every server version, sanitizers"
 	@echo "make bench      the figures of the README"
+	@echo "make mesh-up    two clusters of three nats-servers on loopback; mesh-status, mesh-down"
 	@echo "make lint       clang-format and shellcheck"
 	@echo "make clean      removes build/"

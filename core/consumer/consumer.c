@@ -75,6 +75,7 @@ void consumer_link_state(struct consumer *c, enum link_state state, const char *
     lease_link_down(c);
     pull_reset(c, 0);
     c->stage = STAGE_LINK;
+    c->verified = false;
     setup_reason(c, "cluster %s: not connected: %s", c->cluster->name, text);
 }
 
@@ -150,7 +151,7 @@ bool consumer_stale(const struct consumer *c, const struct held *h)
 
 bool consumer_settles(const struct consumer *c)
 {
-    return c->stage == STAGE_ACTIVE;
+    return c->verified;
 }
 
 bool consumer_lease_holds(const struct consumer *c, const struct held *h)

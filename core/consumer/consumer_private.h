@@ -32,6 +32,7 @@ struct consumer {
 
     /* setup.c */
     enum consumer_stage stage;
+    bool verified;    /* the server has said, on this connection, which stream and consumer these are */
     bool was_active;  /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];

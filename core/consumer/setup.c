@@ -17,6 +17,7 @@ static void ask_stream(struct consumer *c);
 static void ask_consumer(struct consumer *c);
 static void ask_dead_letter(struct consumer *c);
 static void active(struct consumer *c);
+static void verified(struct consumer *c);
 
 static void notify(struct consumer *c)
 {
@@ -184,6 +185,7 @@ static void bound(struct consumer *c, json_t *config, const char *created)
         log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift));
     c->consumer_created_ns = document_time_ns(created);
+    verified(c);
     ask_dead_letter(c);
 }
 
@@ -214,14 +216,22 @@ static void ask_consumer(struct consumer *c)
 
 /* ---- dead-letter stream ----------------------------------------------------------- */
 
+static void verified(struct consumer *c)
+{
+    if (c->verified)
+        return;
+    c->verified = true;
+    lease_resume(c);
+}
+
 static void active(struct consumer *c)
 {
+    verified(c); /* or the servers that know do not answer, and pulling works without them */
     c->stage = STAGE_ACTIVE;
     c->was_active = true;
     c->forbidden = false;
     c->ready = true;
     c->reason[0] = '\0';
-    lease_resume(c);
     notify(c);
     pull_start(c);
 }
@@ -383,6 +393,7 @@ static void on_verified(void *data, int rc, natsMsg *msg)
     bool another = a.rc == 0 && document_time_ns(json_string_value(json_object_get(a.json, "created"))) !=
                                     c->consumer_created_ns;
     if (c->stage == STAGE_ACTIVE && (missing || another)) {
+        c->verified = false;
         pull_reset(c, 0);
         setup_start(c); /* finds out which, and says it */
     }

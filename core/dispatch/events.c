@@ -21,6 +21,7 @@ static void on_ready(void *data, struct worker *w)
     struct slot *slot = data;
     log_debug("worker-ready", LOG_STR("handler", slot->handler->config->name), LOG_INT("pid", worker_pid(w)));
     slot->full = false;
+    slot->pushed = 0;
     handler_update_state(slot->handler);
 }
 

@@ -149,7 +149,8 @@ static struct slot *least_busy(struct handler *h, size_t limit)
     struct slot *best = NULL;
     for (size_t i = 0; i < h->n_slots; i++) {
         struct slot *s = &h->slots[i];
-        if (!s->full && s->n < limit && worker_ready(s->worker) && (!best || s->n < best->n))
+        bool used_up = h->config->max_messages > 0 && s->pushed >= h->config->max_messages;
+        if (!s->full && !used_up && s->n < limit && worker_ready(s->worker) && (!best || s->n < best->n))
             best = s;
     }
     return best;
@@ -186,6 +187,7 @@ static void feed(struct handler *h)
         list_remove(&m->node);
         held_set_state(consumer_held(m->consumer), m, HELD_RUNNING);
         list_push_back(&slot->running, &m->node);
+        slot->pushed++;
         slot->n++;
     }
 }

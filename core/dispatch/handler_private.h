@@ -18,6 +18,7 @@ struct slot { /* a worker and the messages that it has */
     struct worker *worker;
     struct list running; /* in the order in which they were pushed: it answers in that order */
     size_t n;
+    int64_t pushed; /* since this process was ready: no more than max_messages */
     bool full;    /* the ring had no room: wait for an outcome */
     bool refused; /* it will not be restarted */
     bool ended;   /* drained */

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
+#include <string.h>
 
 #define IO_BUFFER (64 * 1024)
 #define CONNECT_TIMEOUT_MS 2000
@@ -22,6 +24,34 @@ static int check(natsStatus s, const struct link *l, const char *what, const cha
                      value ? value : "", detail && *detail ? detail : natsStatus_GetText(s));
 }
 
+/* nats.c (to 3.14 at least) puts these into its CONNECT message without escaping them for JSON. */
+static natsStatus set_secrets(natsOptions *o, const char *user, const char *password, const char *token)
+{
+    const char *plain[] = {user, password, token};
+    struct buf escaped[3] = {{0}};
+    const char *text[3];
+    natsStatus s = NATS_OK;
+
+    for (int i = 0; i < 3; i++) {
+        buf_put_json(&escaped[i], plain[i] ? plain[i] : "", plain[i] ? strlen(plain[i]) : 0);
+        text[i] = buf_str(&escaped[i]);
+        if (!text[i])
+            s = NATS_NO_MEMORY;
+        else
+            escaped[i].data[escaped[i].len - 1] = '\0'; /* without the quotes */
+    }
+    if (s == NATS_OK && user)
+        s = natsOptions_SetUserInfo(o, text[0] + 1, text[1] + 1);
+    if (s == NATS_OK && token)
+        s = natsOptions_SetToken(o, text[2] + 1);
+    for (int i = 0; i < 3; i++) {
+        if (escaped[i].data)
+            OPENSSL_cleanse(escaped[i].data, escaped[i].len);
+        buf_finish(&escaped[i]);
+    }
+    return s;
+}
+
 static int set_credentials(natsOptions *o, const struct link *l, struct error *err)
 {
     const struct config_cluster *c = l->config;
@@ -35,10 +65,8 @@ static int set_credentials(natsOptions *o, const struct link *l, struct error *e
         if (rc == 0)
             rc = check(natsOptions_SetNKeyFromSeed(o, pub, c->nkey), l, "nkey", c->nkey, err);
     }
-    if (rc == 0 && c->user)
-        rc = check(natsOptions_SetUserInfo(o, c->user, c->password ? c->password : ""), l, "user", c->user, err);
-    if (rc == 0 && c->token)
-        rc = check(natsOptions_SetToken(o, c->token), l, "token", NULL, err);
+    if (rc == 0 && (c->user || c->token))
+        rc = check(set_secrets(o, c->user, c->password, c->token), l, c->user ? "user" : "token", c->user, err);
     return rc;
 }
 

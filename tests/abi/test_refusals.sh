@@ -33,7 +33,7 @@ says no_symbol.so "exports no symbol seamq_plugin_v1, so it is no SeaMQ handler:
 says null_descriptor.so "seamq_plugin_v1 returned no descriptor: $declare_it"
 says small_struct.so "its descriptor says 24 bytes (options 56), ABI 1.0 has at least 112 (56): $declare_it and rebuild"
 says option_size.so "its descriptor says 112 bytes (options 4), ABI 1.0 has at least 112 (56): $declare_it and rebuild"
-says no_name.so 'its name "" must be made of a-z, 0-9 and - (at most 64)'
+says no_name.so 'declares no name: add .name = "..."'
 says bad_name.so 'its name "Not A Name" must be made of a-z, 0-9 and - (at most 64)'
 says no_version.so 'declares no version: add .version = "1.0.0"'
 says no_handle.so 'declares no handle function: add .handle = ...'

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * consumer_helper - a consumer of stream WORK on a real server; messages go into a list. */
+#ifndef SEAMQ_TESTS_CONSUMER_HELPER_H
+#define SEAMQ_TESTS_CONSUMER_HELPER_H
+
+#include "consumer/consumer_private.h"
+#include "nats_helper.h"
+
+static char *work_filter[] = {(char *)"work.>"};
+static int64_t backoff_steps[] = {20 * NS_PER_MS, 40 * NS_PER_MS};
+
+struct bench {
+    struct rig *r;
+    struct client *client;
+    struct config_handler handler;
+    struct api *api;
+    struct consumer *c;
+    struct list ready; /* of struct held */
+    size_t n;          /* messages so far */
+    unsigned states;
+    void (*on_ready)(void *data); /* more to do when it has become ready, NULL: nothing */
+    void *data;
+    bool stopped;
+};
+
+static inline void bench_link(void *data, enum link_state state, const char *text)
+{
+    struct bench *b = data;
+    if (state == LINK_DOWN)
+        api_link_down(b->api);
+    consumer_link_state(b->c, state, text);
+}
+
+static inline void bench_message(void *data, struct held *h)
+{
+    struct bench *b = data;
+    assert_int_equal(h->state, HELD_READY);
+    assert_true(list_empty(&h->node));
+    list_push_back(&b->ready, &h->node);
+    b->n++;
+}
+
+static inline void bench_state(void *data, struct consumer *c)
+{
+    struct bench *b = data;
+    b->states++;
+    if (consumer_ready(c) && b->on_ready)
+        b->on_ready(b->data);
+}
+
+static inline void bench_stopped(void *data)
+{
+    ((struct bench *)data)->stopped = true;
+}
+
+static inline void bench_finish(struct rig *r)
+{
+    struct bench *b = r->data;
+    consumer_destroy(b->c);
+    api_destroy(b->api);
+    b->c = NULL;
+    b->api = NULL;
+}
+
+/* A server with stream WORK, a link, an api; the handler's configuration can still be changed. */
+static inline struct bench *bench_prepare(struct world *w)
+{
+    struct bench *b = calloc(1, sizeof(*b));
+    assert_non_null(b);
+    world_at_end(w, free, b);
+    list_init(&b->ready);
+    struct server *server = server_start(w, NULL);
+    b->r = rig_prepare(w, server->url);
+    b->r->server = server;
+    b->client = client_connect(w, b->r->url);
+    client_add_stream(b->client, "WORK", "work.>", "");
+    b->handler = (struct config_handler){
+        .name = (char *)"h",
+        .stream = (char *)"WORK",
+        .durable = (char *)"d",
+        .filter_subjects = {.items = work_filter, .n = 1},
+        .create = CREATE_MISSING,
+        .deliver_policy = (char *)"all",
+        .ack_wait_ns = 30 * NS_PER_SEC,
+        .timeout_ns = 60 * NS_PER_SEC,
+        .max_ack_pending = 1000,
+        .max_attempts = 3,
+        .backoff_ns = backoff_steps,
+        .n_backoff = 2,
+        .crash_limit = 2,
+        .dead_letter = (char *)"off",
+    };
+    return b;
+}
+
+static inline void bench_start(struct bench *b)
+{
+    static const struct consumer_callbacks callbacks = {.on_message = bench_message, .on_state = bench_state};
+    struct error err = {0};
+    rig_link(b->r);
+    assert_int_equal(api_create(&b->api, b->r->loop, b->r->link), 0);
+    if (consumer_create(&b->c, b->r->loop, b->api, &b->handler, &b->r->config, 0, &callbacks, b, &err))
+        fail_msg("%s", err.text);
+    b->r->on_state = bench_link;
+    b->r->data = b;
+    b->r->finish = bench_finish;
+}
+
+/* Ready, with room for `window` messages. */
+static inline struct bench *bench_run(struct bench *b, size_t window)
+{
+    bench_start(b);
+    consumer_set_window(b->c, window);
+    turn_until(b->r, 10, consumer_ready(b->c));
+    return b;
+}
+
+/* The next message, taken from the list. */
+static inline struct held *bench_next(struct bench *b)
+{
+    turn_until(b->r, 15, !list_empty(&b->ready));
+    return container_of(list_pop_front(&b->ready), struct held, node);
+}
+
+/* A number of the consumer's info, as the server has it now. */
+static inline int64_t bench_info(struct bench *b, const char *field)
+{
+    json_t *info = client_consumer(b->client, "WORK", "d");
+    assert_non_null(info);
+    return json_at(info, field);
+}
+
+/* Each list is sound: what is linked forwards is linked backwards, and it ends. */
+static inline size_t sound_length(const struct list *l)
+{
+    size_t n = 0;
+    list_for_each(node, l)
+    {
+        if (node->next->prev != node || node->prev->next != node || ++n > 100000)
+            fail_msg("a list is broken at its node %zu", n);
+    }
+    return n;
+}
+
+#endif

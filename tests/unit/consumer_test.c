@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * consumer_test - pulling, leases and acknowledgements of one consumer against a real server. */
+#include "consumer_helper.h"
+
+#include <inttypes.h>
+
+static void publish(struct bench *b, int n)
+{
+    for (int i = 0; i < n; i++)
+        client_publish(b->client, "work.x", world_text(b->r->w, "%d", i));
+}
+
+/* Without waiting for each. */
+static void publish_fast(struct bench *b, int n)
+{
+    for (int i = 0; i < n; i++)
+        assert_int_equal(natsConnection_PublishString(b->client->nc, "work.x", "x"), NATS_OK);
+    assert_int_equal(natsConnection_Flush(b->client->nc), NATS_OK);
+}
+
+static void ack(struct bench *b, struct held *h)
+{
+    consumer_ack(b->c, h);
+}
+
+/* ---- setting up ------------------------------------------------------------------------- */
+
+static void missing_consumer_is_created_and_messages_settle(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 100);
+    publish(b, 50);
+    for (uint64_t i = 1; i <= 50; i++) {
+        struct held *h = bench_next(b);
+        assert_int_equal(h->stream_seq, i);
+        assert_int_equal(h->delivered, 1);
+        ack(b, h);
+    }
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(consumer_held(b->c)->n, 0);
+    assert_int_equal(bench_info(b, "num_ack_pending"), 0);
+    assert_int_equal(bench_info(b, "config.max_deliver"), -1);
+    assert_true(consumer_stream_created_ns(b->c) > 0);
+    assert_string_equal(consumer_reason(b->c), "");
+}
+
+static void absent_stream_is_named_until_it_is_there(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.stream = (char *)"LATER";
+    bench_start(b);
+    turn_until(b->r, 10, strstr(consumer_reason(b->c), "stream LATER does not exist on cluster test"));
+    assert_false(consumer_ready(b->c));
+    client_add_stream(b->client, "LATER", "later.>", "");
+    b->handler.filter_subjects.n = 0;
+    turn_until(b->r, 10, consumer_ready(b->c));
+}
+
+static void create_never_waits_for_the_consumer(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.create = CREATE_NEVER;
+    bench_start(b);
+    turn_until(b->r, 10, strstr(consumer_reason(b->c), "create = never"));
+    assert_null(client_consumer(b->client, "WORK", "d"));
+    client_add_consumer(b->client, "WORK", "d", "");
+    turn_until(b->r, 10, consumer_ready(b->c));
+}
+
+static void push_consumer_is_refused_in_a_sentence(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    client_add_consumer(b->client, "WORK", "d", ",\"deliver_subject\":\"push.x\"");
+    bench_start(b);
+    turn_until(b->r, 10, strstr(consumer_reason(b->c), "it is a push consumer"));
+    assert_false(consumer_ready(b->c));
+}
+
+static void dead_letter_stream_is_made_with_its_subject(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.dead_letter = (char *)"DLQ";
+    bench_run(b, 1);
+    json_t *info = client_api_ok(b->client, NULL, "STREAM.INFO.DLQ");
+    assert_string_equal(json_text(info, "config.retention"), "limits");
+    json_t *subjects = json_object_get(json_object_get(info, "config"), "subjects");
+    assert_string_equal(json_string_value(json_array_get(subjects, 0)), "dlq.WORK.>");
+}
+
+/* ---- while running ---------------------------------------------------------------------------- */
+
+static void deleted_consumer_is_an_alarm_and_not_made_anew(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 1);
+    ack(b, bench_next(b));
+    client_api_ok(b->client, NULL, "CONSUMER.DELETE.WORK.d");
+    turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running; it is not made anew"));
+    assert_false(consumer_ready(b->c));
+    assert_null(client_consumer(b->client, "WORK", "d"));
+    client_add_consumer(b->client, "WORK", "d", ",\"deliver_policy\":\"new\"");
+    turn_until(b->r, 10, consumer_ready(b->c));
+    publish(b, 1);
+    assert_int_equal(bench_next(b)->stream_seq, 2);
+}
+
+static void window_bounds_what_is_here(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 7);
+    publish_fast(b, 100);
+    turn_until(b->r, 10, b->n == 7);
+    for (size_t acked = 0; acked < 93; acked++) {
+        ack(b, bench_next(b));
+        turn_until(b->r, 10, b->n > 7 + acked / 8); /* it goes on before the window is empty */
+        assert_in_range(sound_length(&b->ready), 0, 7);
+    }
+}
+
+static void redelivered_message_that_is_held_is_not_handed_out_again(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 1);
+    struct held *h = bench_next(b);
+    held_set_state(consumer_held(b->c), h, HELD_RUNNING);
+    /* Somebody says NAK in our name: the server delivers it again, to us. */
+    natsConnection_PublishString(b->client->nc, held_reply(h), "-NAK");
+    turn_until(b->r, 10, consumer_stats(b->c)->repeated == 1);
+    assert_int_equal(b->n, 1);
+    assert_int_equal(h->delivered, 2);
+    assert_int_equal(h->state, HELD_RUNNING);
+    ack(b, h);
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(bench_info(b, "num_ack_pending"), 0);
+}
+
+/* A message that went back and came again is in every list once: a ring that is broken there
+ * never ends, at the latest at the next LINK_UP. */
+static void message_that_went_back_comes_again_with_its_attempts(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 3);
+    struct held *h[3];
+    for (int i = 0; i < 3; i++)
+        h[i] = bench_next(b);
+    h[1]->attempts = 2;
+    consumer_give_back(b->c, h[1], 0);
+    assert_int_equal(sound_length(&consumer_held(b->c)->leases), 2);
+    struct held *again = bench_next(b);
+    assert_ptr_equal(again, h[1]);
+    assert_int_equal(again->attempts, 2);
+    assert_int_equal(again->delivered, 2);
+    assert_int_equal(sound_length(&consumer_held(b->c)->leases), 3);
+    assert_int_equal(sound_length(&consumer_held(b->c)->away), 0);
+    link_kick(b->r->link, "test");
+    turn_until(b->r, 10, b->r->ups == 2);
+    for (int i = 0; i < 3; i++)
+        ack(b, h[i]);
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(sound_length(&consumer_held(b->c)->leases), 0);
+    assert_int_equal(bench_info(b, "num_ack_pending"), 0);
+}
+
+static void delayed_give_back_comes_after_the_delay(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 1);
+    struct held *h = bench_next(b);
+    int64_t since = clock_now_ns();
+    consumer_give_back(b->c, h, NS_PER_SEC);
+    bench_next(b);
+    assert_true(clock_now_ns() - since >= 900 * NS_PER_MS);
+}
+
+/* ---- leases ---------------------------------------------------------------------------------------- */
+
+static void held_messages_outlive_ack_wait(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.ack_wait_ns = NS_PER_SEC;
+    bench_run(b, 10);
+    publish(b, 3);
+    struct held *h[3];
+    for (int i = 0; i < 3; i++) {
+        h[i] = bench_next(b);
+        held_set_state(consumer_held(b->c), h[i], HELD_RUNNING);
+    }
+    uint64_t before = consumer_stats(b->c)->leases_renewed;
+    turn_until(b->r, 10, consumer_stats(b->c)->leases_renewed >= before + 3 * 9); /* three times ack_wait */
+    assert_int_equal(consumer_stats(b->c)->redelivered, 0);
+    for (int i = 0; i < 3; i++)
+        ack(b, h[i]);
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(bench_info(b, "num_redelivered"), 0);
+}
+
+static void message_that_waits_for_longer_than_the_timeout_goes_back(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.ack_wait_ns = NS_PER_SEC;
+    b->handler.timeout_ns = NS_PER_SEC;
+    bench_run(b, 1);
+    publish(b, 1);
+    turn_until(b->r, 10, b->n == 1);
+    turn_until(b->r, 10, b->n == 2); /* it went back and came again */
+    assert_int_equal(sound_length(&b->ready), 1);
+    assert_int_equal(bench_next(b)->attempts, 0);
+}
+
+static void nothing_but_an_ack_is_said_after_the_lease(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.ack_wait_ns = NS_PER_SEC;
+    bench_run(b, 2);
+    publish(b, 2);
+    struct held *h[2] = {bench_next(b), bench_next(b)};
+    natsSubscription *seen = NULL;
+    assert_int_equal(natsConnection_SubscribeSync(&seen, b->client->nc, "$JS.ACK.>"), NATS_OK);
+    assert_int_equal(natsConnection_Flush(b->client->nc), NATS_OK);
+    h[0]->lease_until_ns = h[1]->lease_until_ns = loop_now_ns(b->r->loop);
+    assert_false(consumer_lease_holds(b->c, h[0]));
+    consumer_give_back(b->c, h[0], 0);
+    consumer_ack(b->c, h[1]);
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    natsMsg *msg = NULL;
+    assert_int_equal(natsSubscription_NextMsg(&msg, seen, 5000), NATS_OK);
+    assert_int_equal(natsMsg_GetDataLength(msg), 0); /* the ack; the confirmed order says that no NAK came before it */
+    natsMsg_Destroy(msg);
+    natsSubscription_Destroy(seen);
+}
+
+/* ---- reconnecting ------------------------------------------------------------------------------------- */
+
+static void acknowledgement_lost_with_the_connection_is_sent_again(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 1);
+    struct held *h = bench_next(b);
+    link_kick(b->r->link, "test");
+    ack(b, h); /* into the void: the loop has not noticed */
+    turn_until(b->r, 5, b->r->downs >= 1);
+    assert_int_equal(consumer_unconfirmed(b->c), 1);
+    assert_false(consumer_ready(b->c));
+    turn_until(b->r, 20, consumer_ready(b->c) && consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(bench_info(b, "num_ack_pending"), 0);
+    assert_int_equal(b->n, 1);
+}
+
+/* A killed server forgets what it had not written: a message may come again, and must not be stuck. */
+static void pulling_goes_on_after_a_killed_server(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    bool seen[16] = {false};
+    unsigned n = 0;
+    b->handler.ack_wait_ns = 2 * NS_PER_SEC;
+    bench_run(b, 10);
+    for (unsigned round = 1; round <= 3; round++) {
+        server_kill(b->r->server);
+        server_restart(b->r->server);
+        publish(b, 5);
+        while (n < round * 5) {
+            struct held *h = bench_next(b);
+            assert_in_range(h->stream_seq, 1, 15);
+            n += !seen[h->stream_seq];
+            seen[h->stream_seq] = true;
+            ack(b, h);
+        }
+    }
+    int64_t until = deadline_in(20);
+    while (bench_info(b, "num_ack_pending") || consumer_held(b->c)->n) {
+        if (deadline_left_ms(until) == 0)
+            fail_msg("%zu are held, the server waits for %" PRId64, consumer_held(b->c)->n,
+                     bench_info(b, "num_ack_pending"));
+        assert_true(loop_once(b->r->loop, 100 * NS_PER_MS) >= 0);
+        while (!list_empty(&b->ready))
+            ack(b, bench_next(b));
+    }
+}
+
+/* A message that is acknowledged comes again while the question "is all acknowledged?" is under
+ * way: the answer says nothing about the second acknowledgement. */
+static void answer_does_not_cover_an_ack_sent_after_the_question(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 1);
+    struct held *h = bench_next(b);
+    ack(b, h);
+    server_freeze(b->r->server);
+    turn_until(b->r, 2, b->c->confirm_request);
+    ack(b, h); /* as for a second delivery */
+    server_thaw(b->r->server);
+    turn_until(b->r, 5, !b->c->confirm_request);
+    assert_int_equal(consumer_unconfirmed(b->c), 1);
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+}
+
+/* ---- limits of the consumer ------------------------------------------------------------------------------- */
+
+static struct bench *limited(struct world *w, const char *more)
+{
+    struct bench *b = bench_prepare(w);
+    if (server_version() < 21000)
+        world_skip(w, "this server prints limits of pulls in another way");
+    client_add_consumer(b->client, "WORK", "d", more);
+    bench_start(b);
+    consumer_set_window(b->c, 100);
+    turn_until(b->r, 10, consumer_ready(b->c));
+    return b;
+}
+
+static void batch_limit_of_the_consumer_is_kept(struct world *w)
+{
+    struct bench *b = limited(w, ",\"max_batch\":5");
+    publish(b, 20);
+    for (int i = 0; i < 20; i++)
+        ack(b, bench_next(b));
+}
+
+static void expires_limit_with_a_fraction_is_kept(struct world *w)
+{
+    struct bench *b = limited(w, ",\"max_expires\":1500000000");
+    publish(b, 1);
+    ack(b, bench_next(b));
+}
+
+static void pulls_are_few(struct bench *b)
+{
+    uint64_t before = consumer_stats(b->c)->pulls;
+    int64_t until = deadline_in(2);
+    while (deadline_left_ms(until))
+        assert_true(loop_once(b->r->loop, 10 * NS_PER_MS) >= 0);
+    if (consumer_stats(b->c)->pulls - before > 100)
+        fail_msg("%" PRIu64 " pulls", consumer_stats(b->c)->pulls - before);
+}
+
+static void short_expires_limit_is_kept_without_spinning(struct world *w)
+{
+    struct bench *b = limited(w, ",\"max_expires\":300000000");
+    publish(b, 1);
+    ack(b, bench_next(b));
+    pulls_are_few(b);
+}
+
+/* A limit that cannot be kept must not turn into a request for each answer. */
+static void expires_limit_too_short_to_keep_does_not_spin(struct world *w)
+{
+    pulls_are_few(limited(w, ",\"max_expires\":2000000"));
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------- */
+
+static void stop_ends_once_nothing_more_can_come(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 3);
+    for (int i = 0; i < 3; i++)
+        ack(b, bench_next(b));
+    consumer_stop(b->c, loop_now_ns(b->r->loop) + 10 * NS_PER_SEC, bench_stopped, b);
+    turn_until(b->r, 5, b->stopped && consumer_unconfirmed(b->c) == 0);
+    uint64_t pulls = consumer_stats(b->c)->pulls;
+    publish(b, 1);
+    int64_t until = deadline_in(0.5);
+    while (deadline_left_ms(until))
+        loop_once(b->r->loop, 10 * NS_PER_MS);
+    assert_int_equal(consumer_stats(b->c)->pulls, pulls);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(missing_consumer_is_created_and_messages_settle),
+        IT(absent_stream_is_named_until_it_is_there),
+        IT(create_never_waits_for_the_consumer),
+        IT(push_consumer_is_refused_in_a_sentence),
+        IT(dead_letter_stream_is_made_with_its_subject),
+        IT(deleted_consumer_is_an_alarm_and_not_made_anew),
+        IT(window_bounds_what_is_here),
+        IT(redelivered_message_that_is_held_is_not_handed_out_again),
+        IT(message_that_went_back_comes_again_with_its_attempts),
+        IT(delayed_give_back_comes_after_the_delay),
+        IT(held_messages_outlive_ack_wait),
+        IT(message_that_waits_for_longer_than_the_timeout_goes_back),
+        IT(nothing_but_an_ack_is_said_after_the_lease),
+        IT(acknowledgement_lost_with_the_connection_is_sent_again),
+        IT(pulling_goes_on_after_a_killed_server),
+        IT(answer_does_not_cover_an_ack_sent_after_the_question),
+        IT(batch_limit_of_the_consumer_is_kept),
+        IT(expires_limit_with_a_fraction_is_kept),
+        IT(short_expires_limit_is_kept_without_spinning),
+        IT(expires_limit_too_short_to_keep_does_not_spin),
+        IT(stop_ends_once_nothing_more_can_come),
+    };
+    return it_main(tests, argc, argv);
+}

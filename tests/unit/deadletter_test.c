@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * deadletter_test - dead letters: one confirmed copy before the message goes, and what it says. */
+#include "settle_helper.h"
+
+static const char *subject_of(struct till *t, uint64_t seq)
+{
+    return world_text(t->b->r->w, "dlq.WORK.d.%" PRId64 ".%" PRIu64, consumer_stream_created_ns(t->b->c), seq);
+}
+
+static void expect_header(struct till *t, const struct stored *m, const char *name, const char *value)
+{
+    const char *got = header_in(t->b->r->w, m->headers, name);
+    if ((got && value) ? strcmp(got, value) != 0 : got != value)
+        fail_msg("%s: \"%s\", not \"%s\"", name, got ? got : "(none)", value ? value : "(none)");
+}
+
+static void last_attempt_leads_to_the_dead_letter_stream(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct stored m;
+    client_publish_full(
+        t->b->client, "work.order.7",
+        "Key: value\nTwice: 1\nTwice: 2\ntraceparent: 00-1-2-01\nNats-Msg-Id: src\nSeamq-Reason: forged", "the payload",
+        11);
+    struct held *h = bench_next(t->b);
+    for (int i = 0; i < 3; i++) {
+        till_again(t, h);
+        settle_outcome(t->s, h, SETTLE_NAK, 0, i < 2 ? "early" : "line one\nline two\ttab\n");
+    }
+    assert_int_equal(t->retries, 2);
+    till_expect_settled(t);
+    assert_int_equal(settle_stats(t->s)->dead[DEAD_ATTEMPTS], 1);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    assert_string_equal(m.subject, subject_of(t, 1));
+    assert_string_equal(m.data, "the payload");
+    expect_header(t, &m, "Seamq-Reason", "max-attempts");
+    expect_header(t, &m, "Seamq-Error", "line one | line two tab");
+    expect_header(t, &m, "Seamq-Stream", "WORK");
+    expect_header(t, &m, "Seamq-Consumer", "d");
+    expect_header(t, &m, "Seamq-Subject", "work.order.7");
+    expect_header(t, &m, "Seamq-Sequence", "1");
+    expect_header(t, &m, "Seamq-Stream-Created", world_text(w, "%" PRId64, consumer_stream_created_ns(t->b->c)));
+    expect_header(t, &m, "Seamq-Attempts", "3");
+    expect_header(t, &m, "Seamq-Handler", "h");
+    expect_header(t, &m, "Seamq-Handler-Version", "1.2.3");
+    expect_header(t, &m, "Seamq-Cluster", "test");
+    expect_header(t, &m, "Seamq-Signal", NULL);
+    expect_header(t, &m, "Seamq-Cut", NULL);
+    expect_header(t, &m, "Key", "value");
+    expect_header(t, &m, "traceparent", "00-1-2-01");
+    expect_header(t, &m, "Nats-Msg-Id", NULL);
+    assert_non_null(strstr(m.headers, "Twice: 1\r\n"));
+    assert_non_null(strstr(m.headers, "Twice: 2\r\n"));
+    assert_null(strstr(m.headers, "forged"));
+}
+
+static void time_is_that_of_the_original(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    struct stored m;
+    int64_t stored_ns = h->stored_ns;
+    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    assert_true(document_time_ns(header_in(w, m.headers, "Seamq-Time")) == stored_ns);
+}
+
+static void rejected_message_is_dead_after_one_attempt(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct stored m;
+    settle_outcome(t->s, till_message(t), SETTLE_DEAD, 0, "no such customer");
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    expect_header(t, &m, "Seamq-Reason", "rejected");
+    expect_header(t, &m, "Seamq-Error", "no such customer");
+    expect_header(t, &m, "Seamq-Attempts", "1");
+    assert_int_equal(settle_stats(t->s)->dead[DEAD_REJECTED], 1);
+    assert_int_equal(settle_stats(t->s)->dropped, 0);
+}
+
+static void crash_limit_leads_to_a_dead_letter_with_the_backtrace(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    struct settle_crash crash = {.signal = 11, .text = "killed by SIGSEGV", .backtrace = "#0 a\n#1 b\n"};
+    struct stored m;
+    settle_crashed(t->s, h, &crash);
+    till_again(t, h);
+    settle_crashed(t->s, h, &crash);
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    expect_header(t, &m, "Seamq-Reason", "crash");
+    expect_header(t, &m, "Seamq-Error", "killed by SIGSEGV");
+    expect_header(t, &m, "Seamq-Signal", strsignal(11));
+    expect_header(t, &m, "Seamq-Backtrace", "#0 a | #1 b");
+    expect_header(t, &m, "Seamq-Attempts", "2");
+}
+
+static void hanging_message_is_dead_by_timeout(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.crash_limit = 1;
+    till_run(t);
+    struct stored m;
+    settle_crashed(t->s, till_message(t), &(struct settle_crash){.text = "no outcome within 60s", .timeout = true});
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    expect_header(t, &m, "Seamq-Reason", "timeout");
+    assert_int_equal(settle_stats(t->s)->dead[DEAD_TIMEOUT], 1);
+}
+
+static void servers_count_is_a_backstop(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    h->delivered = 29; /* max_attempts is 3 */
+    settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+    assert_int_equal(t->retries, 1);
+    till_again(t, h);
+    h->delivered = 30;
+    settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
+}
+
+static void off_means_dropped(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.dead_letter = (char *)"off";
+    till_run(t);
+    settle_outcome(t->s, till_message(t), SETTLE_DEAD, 0, "bad");
+    assert_true(loop_once(t->b->r->loop, 0) >= 0);
+    till_expect_settled(t);
+    assert_int_equal(settle_stats(t->s)->dropped, 1);
+    assert_int_equal(settle_stats(t->s)->dead[DEAD_REJECTED], 0);
+}
+
+/* As after a crash between the copy and the acknowledgement. */
+static void copy_that_is_there_already_is_enough(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    client_publish(t->b->client, subject_of(t, 1), "the first copy");
+    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
+    assert_int_equal(settle_stats(t->s)->dead_letter_errors, 0);
+}
+
+static void message_stays_until_its_copy_is_stored(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    client_api_ok(t->b->client, NULL, "STREAM.DELETE.DLQ");
+    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    turn_until(t->b->r, 10, strstr(consumer_reason(t->b->c), "dead-letter stream DLQ was deleted while running"));
+    assert_false(consumer_ready(t->b->c));
+    assert_int_equal(settle_stats(t->s)->dead_letter_errors, 1);
+    assert_int_equal(settle_busy(t->s), 1);
+    assert_int_equal(bench_info(t->b, "num_ack_pending"), 1);
+    assert_int_equal(settle_stats(t->s)->dead[DEAD_REJECTED], 0);
+    client_add_dlq(t->b->client, "WORK");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
+    turn_until(t->b->r, 10, consumer_ready(t->b->c));
+}
+
+static void killed_server_gets_it_after_its_restart(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    server_kill(t->b->r->server);
+    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    turn_until(t->b->r, 10, t->b->r->downs >= 1);
+    server_restart(t->b->r->server);
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
+}
+
+/* ---- what does not fit --------------------------------------------------------------------- */
+
+static void die(struct till *t, size_t size, const char *headers, struct stored *ret)
+{
+    char *big = calloc(1, size);
+    char *trace = calloc(1, 6001);
+    assert_true(big && trace);
+    memset(trace, 't', 6000);
+    t->b->handler.crash_limit = 1;
+    till_run(t);
+    client_publish_full(t->b->client, "work.big", headers, big, size);
+    free(big);
+    struct held *h = bench_next(t->b);
+    till_again(t, h);
+    settle_crashed(t->s, h, &(struct settle_crash){.signal = 6, .text = "died", .backtrace = trace});
+    free(trace);
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, ret));
+}
+
+static void backtrace_goes_first_when_it_is_too_much(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    struct stored m;
+    die(t, 1048576 - 8000, "Key: value", &m);
+    assert_int_equal(m.size, 1048576 - 8000);
+    expect_header(t, &m, "Seamq-Cut", "backtrace");
+    expect_header(t, &m, "Seamq-Backtrace", NULL);
+    expect_header(t, &m, "Key", "value");
+}
+
+static void headers_go_next(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    struct stored m;
+    char value[4001];
+    memset(value, 'v', 4000);
+    value[4000] = '\0';
+    die(t, 1048576 - 5000, world_text(w, "Key: %s", value), &m);
+    assert_int_equal(m.size, 1048576 - 5000);
+    expect_header(t, &m, "Seamq-Cut", "headers");
+    expect_header(t, &m, "Key", NULL);
+    expect_header(t, &m, "Seamq-Reason", "crash");
+}
+
+static void message_at_the_servers_limit_is_stored_as_a_pointer(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    struct stored m;
+    die(t, 1048576, NULL, &m);
+    assert_int_equal(m.size, 0);
+    expect_header(t, &m, "Seamq-Cut", "message");
+    expect_header(t, &m, "Seamq-Sequence", "1");
+    expect_header(t, &m, "Seamq-Stream", "WORK");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(last_attempt_leads_to_the_dead_letter_stream),
+        IT(time_is_that_of_the_original),
+        IT(rejected_message_is_dead_after_one_attempt),
+        IT(crash_limit_leads_to_a_dead_letter_with_the_backtrace),
+        IT(hanging_message_is_dead_by_timeout),
+        IT(servers_count_is_a_backstop),
+        IT(off_means_dropped),
+        IT(copy_that_is_there_already_is_enough),
+        IT(message_stays_until_its_copy_is_stored),
+        IT(killed_server_gets_it_after_its_restart),
+        IT(backtrace_goes_first_when_it_is_too_much),
+        IT(headers_go_next),
+        IT(message_at_the_servers_limit_is_stored_as_a_pointer),
+    };
+    return it_main(tests, argc, argv);
+}

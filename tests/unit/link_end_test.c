@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link_end_test - the end of a link, whatever it is doing: bounded, and nothing stays behind. */
+#include "nats_helper.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void take_back(void *data, natsMsg *msg)
+{
+    if (msg)
+        link_recycle(((struct rig *)data)->link, msg);
+}
+
+static void listen_on(struct rig *r)
+{
+    assert_non_null(link_subscribe(r->link, "s", LINK_STREAM, take_back, r));
+    assert_non_null(link_subscribe(r->link, "r", LINK_REPLIES, take_back, r));
+}
+
+static double destroy_seconds(struct rig *r, int64_t flush_ns)
+{
+    int64_t since = clock_now_ns();
+    link_destroy(r->link, flush_ns);
+    r->link = NULL;
+    return (double)(clock_now_ns() - since) / 1e9;
+}
+
+static void destroy_sends_what_is_queued(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    struct client *c = client_connect(w, r->url);
+    natsSubscription *seen = watch(c, "seen");
+    for (int i = 0; i < 1000; i++)
+        rig_send(r, "seen", NULL, "queued");
+    destroy_seconds(r, 5 * NS_PER_SEC);
+    for (int i = 0; i < 1000; i++)
+        expect_next(seen, "queued");
+    natsSubscription_Destroy(seen);
+}
+
+static void destroy_does_not_wait_for_a_frozen_server(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    char *big = calloc(1, 256 * 1024);
+    listen_on(r);
+    server_freeze(r->server);
+    for (int i = 0; i < 64; i++)
+        link_publish(r->link, &(struct link_publish){.subject = "big", .data = big, .size = 256 * 1024});
+    free(big);
+    double took = destroy_seconds(r, NS_PER_SEC);
+    if (took > 5)
+        fail_msg("%g s", took);
+}
+
+/* Accepts and says nothing: connecting ends by its own time-out. */
+static void destroy_while_connecting_is_bounded(struct world *w)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    struct rig *r = rig_prepare(w, world_text(w, "nats://127.0.0.1:%d", ntohs(a.sin_port)));
+    rig_link(r);
+    int peer = accept(fd, NULL, NULL); /* it is connecting now */
+    double took = destroy_seconds(r, 10 * NS_PER_SEC);
+    if (took > 5)
+        fail_msg("%g s", took);
+    close(peer);
+    close(fd);
+    rig_link(r); /* and at once after the start */
+    destroy_seconds(r, 0);
+}
+
+static bool resources_are(void *data)
+{
+    size_t *want = data;
+    return count_entries("/proc/self/fd") <= want[0] && count_entries("/proc/self/task") <= want[1];
+}
+
+static void descriptors_and_threads_come_back(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL); /* nats.c's own threads have started */
+    destroy_seconds(r, 0);
+    size_t want[2] = {count_entries("/proc/self/fd"), count_entries("/proc/self/task")};
+    for (int i = 0; i < 50; i++) {
+        r->ups = 0;
+        rig_link(r);
+        listen_on(r);
+        for (int turn = 0; turn < i % 5; turn++)
+            assert_true(loop_once(r->loop, NS_PER_MS) >= 0);
+        if (i % 2)
+            turn_until(r, 5, r->ups == 1);
+        destroy_seconds(r, 0);
+    }
+    if (!world_until(resources_are, want, 10))
+        fail_msg("%zu descriptors and %zu threads, at first %zu and %zu", count_entries("/proc/self/fd"),
+                 count_entries("/proc/self/task"), want[0], want[1]);
+    link_destroy(NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(destroy_sends_what_is_queued),
+        IT(destroy_does_not_wait_for_a_frozen_server),
+        IT(destroy_while_connecting_is_bounded),
+        IT(descriptors_and_threads_come_back),
+    };
+    return it_main(tests, argc, argv);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link_test - the connection to one cluster, against a real nats-server that dies, freezes and comes back. */
+#include "nats_helper.h"
+
+#include "http.h"
+
+#include <errno.h>
+
+#define MANY 10000
+
+struct inbox {
+    struct rig *r;
+    size_t n;
+    size_t nobody;        /* NULLs */
+    size_t no_responders; /* messages that say so */
+    size_t out_of_order;
+    char last[256];
+    char reply[128];
+    char header[64];
+};
+
+static void receive(void *data, natsMsg *msg)
+{
+    struct inbox *in = data;
+    const char *header = NULL;
+
+    if (!msg) {
+        in->nobody++;
+        return;
+    }
+    if (natsMsg_IsNoResponders(msg)) {
+        in->no_responders++;
+    } else {
+        snprintf(in->last, sizeof(in->last), "%.*s", natsMsg_GetDataLength(msg), natsMsg_GetData(msg));
+        snprintf(in->reply, sizeof(in->reply), "%s", natsMsg_GetReply(msg) ? natsMsg_GetReply(msg) : "");
+        if (natsMsgHeader_Get(msg, "Key", &header) == NATS_OK)
+            snprintf(in->header, sizeof(in->header), "%s", header);
+        in->out_of_order += in->last[0] >= '0' && in->last[0] <= '9' && strtoull(in->last, NULL, 10) != in->n;
+        in->n++;
+    }
+    link_recycle(in->r->link, msg);
+}
+
+static struct link_sub *listen_on(struct rig *r, const char *subject, enum link_delivery delivery, struct inbox *in)
+{
+    *in = (struct inbox){.r = r};
+    struct link_sub *sub = link_subscribe(r->link, subject, delivery, receive, in);
+    assert_non_null(sub);
+    return sub;
+}
+
+/* ---- messages ------------------------------------------------------------------------- */
+
+static void what_is_published_comes_back_whole(struct world *w)
+{
+    static const char headers[] = "Key\0value of it\0Other\0x";
+    struct rig *r = rig_open(w, NULL);
+    struct inbox stream, replies;
+    listen_on(r, "a.stream", LINK_STREAM, &stream);
+    listen_on(r, "a.replies", LINK_REPLIES, &replies);
+    struct link_publish p = {.subject = "a.stream",
+                             .reply = "answer.here",
+                             .headers = headers,
+                             .headers_size = sizeof(headers),
+                             .data = "payload",
+                             .size = 7};
+    assert_int_equal(link_publish(r->link, &p), 0);
+    p.subject = "a.replies";
+    assert_int_equal(link_publish(r->link, &p), 0);
+    turn_until(r, 5, stream.n == 1 && replies.n == 1);
+    assert_string_equal(stream.last, "payload");
+    assert_string_equal(stream.reply, "answer.here");
+    assert_string_equal(stream.header, "value of it");
+    assert_string_equal(replies.last, "payload");
+    assert_string_equal(replies.header, "value of it");
+    assert_string_equal(r->text, r->url);
+    assert_string_equal(link_state_text(r->link), r->url);
+    assert_int_equal(link_max_payload(r->link), 1048576);
+    assert_int_equal(r->ups, 1);
+    assert_int_equal(r->downs, 0);
+}
+
+static void inbox_is_under_the_prefix_and_ones_own(struct world *w)
+{
+    struct rig *r = rig_prepare(w, "nats://127.0.0.1:1");
+    r->config.inbox_prefix = (char *)"_INBOX.team.x";
+    rig_link(r);
+    char first[200];
+    snprintf(first, sizeof(first), "%s", link_inbox(r->link));
+    assert_int_equal(strncmp(first, "_INBOX.team.x.", 14), 0);
+    assert_int_equal(strlen(first), 14 + 22);
+    link_destroy(r->link, 0);
+    rig_link(r);
+    assert_string_not_equal(link_inbox(r->link), first);
+}
+
+static void ten_thousand_messages_go_both_ways_in_order(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    struct client *c = client_connect(w, r->url);
+    natsSubscription *out = watch(c, "out");
+    struct inbox stream, replies;
+    listen_on(r, "in.stream", LINK_STREAM, &stream);
+    listen_on(r, "in.replies", LINK_REPLIES, &replies);
+    struct inbox ready;
+    listen_on(r, "ready", LINK_STREAM, &ready);
+    rig_send(r, "ready", NULL, "x");
+    turn_until(r, 5, ready.n == 1); /* the server has the subscriptions before it */
+    for (int i = 0; i < MANY; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "%d", i);
+        rig_send(r, "out", NULL, text);
+        assert_int_equal(natsConnection_PublishString(c->nc, "in.stream", text), NATS_OK);
+        assert_int_equal(natsConnection_PublishString(c->nc, "in.replies", text), NATS_OK);
+        if (i % 1000 == 999)
+            assert_true(loop_once(r->loop, 0) >= 0);
+    }
+    turn_until(r, 30, stream.n == MANY && replies.n == MANY);
+    assert_int_equal(stream.out_of_order + replies.out_of_order, 0);
+    for (int i = 0; i < MANY; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "%d", i);
+        expect_next(out, text);
+    }
+    natsSubscription_Destroy(out);
+}
+
+static void nobody_is_told_to_a_stream_and_to_replies(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    struct inbox stream, replies;
+    listen_on(r, "in.s.*", LINK_STREAM, &stream);
+    listen_on(r, "in.r.*", LINK_REPLIES, &replies);
+    rig_send(r, "nobody.listens", "in.s.1", "x");
+    rig_send(r, "nobody.listens", "in.r.1", "x");
+    turn_until(r, 5, stream.nobody == 1 && replies.no_responders == 1);
+    assert_int_equal(stream.n + replies.n + replies.nobody + stream.no_responders, 0);
+    rig_send(r, "in.s.2", NULL, "still here");
+    turn_until(r, 5, stream.n == 1);
+}
+
+static void unsubscribed_gets_no_call(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    struct inbox gone, stays;
+    struct link_sub *a = listen_on(r, "x", LINK_STREAM, &gone);
+    struct link_sub *b = listen_on(r, "x", LINK_REPLIES, &gone);
+    listen_on(r, "x", LINK_REPLIES, &stays);
+    rig_send(r, "x", NULL, "a");
+    turn_until(r, 5, gone.n == 2 && stays.n == 1);
+    for (int i = 0; i < 100; i++)
+        rig_send(r, "x", NULL, "a"); /* on their way when it is said */
+    assert_true(loop_once(r->loop, 0) >= 0);
+    size_t before = gone.n;
+    link_unsubscribe(a);
+    link_unsubscribe(b);
+    turn_until(r, 5, stays.n == 101);
+    rig_send(r, "x", NULL, "a");
+    turn_until(r, 5, stays.n == 102);
+    assert_int_equal(gone.n, before);
+    link_unsubscribe(NULL);
+}
+
+/* ---- lost connections -------------------------------------------------------------------- */
+
+static void killed_server_is_down_and_back_with_subscriptions(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    char first_inbox[200];
+    struct inbox stream, replies, later;
+    listen_on(r, "s", LINK_STREAM, &stream);
+    listen_on(r, "r", LINK_REPLIES, &replies);
+    snprintf(first_inbox, sizeof(first_inbox), "%s", link_inbox(r->link));
+    rig_send(r, "s", NULL, "before");
+    rig_send(r, "r", NULL, "before");
+    turn_until(r, 5, stream.n == 1 && replies.n == 1);
+    server_kill(r->server);
+    turn_until(r, 5, r->downs == 1);
+    assert_int_equal(link_publish(r->link, &(struct link_publish){.subject = "s"}), -ENOTCONN);
+    listen_on(r, "later", LINK_REPLIES, &later); /* made while there is no connection */
+    server_restart(r->server);
+    turn_until(r, 15, r->ups == 2);
+    rig_send(r, "s", NULL, "after");
+    rig_send(r, "r", NULL, "after");
+    rig_send(r, "later", NULL, "after");
+    turn_until(r, 5, stream.n == 2 && replies.n == 2 && later.n == 1);
+    assert_int_equal(link_reconnects(r->link), 1);
+    assert_string_equal(link_inbox(r->link), first_inbox);
+}
+
+static bool reconnected(void *data)
+{
+    struct rig *r = data;
+    char *body = NULL;
+    bool yes = http_get(r->server->monitor, "/connz", 2, &body) == 200 && strstr(body, "unit-test");
+    free(body);
+    return yes;
+}
+
+/* The loop has not heard of the loss yet when it publishes: the link must know which connection is meant. */
+static void publishes_for_a_lost_connection_are_not_sent_on_the_next(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    server_kill(r->server);
+    server_restart(r->server);
+    struct client *c = client_connect(w, r->url);
+    natsSubscription *seen = watch(c, "seen");
+    assert_true(world_until(reconnected, r, 15)); /* without the loop: it still believes in the first connection */
+    assert_int_equal(link_state(r->link), LINK_UP);
+    for (int i = 0; i < 100; i++)
+        rig_send(r, "seen", NULL, "stale");
+    turn_until(r, 15, r->ups == 2);
+    rig_send(r, "seen", NULL, "fresh");
+    assert_true(loop_once(r->loop, 0) >= 0);
+    expect_next(seen, "fresh");
+    natsSubscription_Destroy(seen);
+}
+
+static void frozen_server_is_down_and_comes_back(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    struct inbox in;
+    listen_on(r, "s", LINK_STREAM, &in);
+    server_freeze(r->server);
+    int64_t since = clock_now_ns();
+    turn_until(r, 6, r->downs >= 1);
+    assert_true(clock_now_ns() - since < deadline_in(6) - deadline_in(0));
+    server_thaw(r->server);
+    turn_until(r, 15, r->ups == 2);
+    rig_send(r, "s", NULL, "x");
+    turn_until(r, 5, in.n == 1);
+}
+
+/* More than the socket's buffers hold: the link's thread must not hang in a write for ever. */
+static void frozen_server_with_full_buffers_is_down_too(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    char *big = calloc(1, 256 * 1024);
+    assert_non_null(big);
+    server_freeze(r->server);
+    for (int i = 0; i < 128; i++)
+        if (link_publish(r->link, &(struct link_publish){.subject = "big", .data = big, .size = 256 * 1024}))
+            break;
+    free(big);
+    turn_until(r, 8, r->downs >= 1);
+    server_thaw(r->server);
+    turn_until(r, 15, r->ups == 2);
+}
+
+static void kicked_connection_is_made_anew(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    link_kick(r->link, "because");
+    assert_string_equal(r->error, "because");
+    turn_until(r, 5, r->downs == 1);
+    turn_until(r, 5, r->ups == 2);
+}
+
+static void server_that_starts_late_is_found(struct world *w)
+{
+    struct server *s = server_prepare(w, &(struct server_options){.name = "late"});
+    struct rig *r = rig_prepare(w, s->url);
+    struct inbox in;
+    r->server = s;
+    rig_link(r);
+    listen_on(r, "s", LINK_STREAM, &in);
+    assert_int_equal(link_state(r->link), LINK_CONNECTING);
+    turn_until(r, 5, r->downs >= 2); /* it goes on trying */
+    assert_int_equal(link_reconnects(r->link), 0);
+    server_launch(s);
+    turn_until(r, 15, r->ups == 1);
+    rig_send(r, "s", NULL, "x");
+    turn_until(r, 5, in.n == 1);
+    assert_int_equal(link_reconnects(r->link), 0);
+}
+
+/* ---- what it says --------------------------------------------------------------------------- */
+
+static void refused_password_is_said_without_showing_it(struct world *w)
+{
+    struct server *s =
+        server_start(w, &(struct server_options){.extra = "authorization: { user: \"u\", password: \"right\" }\n"});
+    struct rig *r = rig_prepare(w, world_text(w, "nats://u:hunter2@127.0.0.1:%d", s->port));
+    rig_link(r);
+    turn_until(r, 5, r->downs >= 1);
+    assert_non_null(strstr(r->text, "refuses these credentials"));
+    assert_null(strstr(r->text, "hunter2"));
+    assert_int_equal(r->ups, 0);
+}
+
+static void absent_server_is_named_without_the_password(struct world *w)
+{
+    int port = world_port(w);
+    struct rig *r = rig_prepare(w, world_text(w, "nats://u:hunter2@127.0.0.1:%d", port));
+    rig_link(r);
+    turn_until(r, 5, r->downs >= 1);
+    assert_string_equal(r->text, world_text(w, "no server answers at nats://127.0.0.1:%d", port));
+}
+
+static void forbidden_subject_is_an_error_of_the_servers(struct world *w)
+{
+    static const struct server_options options = {
+        .extra =
+            "authorization: { users: [ { user: u, password: p, permissions: { publish: { deny: \"secret.>\" } } } ] }\n"
+            "no_auth_user: u\n"};
+    struct rig *r = rig_open(w, &options);
+    rig_send(r, "secret.x", NULL, "x");
+    turn_until(r, 5, r->errors >= 1);
+    assert_non_null(strstr(r->error, "Permissions Violation"));
+    assert_non_null(strstr(r->error, "secret.x"));
+    assert_int_equal(r->downs, 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(what_is_published_comes_back_whole),
+        IT(inbox_is_under_the_prefix_and_ones_own),
+        IT(ten_thousand_messages_go_both_ways_in_order),
+        IT(nobody_is_told_to_a_stream_and_to_replies),
+        IT(unsubscribed_gets_no_call),
+        IT(killed_server_is_down_and_back_with_subscriptions),
+        IT(publishes_for_a_lost_connection_are_not_sent_on_the_next),
+        IT(frozen_server_is_down_and_comes_back),
+        IT(frozen_server_with_full_buffers_is_down_too),
+        IT(kicked_connection_is_made_anew),
+        IT(server_that_starts_late_is_found),
+        IT(refused_password_is_said_without_showing_it),
+        IT(absent_server_is_named_without_the_password),
+        IT(forbidden_subject_is_an_error_of_the_servers),
+    };
+    return it_main(tests, argc, argv);
+}

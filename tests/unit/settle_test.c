@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * settle_test - outcomes, retries and staged outputs against a real server. */
+#include "settle_helper.h"
+
+static void ack_settles(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    settle_outcome(t->s, till_message(t), SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(settle_stats(t->s)->acked, 1);
+    assert_int_equal(t->retries, 0);
+}
+
+static void confirmed_ack_is_held_until_the_servers_word(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.ack = ACK_CONFIRMED;
+    till_run(t);
+    struct held *h = till_message(t);
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    assert_int_equal(h->state, HELD_SETTLING);
+    assert_int_equal(settle_busy(t->s), 1);
+    till_expect_settled(t);
+    assert_int_equal(settle_stats(t->s)->acked, 1);
+}
+
+static void term_drops_without_a_dead_letter(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    settle_outcome(t->s, till_message(t), SETTLE_TERM, 0, "");
+    assert_true(loop_once(t->b->r->loop, 0) >= 0);
+    till_expect_settled(t);
+    assert_int_equal(settle_stats(t->s)->dropped, 1);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 0);
+}
+
+/* ---- retries ----------------------------------------------------------------------------- */
+
+static void expect_delay(const struct till *t, int64_t ms)
+{
+    if (t->delay_ns < ms * NS_PER_MS || t->delay_ns > ms * NS_PER_MS * 11 / 10)
+        fail_msg("%" PRId64 " ns, not %" PRId64 " ms and a tenth at most", t->delay_ns, ms);
+}
+
+static void nak_is_retried_by_backoff_of_which_the_last_repeats(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.max_attempts = 100;
+    till_run(t);
+    struct held *h = till_message(t);
+    static const int64_t ms[] = {20, 40, 40, 40};
+    for (unsigned i = 0; i < 4; i++) {
+        settle_outcome(t->s, h, SETTLE_NAK, -1, "not now");
+        assert_int_equal(t->retries, i + 1);
+        assert_ptr_equal(t->retried, h);
+        assert_int_equal(h->attempts, i + 1);
+        expect_delay(t, ms[i]);
+        till_again(t, h);
+    }
+    assert_int_equal(settle_stats(t->s)->retried, 4);
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+}
+
+static void handlers_own_delay_counts(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    settle_outcome(t->s, h, SETTLE_NAK, 5 * NS_PER_SEC, "");
+    assert_true(t->delay_ns == 5 * NS_PER_SEC);
+    till_again(t, h);
+    settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+    assert_int_equal(t->delay_ns, 0);
+}
+
+static void outcome_that_is_none_is_a_nak(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    settle_outcome(t->s, till_message(t), (enum settle_outcome)77, -1, "");
+    assert_int_equal(t->retries, 1);
+}
+
+static void crash_is_retried_at_once(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    settle_crashed(t->s, h, &(struct settle_crash){.signal = 11, .text = "died"});
+    assert_int_equal(t->retries, 1);
+    assert_int_equal(t->delay_ns, 0);
+    assert_int_equal(h->attempts, 1);
+    assert_int_equal(h->crashes, 1);
+}
+
+static void too_many_that_wait_go_back_to_the_server(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.max_ack_pending = 40;
+    till_run(t);
+    assert_int_equal(consumer_max_waiting(t->b->c), 20);
+    for (int i = 0; i < 25; i++)
+        settle_outcome(t->s, till_message(t), SETTLE_NAK, 60 * NS_PER_SEC, "");
+    assert_int_equal(t->retries, 20);
+    assert_int_equal(settle_stats(t->s)->returned, 5);
+    assert_int_equal(consumer_held(t->b->c)->n_by_state[HELD_WAITING], 20);
+    assert_int_equal(consumer_held(t->b->c)->n_by_state[HELD_AWAY], 5);
+}
+
+/* ---- outputs -------------------------------------------------------------------------------- */
+
+static void outputs_are_stored_before_the_ack(struct world *w)
+{
+    static const char headers[] = "Kind\0copy\0traceparent\0"
+                                  "00-1-2-01";
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    struct stored m;
+    till_stage(t, h, "out.a", NULL, "first");
+    till_stage(t, h, "out.b", "my-own-id", "second");
+    assert_int_equal(
+        settle_stage(t->s, h,
+                     &(struct settle_output){.subject = "out.c", .headers = headers, .headers_size = sizeof(headers)}),
+        0);
+    assert_int_equal(settle_busy(t->s), 0); /* still running */
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(settle_stats(t->s)->published, 3);
+    assert_int_equal(settle_stats(t->s)->acked, 1);
+    assert_true(client_get(t->b->client, "OUT", 1, &m));
+    assert_string_equal(m.subject, "out.a");
+    assert_string_equal(m.data, "first");
+    assert_string_equal(header_in(w, m.headers, "Nats-Msg-Id"),
+                        world_text(w, "WORK.%" PRId64 ".1.h.0", consumer_stream_created_ns(t->b->c)));
+    assert_true(client_get(t->b->client, "OUT", 2, &m));
+    assert_string_equal(header_in(w, m.headers, "Nats-Msg-Id"), "my-own-id");
+    assert_true(client_get(t->b->client, "OUT", 3, &m));
+    assert_int_equal(m.size, 0);
+    assert_string_equal(header_in(w, m.headers, "Kind"), "copy");
+    assert_string_equal(header_in(w, m.headers, "traceparent"), "00-1-2-01");
+}
+
+static void output_that_is_there_already_counts_as_stored(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    client_publish_full(t->b->client, "out.a",
+                        world_text(w, "Nats-Msg-Id: WORK.%" PRId64 ".1.h.0", consumer_stream_created_ns(t->b->c)), "x",
+                        1);
+    till_stage(t, h, "out.a", NULL, "x");
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 1);
+}
+
+static void outputs_of_a_nak_are_not_sent(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    till_stage(t, h, "out.nak", NULL, "x");
+    settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+    till_again(t, h);
+    till_stage(t, h, "out.crash", NULL, "x");
+    settle_unstage(t->s, h);
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 0);
+    settle_unstage(t->s, till_message(t)); /* nothing staged */
+}
+
+static void output_without_a_stream_fails_the_attempt(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    till_stage(t, h, "out.fine", NULL, "x");
+    till_stage(t, h, "nowhere.x", NULL, "x");
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    turn_until(t->b->r, 10, t->retries == 1);
+    assert_int_equal(h->attempts, 1);
+    assert_int_equal(settle_stats(t->s)->publish_errors, 1);
+    assert_int_equal(settle_stats(t->s)->acked, 0);
+    assert_int_equal(settle_busy(t->s), 0);
+    till_again(t, h);
+    till_stage(t, h, "out.fine", NULL, "x"); /* the same id: stored once */
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 1);
+}
+
+static void output_larger_than_the_server_takes_fails_the_attempt(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.max_attempts = 1;
+    till_run(t);
+    struct held *h = till_message(t);
+    char *big = calloc(1, 1048577);
+    struct stored m;
+    assert_non_null(big);
+    settle_stage(t->s, h, &(struct settle_output){.subject = "out.big", .data = big, .size = 1048577});
+    free(big);
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    const char *error = header_in(w, m.headers, "Seamq-Error");
+    assert_int_equal(strncmp(error, "publishing to out.big: 1048", 27), 0);
+    assert_non_null(strstr(error, " bytes are more than the server takes (max_payload 1048576)"));
+}
+
+/* What fits by itself and not with the message id that settle adds must fail: nats.c refuses it
+ * without a word, and it would be tried for ever. */
+static void output_at_the_limit_is_stored_or_fails_the_attempt(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.max_attempts = 100;
+    till_run(t);
+    struct held *h = till_message(t);
+    char *big = calloc(1, 1048576);
+    size_t id = strlen(world_text(w, "WORK.%" PRId64 ".1.h.0", consumer_stream_created_ns(t->b->c)));
+    size_t fits = 1048576 - (strlen("NATS/1.0\r\nNats-Msg-Id: \r\n\r\n") + id);
+    assert_non_null(big);
+    for (size_t size = 1048576; size > fits; size = size > fits + 8 ? size - 8 : size - 1) {
+        unsigned before = t->retries;
+        till_again(t, h);
+        settle_stage(t->s, h, &(struct settle_output){.subject = "out.big", .data = big, .size = size});
+        settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+        turn_until(t->b->r, 3, t->retries == before + 1);
+    }
+    till_again(t, h);
+    settle_stage(t->s, h, &(struct settle_output){.subject = "out.big", .data = big, .size = fits});
+    free(big);
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 1);
+    assert_int_equal(t->b->r->downs, 0); /* the server closes a connection that sends too much */
+}
+
+static void outputs_survive_a_killed_server(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    till_stage(t, h, "out.a", NULL, "1");
+    till_stage(t, h, "out.a", NULL, "2");
+    server_kill(t->b->r->server);
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    turn_until(t->b->r, 10, t->b->r->downs >= 1);
+    assert_int_equal(settle_busy(t->s), 1);
+    server_restart(t->b->r->server);
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 2);
+    assert_int_equal(t->retries, 0);
+}
+
+static void destroy_takes_what_is_under_way(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t), *second = till_message(t);
+    till_stage(t, h, "out.a", NULL, "1");
+    till_stage(t, second, "out.a", NULL, "2");
+    settle_outcome(t->s, second, SETTLE_ACK, 0, ""); /* no answer yet */
+    settle_destroy(NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(ack_settles),
+        IT(confirmed_ack_is_held_until_the_servers_word),
+        IT(term_drops_without_a_dead_letter),
+        IT(nak_is_retried_by_backoff_of_which_the_last_repeats),
+        IT(handlers_own_delay_counts),
+        IT(outcome_that_is_none_is_a_nak),
+        IT(crash_is_retried_at_once),
+        IT(too_many_that_wait_go_back_to_the_server),
+        IT(outputs_are_stored_before_the_ack),
+        IT(output_that_is_there_already_counts_as_stored),
+        IT(outputs_of_a_nak_are_not_sent),
+        IT(output_without_a_stream_fails_the_attempt),
+        IT(output_larger_than_the_server_takes_fails_the_attempt),
+        IT(output_at_the_limit_is_stored_or_fails_the_attempt),
+        IT(outputs_survive_a_killed_server),
+        IT(destroy_takes_what_is_under_way),
+    };
+    return it_main(tests, argc, argv);
+}
