@@ -1,0 +1,184 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Starting and ending servers. A pid file holds the process's start time too: a number that came round again is nobody of
+# ours. Sourced by local-mesh.
+# shellcheck disable=SC2154 # nodes
+
+: "${here?}" "${mesh?}" "${shape?}" "${tls?}" "${owner?}"
+
+# process PID: its state letter and start time.
+process()
+{
+    local line
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+    # shellcheck disable=SC2086
+    set -- ${line##*) }
+    echo "$1 ${20}"
+}
+
+# is_process PID START: runs, and is the same.
+is_process() { [[ $(process "$1") == [!ZX]" $2" ]]; }
+
+# pid_of NODE: sets pid and started.
+pid_of()
+{
+    pid='' started=''
+    { read -r pid started <"$mesh/$1/pid"; } 2>/dev/null && [ -n "$started" ]
+}
+
+alive()
+{
+    local pid started
+    pid_of "$1" && is_process "$pid" "$started"
+}
+
+# write_pid FILE PID
+write_pid()
+{
+    local word
+    word=$(process "$2") || return 0
+    echo "$2 ${word#* }" >"$1"
+}
+
+# --- starting --------------------------------------------------------------------------------------------------------
+
+# node_environment NODE: all that start-nats.sh is told.
+node_environment()
+{
+    local node=$1 cluster=${1%-*} number=${1##*-} remote=sea-b other routes='' kind=cluster
+    [ "$cluster" = sea-a ] || remote=sea-a
+    [ "$shape" != single ] || kind=single # cluster and mesh share a store: growing one into the other is safe
+    for other in 1 2 3; do
+        [ "$other" = "$number" ] || routes+="127.0.0.1:$(port "$cluster-$other" route) "
+    done
+    environment=(
+        "PATH=$PATH" "HOME=$mesh" "NATS_SERVER_BIN=$server" "NATS_SHAPE=$shape" "NATS_SERVER_NAME=$node"
+        "NATS_CLUSTER_NAME=$cluster" "NATS_BIND=127.0.0.1" "NATS_STORE_DIR=$mesh/$node/store-$kind"
+        "NATS_LISTEN=127.0.0.1:$(port "$node" client)" "NATS_HTTP=127.0.0.1:$(port "$node" monitor)"
+        "NATS_CLUSTER_PORT=$(port "$node" route)" "NATS_GATEWAY_PORT=$(port "$node" gateway)"
+        "NATS_APP_PASSWORD=$password" "NATS_SYS_PASSWORD=$password" "NATS_ROUTE_PASSWORD=$password"
+        "NATS_GATEWAY_PASSWORD=$password" NATS_NO_AUTH_USER=app "${settings[@]}")
+    [ "$shape" = single ] || environment+=("NATS_ROUTES=$routes")
+    [ "$shape" != mesh ] || environment+=("NATS_GATEWAYS=$remote=127.0.0.1:$(port "$remote-$number" gateway)")
+    [ "$tls" = no ] || environment+=(NATS_TLS=yes "NATS_TLS_CA=$mesh/tls/ca.pem" "NATS_TLS_CERT=$mesh/tls/$node.pem"
+        "NATS_TLS_KEY=$mesh/tls/$node-key.pem")
+}
+
+# start_node NODE: in a session of its own, so that neither this terminal's end nor its Ctrl-C reaches it.
+start_node()
+{
+    # Both sides write the pid file: the child before it can be lost sight of, the parent before it looks.
+    local -a environment
+    node_environment "$1"
+    mkdir -p "$mesh/$1"
+    (
+        exec >>"$mesh/$1/log" 2>&1 </dev/null 8>&-
+        write_pid "$mesh/$1/pid" "$BASHPID"
+        cd /
+        exec setsid env -i "${environment[@]}" "$here/start-nats.sh"
+    ) &
+    write_pid "$mesh/$1/pid" $!
+}
+
+check_node()
+{
+    local node
+    for node in "${nodes[@]}"; do
+        [ "$node" != "${1-}" ] || return 0
+    done
+    wrong "which node? one of ${nodes[*]}"
+}
+
+start_one()
+{
+    check_node "$@"
+    take_lock
+    if alive "$1"; then say "$1 runs already"; else start_node "$1"; fi
+}
+
+# --- ending ----------------------------------------------------------------------------------------------------------
+
+# wait_gone SECONDS NODE
+wait_gone()
+{
+    local until=$((SECONDS + $1))
+    while alive "$2"; do
+        [ $SECONDS -lt $until ] || return 1
+        sleep 0.05
+    done
+}
+
+kill_node()
+{
+    local pid started signal=${2:-KILL}
+    check_node "$@"
+    if ! alive "$1"; then
+        say "$1 does not run"
+        return
+    fi
+    pid_of "$1"
+    kill -s "$signal" "$pid" || exit 2
+    case ${signal#SIG} in
+    KILL | TERM | INT | QUIT | 9 | 15 | 2 | 3) wait_gone 20 "$1" || die "$1 still runs 20 s after SIG${signal#SIG}" ;;
+    esac
+}
+
+# All six, whatever the shape is now: an earlier one's may be left.
+stop_all()
+{
+    local node pid started
+    local -a left=()
+    for node in sea-a-{1..3} sea-b-{1..3}; do
+        alive "$node" || continue
+        pid_of "$node"
+        kill -s CONT "$pid" 2>/dev/null || true
+        kill -s TERM "$pid" 2>/dev/null || true
+        left+=("$node")
+    done
+    for node in "${left[@]}"; do
+        wait_gone 10 "$node" && continue
+        say "$node does not end on SIGTERM: SIGKILL"
+        pid_of "$node" && kill -s KILL "$pid" 2>/dev/null
+        wait_gone 10 "$node" || die "$node cannot be ended"
+    done
+}
+
+# --- the owner -------------------------------------------------------------------------------------------------------
+
+# With --owner a small process waits for that one's end, so that a test that is killed leaves no servers.
+watch_owner()
+{
+    local word
+    [ -n "$owner" ] || return 0
+    word=$(process "$owner") || die "--owner $owner: no such process"
+    stop_watch
+    (
+        exec >/dev/null 2>&1 </dev/null 8>&-
+        write_pid "$mesh/watch.pid" "$BASHPID"
+        exec setsid "$here/local-mesh" watch --dir "$mesh" "$owner" "${word#* }"
+    ) &
+    write_pid "$mesh/watch.pid" $!
+}
+
+watch()
+{
+    local nothing
+    cd /
+    exec {nothing}<> <(:)
+    while is_process "$1" "$2"; do
+        [ -e "$mesh/mesh.env" ] || exit 0
+        # Unlike sleep it ends with the signal that ends this.
+        read -r -t 1 -u "$nothing" || true
+    done
+    down
+}
+
+stop_watch()
+{
+    local pid started
+    { read -r pid started <"$mesh/watch.pid"; } 2>/dev/null || return 0
+    [ "$pid" != $$ ] || return 0
+    if is_process "$pid" "$started"; then kill -s TERM "$pid"; fi
+    while is_process "$pid" "$started"; do sleep 0.02; done
+}

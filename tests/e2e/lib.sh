@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2034 # server, for those who source this
+# For the scripts here: a nats-server, a scratch folder, a count of what failed. Wants $root.
+
+: "${root?}"
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/seamq-e2e.XXXXXX")
+failures=0
+checks=0
+
+# Sets server, or skips.
+need_server()
+{
+    local candidate
+    for candidate in "${E2E_NATS_SERVER:-}" "${SEAMQ_NATS_SERVER:-}" "$root/.deps/bin/nats-server" nats-server; do
+        [ -n "$candidate" ] || continue
+        if server=$(command -v "$candidate"); then return; fi
+        [ "$candidate" != "${E2E_NATS_SERVER:-}" ] || break
+    done
+    rm -rf "$scratch"
+    echo "SKIP: no nats-server ${E2E_NATS_SERVER:+at $E2E_NATS_SERVER }(infra/bootstrap/bootstrap.sh brings one)"
+    exit 77
+}
+
+mesh() { local verb=$1 && shift && "$root/infra/nats/local-mesh" "$verb" --dir "$scratch/mesh" "$@"; }
+
+fail()
+{
+    echo "FAIL: $*" >&2
+    failures=$((failures + 1))
+}
+
+# expect STATUS TEXT WHAT COMMAND...: it must end so and say the text ("": nothing at all).
+expect()
+{
+    local status=$1 text=$2 what=$3 got=0 before=$failures
+    shift 3
+    checks=$((checks + 1))
+    "$@" >"$scratch/out" 2>&1 || got=$?
+    [ "$got" = "$status" ] || fail "$what: exit status $got, not $status"
+    if [ -z "$text" ]; then
+        [ ! -s "$scratch/out" ] || fail "$what: should say nothing"
+    else
+        grep -qF -- "$text" "$scratch/out" || fail "$what: does not say \"$text\""
+    fi
+    [ $failures -eq "$before" ] || sed 's/^/    /' "$scratch/out" >&2
+}
+
+finish()
+{
+    echo "$checks checks, $failures failed"
+    [ "$failures" -eq 0 ]
+    exit
+}

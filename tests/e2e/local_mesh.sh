@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# infra/nats/local-mesh: starts what it says, ends what it started and nothing else, keeps streams from cluster to mesh.
+# shellcheck disable=SC2317 # functions are called through expect
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/e2e/lib.sh
+. "$root/tests/e2e/lib.sh"
+need_server
+bystander=''
+trap 'mesh down >/dev/null 2>&1; [ -z "$bystander" ] || kill "$bystander"; rm -rf "$scratch"' EXIT
+trap 'exit 1' INT TERM HUP
+
+up() { "$root/infra/nats/local-mesh" up --private "$scratch/mesh" --server "$server" --owner $$ "$@"; }
+
+# request NODE SUBJECT BODY TEXT: JetStream's answer to it, in the server's own protocol; asked again until it has the text.
+request()
+{
+    local until=$((SECONDS + 20)) port answer
+    port=$(client_port "$1")
+    while :; do
+        answer=$(ask "$port" "$2" "$3")
+        case $answer in *"$4"*) break ;; esac
+        [ "$SECONDS" -lt "$until" ] || break
+    done
+    printf '%s\n' "${answer:-no answer}"
+}
+
+# ask PORT SUBJECT BODY
+ask()
+{
+    local fd line answer=''
+    exec {fd}<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'CONNECT {"verbose":false}\r\nSUB _INBOX.x 1\r\nPUB %s _INBOX.x %d\r\n%s\r\n' "$2" ${#3} "$3" >&"$fd"
+    while IFS= read -r -t 2 -u "$fd" line; do
+        case $answer$line in
+        PING*) printf 'PONG\r\n' >&"$fd" ;;
+        MSG*\{*) break ;;
+        MSG*) answer=$line ;;
+        esac
+    done
+    exec {fd}>&-
+    printf '%s\n' "$line"
+}
+
+client_port() { mesh status --json | sed -n "s/.*\"node\":\"$1\".*\"client\":\"127.0.0.1:\([0-9]*\)\".*/\1/p"; }
+pid() { mesh status --json | sed -n "s/.*\"node\":\"$1\",\"pid\":\([0-9]*\).*/\1/p"; }
+
+a_cluster_comes_up()
+{
+    expect 0 'cluster is up in' 'up --shape cluster' up --shape cluster
+    expect 0 '3 of 3 ready (cluster' status mesh status
+    expect 0 'cluster is already up' 'a second up' up
+    expect 1 'cluster is up in' 'another shape while it is up' up --shape mesh
+    expect 0 '"name":"KEPT"' 'a stream' request sea-a-1 "\$JS.API.STREAM.CREATE.KEPT" \
+        '{"name":"KEPT","subjects":["kept"],"num_replicas":3,"storage":"file","retention":"limits"}' '"name":"KEPT"'
+    expect 0 '"seq":1' 'a message' request sea-a-1 kept hello '"seq":1'
+}
+
+a_node_is_killed_and_started()
+{
+    local was
+    was=$(pid sea-a-3)
+    expect 0 '' 'kill a node' mesh kill sea-a-3
+    [ ! -e "/proc/$was" ] || grep -q '^State:.Z' "/proc/$was/status" || fail "sea-a-3 still runs"
+    expect 1 'does not run' 'status without it' mesh status
+    expect 0 'sea-a-3 does not run' 'kill it again' mesh kill sea-a-3
+    expect 0 '' 'start it' mesh start sea-a-3
+    expect 0 'sea-a-3 ready after' 'wait for it' mesh wait
+    expect 0 '' 'stop one' mesh kill sea-a-2 STOP
+    expect 1 'does not answer yet' 'status of a stopped one' mesh status
+    expect 0 '' 'go on' mesh kill sea-a-2 CONT
+    expect 2 'which node?' 'no such node' mesh kill sea-x-1
+}
+
+# As a person would: `down` keeps the stores unless they are private, so this end is by hand.
+the_cluster_grows_into_a_mesh()
+{
+    local node
+    for node in sea-a-1 sea-a-2 sea-a-3; do mesh kill $node TERM; done
+    expect 0 'mesh is up in' 'the same stores as a mesh' up --shape mesh
+    expect 0 '6 of 6 ready (mesh' 'status as a mesh' mesh status
+    expect 0 '"messages":' 'the stream after growing' request sea-a-2 "\$JS.API.STREAM.INFO.KEPT" '' '"messages":'
+    expect 0 '"seq":1' 'its message after growing' request sea-a-2 "\$JS.API.STREAM.MSG.GET.KEPT" '{"seq":1}' '"seq":1'
+}
+
+# A pid file whose number came round again.
+a_bystander_is_left_alone()
+{
+    sleep 600 &
+    bystander=$!
+    mesh kill sea-b-3
+    echo "$bystander 1" >"$scratch/mesh/sea-b-3/pid"
+    expect 0 'removed' down mesh down
+    kill -0 $bystander 2>/dev/null || fail "down has ended a process that is not its own"
+    [ ! -e "$scratch/mesh" ] || fail "down has left $scratch/mesh"
+    [ -z "$(pgrep -f "$scratch/mesh")" ] || fail "down has left $(pgrep -af "$scratch/mesh")"
+    expect 0 'nothing is up' 'a second down' mesh down
+}
+
+# What a test that is killed leaves behind.
+the_owner_dies()
+{
+    local until=$((SECONDS + 20))
+    sleep 600 &
+    "$root/infra/nats/local-mesh" up --private "$scratch/mesh" --server "$server" --shape single --owner $! \
+        >"$scratch/out" 2>&1 || fail "single with an owner"
+    kill $!
+    while { [ -e "$scratch/mesh" ] || pgrep -f "$scratch/mesh" >/dev/null; } && [ $SECONDS -lt $until ]; do sleep 0.1; done
+    [ ! -e "$scratch/mesh" ] || fail "nobody cleaned up after the owner"
+    [ -z "$(pgrep -f "$scratch/mesh")" ] || fail "left running: $(pgrep -af "$scratch/mesh")"
+}
+
+what_is_wrong_is_said()
+{
+    expect 2 'which verb?' 'no verb' "$root/infra/nats/local-mesh"
+    expect 2 '--shape is single, cluster or mesh' 'a wrong shape' up --shape ring
+    expect 1 'nothing is set up' 'status of nothing' mesh status
+    mkdir "$scratch/full" && : >"$scratch/full/file"
+    expect 1 'is not empty' 'a directory with something in it' "$root/infra/nats/local-mesh" up --private "$scratch/full"
+    expect 1 'start-nats: NATS_JS_MAX_MEM: "lots"' "the launcher's words" env NATS_JS_MAX_MEM=lots "$root/infra/nats/local-mesh" \
+        up --private "$scratch/mesh" --server "$server" --shape single
+    [ ! -e "$scratch/mesh" ] || fail "a failed private up has left $scratch/mesh"
+}
+
+a_cluster_comes_up
+a_node_is_killed_and_started
+the_cluster_grows_into_a_mesh
+a_bystander_is_left_alone
+the_owner_dies
+what_is_wrong_is_said
+finish
