@@ -15,7 +15,7 @@ seamqd=$build/bin/seamqd
 plugins=$build/examples/route
 
 dir='' server_pid='' seamqd_pid='' url='' port='' page=''
-num_pending=-1 num_ack_pending=-1 routed=-1 dead=-1 # as the server said last
+num_pending=-1 num_ack_pending=-1 accepted=-1 review=-1 dead=-1 # as the server said last
 
 say() { printf '%s\n' "$*"; }
 
@@ -103,9 +103,9 @@ show_progress() {
     printf '\r  [%-*s] %d of %d ' "$width" "${bar// /#}" "$settled" "$messages"
 }
 
-# A worker process is killed once, half-way, to show what becomes of its message.
+# A worker process is killed once, on the way, to show what becomes of its messages.
 kill_worker() {
-    local children
+    local children pid
     children=$(cat "/proc/$seamqd_pid/task/$seamqd_pid/children" 2>/dev/null) || return 0
     for pid in $children; do
         if kill -KILL "$pid" 2>/dev/null; then
@@ -122,13 +122,18 @@ server_status() {
 }
 
 follow() {
-    local until=$(($(now_ms) + 120000)) quarter=0
+    local until=$(($(now_ms) + 120000)) quarter=0 late=0
     settled=0 killed=0
     while ((settled < messages)); do
         page=$(metrics) || page=''
         settled=$(metric seamq_messages_processed_total)
         if ((killed == 0 && settled > messages / 4)); then
             kill_worker
+        fi
+        # Only now there is a stream for the large orders: what came before is retried.
+        if ((late == 0 && settled > messages / 2)); then
+            "$client" "$url" review
+            late=1
         fi
         if [[ -t 1 ]]; then
             show_progress
@@ -165,7 +170,7 @@ say '1. nats-server with JetStream, on a free port of this machine only'
 server_pid=$!
 wait_for 15 'nats-server does not say its port' server_url
 "$client" "$url" prepare
-say "   $url: streams ORDERS, ROUTED and DLQ made"
+say "   $url: streams ORDERS, ACCEPTED and DLQ made"
 
 say "2. $messages orders published, each confirmed by the stream"
 started=$(now_ms)
@@ -173,10 +178,10 @@ started=$(now_ms)
 publish_ms=$(($(now_ms) - started))
 say "   in $publish_ms ms; every 500th is nonsense on purpose"
 
-say "3. seamqd --plugin-dir $plugins"
+say "3. seamqd --plugin-dir $plugins handler.route.backoff=250ms"
 started=$(now_ms)
 env -i PATH="$PATH" HOME="${HOME:-/}" NATS_URL="$url" SEAMQ_ADMIN=127.0.0.1:0 SEAMQ_LOG_FORMAT=json \
-    "$seamqd" --plugin-dir "$plugins" >"$dir/seamqd.out" 2>"$dir/seamqd.log" </dev/null &
+    "$seamqd" --plugin-dir "$plugins" handler.route.backoff=250ms >"$dir/seamqd.out" 2>"$dir/seamqd.log" </dev/null &
 seamqd_pid=$!
 wait_for 20 'seamqd is not ready' admin_port
 follow
@@ -197,14 +202,18 @@ server_status
 say ''
 say 'What happened'
 printf '  %-22s %8d\n' 'orders in' "$messages" 'acknowledged' "$acknowledged" 'retried' "$retried" \
-    'dead-lettered' "$dead_letters" 'published on' "$routed" 'orders a second' $((messages * 1000 / work_ms))
+    'dead-lettered' "$dead_letters" 'published on' $((accepted + review)) 'orders a second' $((messages * 1000 / work_ms))
+say ''
+say '  Dead-lettered are the nonsense orders: stream DLQ keeps them, with the reason in a header.'
+say '  Retried are large orders: their stream REVIEW was made half-way, and an order whose output no'
+say '  stream has confirmed is not acknowledged.'
 if ((killed)); then
-    say '  The worker process was killed with SIGKILL on the way: seamqd started another one and'
-    say '  gave it what the dead one had not finished.'
+    say '  Meanwhile the worker process was killed with SIGKILL: seamqd started another one at once.'
 fi
-say "  The server says: $num_pending waiting, $num_ack_pending unacknowledged; ROUTED has $routed orders, DLQ $dead."
+say "  The server says: $num_pending waiting, $num_ack_pending unacknowledged; ACCEPTED has $accepted, REVIEW $review, DLQ $dead."
 ((num_pending == 0 && num_ack_pending == 0)) || die 'not every order was settled'
-((routed + dead == messages)) || die "$messages orders went in, but $routed and $dead came out"
+((accepted + review + dead == messages)) ||
+    die "$messages orders went in, but $accepted, $review and $dead came out"
 say ''
 say 'Try next'
 say "  $seamqd --dev --plugin-dir $build/examples/hello      your first handler is ten lines: examples/hello/hello.c"

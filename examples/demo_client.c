@@ -2,9 +2,10 @@
  * demo_client - the other side of `make demo`: makes the streams, publishes orders, asks the
  * server how it all ended.  Plain nats.c, nothing of SeaMQ.
  *
- *   demo-client URL prepare          streams ORDERS, ROUTED and DLQ
+ *   demo-client URL prepare          streams ORDERS, ACCEPTED and DLQ
+ *   demo-client URL review           stream REVIEW, which the large orders wait for
  *   demo-client URL publish N        N orders, each confirmed by the stream; every 500th is no order
- *   demo-client URL status           num_pending, num_ack_pending, routed and dead as NAME=VALUE lines */
+ *   demo-client URL status           num_pending, num_ack_pending, accepted, review and dead as NAME=VALUE lines */
 #include <nats/nats.h>
 
 #include <inttypes.h>
@@ -21,24 +22,30 @@ static int fail(const char *what, natsStatus s)
     return 1;
 }
 
-static natsStatus add_stream(jsCtx *js, const char *name, const char **subjects, int n)
+static natsStatus add_stream(jsCtx *js, const char *name, const char *subject)
 {
     jsStreamConfig config;
     jsStreamConfig_Init(&config);
     config.Name = name;
-    config.Subjects = subjects;
-    config.SubjectsLen = n;
+    config.Subjects = &subject;
+    config.SubjectsLen = 1;
     return js_AddStream(NULL, js, &config, NULL, NULL);
 }
 
 static int prepare(jsCtx *js)
 {
-    natsStatus s = add_stream(js, STREAM, (const char *[]){"orders.new"}, 1);
+    natsStatus s = add_stream(js, STREAM, "orders.new");
     if (s == NATS_OK)
-        s = add_stream(js, "ROUTED", (const char *[]){"orders.accepted.>", "orders.review.>"}, 2);
+        s = add_stream(js, "ACCEPTED", "orders.accepted.>");
     if (s == NATS_OK)
-        s = add_stream(js, "DLQ", (const char *[]){"dlq." STREAM ".>"}, 1);
+        s = add_stream(js, "DLQ", "dlq." STREAM ".>");
     return s == NATS_OK ? 0 : fail("cannot make the streams", s);
+}
+
+static int review(jsCtx *js)
+{
+    natsStatus s = add_stream(js, "REVIEW", "orders.review.>");
+    return s == NATS_OK ? 0 : fail("cannot make stream REVIEW", s);
 }
 
 static int publish(jsCtx *js, long n)
@@ -88,8 +95,9 @@ static int status(jsCtx *js)
     natsStatus s = js_GetConsumerInfo(&info, js, STREAM, CONSUMER, NULL, NULL);
     if (s != NATS_OK)
         return fail("cannot ask for consumer " CONSUMER " of stream " STREAM, s);
-    printf("num_pending=%" PRIu64 "\nnum_ack_pending=%" PRId64 "\nrouted=%" PRId64 "\ndead=%" PRId64 "\n",
-           info->NumPending, (int64_t)info->NumAckPending, messages(js, "ROUTED"), messages(js, "DLQ"));
+    printf("num_pending=%" PRIu64 "\nnum_ack_pending=%" PRId64 "\n", info->NumPending, (int64_t)info->NumAckPending);
+    printf("accepted=%" PRId64 "\nreview=%" PRId64 "\ndead=%" PRId64 "\n", messages(js, "ACCEPTED"),
+           messages(js, "REVIEW"), messages(js, "DLQ"));
     jsConsumerInfo_Destroy(info);
     return 0;
 }
@@ -102,7 +110,7 @@ int main(int argc, char **argv)
     int rc = 2;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: demo-client URL prepare | publish N | status\n");
+        fprintf(stderr, "usage: demo-client URL prepare | review | publish N | status\n");
         return 2;
     }
     natsStatus s = natsConnection_ConnectTo(&nc, argv[1]);
@@ -114,12 +122,14 @@ int main(int argc, char **argv)
         rc = fail(argv[1], s);
     else if (strcmp(argv[2], "prepare") == 0)
         rc = prepare(js);
+    else if (strcmp(argv[2], "review") == 0)
+        rc = review(js);
     else if (strcmp(argv[2], "publish") == 0 && argc == 4)
         rc = publish(js, strtol(argv[3], NULL, 10));
     else if (strcmp(argv[2], "status") == 0)
         rc = status(js);
     else
-        fprintf(stderr, "demo-client: \"%s\" is not prepare, publish N or status\n", argv[2]);
+        fprintf(stderr, "demo-client: \"%s\" is not prepare, review, publish N or status\n", argv[2]);
     jsCtx_Destroy(js);
     natsConnection_Destroy(nc);
     nats_Close();

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How fast a command drains a consumer, seen from the server, in the same way whatever the command is.
+ *
+ * The consumer is made anew, the command started, and the server asked for CONSUMER.INFO every few milliseconds. Each
+ * answer carries the server's own time stamp and what has been acknowledged at that instant, so the rate needs no
+ * synchronisation with the command: it is the slope between the first answer past 5 % and the last one before the end.
+ * Start-up and the last partial batch of every candidate are left out equally. */
+#include <stdio.h>
+#include <string.h>
+
+#include "jetstream.h"
+#include "util.h"
+
+static const char *url = "nats://127.0.0.1:4222", *stream, *durable = "drain", *log_file;
+static int64_t interval_ms = 20, timeout_s = 60;
+
+static const struct bench_option options[] = {
+    {"url", BENCH_STRING, &url, "nats://ADDRESS:PORT"},
+    {"stream", BENCH_STRING, &stream, "the stream, filled"},
+    {"durable", BENCH_STRING, &durable, "the consumer that is made for the command (drain)"},
+    {"interval", BENCH_INT, &interval_ms, "milliseconds between two looks (20)"},
+    {"timeout", BENCH_INT, &timeout_s, "seconds for the whole run (60)"},
+    {"log", BENCH_STRING, &log_file, "where the command's output goes"},
+    {NULL, BENCH_FLAG, NULL, NULL},
+};
+
+struct slope {
+    struct consumer_state first, last;
+    bool begun, finished;
+};
+
+static void watch(struct wire *wire, struct bench_child *child, int64_t total, struct slope *ret_slope)
+{
+    int64_t deadline = bench_now_ns() + timeout_s * NS_PER_S;
+    struct slope slope = {.begun = false};
+
+    while (!slope.finished) {
+        struct consumer_state now = consumer_look(wire, stream, durable);
+
+        if (now.acked >= total) {
+            slope.finished = true;
+        } else if (slope.begun) {
+            slope.last = now;
+        } else if (now.acked >= total / 20) {
+            slope.begun = true;
+            slope.first = slope.last = now;
+        }
+        if (bench_stop_asked || bench_now_ns() > deadline)
+            break;
+        /* An ended command is looked at once more: its last acknowledgements may still be on their way. */
+        if (child->pid && !bench_running(child))
+            deadline = bench_now_ns() + 2 * NS_PER_S;
+        bench_sleep_ns(interval_ms * NS_PER_MS);
+    }
+    *ret_slope = slope;
+}
+
+int main(int argc, char **argv)
+{
+    struct wire wire;
+    struct bench_child child;
+    struct slope slope;
+    int command = bench_parse(argc, argv, "--stream S [options] -- COMMAND...", options);
+
+    if (!stream || command >= argc)
+        bench_die("--stream and a command are needed (see --help)");
+    bench_catch_signals();
+    wire_open(&wire, url);
+    int64_t total = stream_messages(&wire, stream);
+    consumer_create(&wire, stream, durable);
+
+    bench_spawn(&child, argv + command, log_file);
+    watch(&wire, &child, total, &slope);
+    struct consumer_state end = consumer_look(&wire, stream, durable);
+    bool gentle = bench_stop(&child, 15 * NS_PER_S);
+    consumer_delete(&wire, stream, durable);
+    wire_close(&wire);
+
+    int64_t messages = slope.last.acked - slope.first.acked, ns = slope.last.at_ns - slope.first.at_ns;
+    if (bench_stop_asked)
+        bench_die("interrupted");
+    if (!slope.finished)
+        bench_die("only %lld of %lld messages were acknowledged (wait status 0x%x, log %s)", (long long)end.acked,
+                  (long long)total, child.status, log_file ? log_file : "none");
+    if (messages < total / 2 || ns <= 0)
+        bench_die("too quick to measure: %lld messages between the first look and the last; publish more",
+                  (long long)messages);
+    printf("rate=%.0f cpu_us=%.3f redelivered=%lld stop=%s\n", (double)messages * 1e9 / (double)ns,
+           (double)bench_cpu_ns(&child) / 1e3 / (double)total, (long long)end.redelivered, gentle ? "clean" : "killed");
+    return 0;
+}

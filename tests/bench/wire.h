@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A client connection of the NATS protocol in as little code and time as possible: blocking socket, one thread, plain
+ * TCP, loopback only. It is the reader of bench_raw, where its speed counts, and the hands of the other programs.
+ * Protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol */
+#ifndef BENCH_WIRE_H
+#define BENCH_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+struct wire {
+    int fd;
+    char *in; /* [start, end) is not parsed yet */
+    size_t start, end;
+    char *out;
+    size_t queued;
+    bool closed;       /* the server has gone */
+    unsigned requests; /* for reply subjects */
+};
+
+/* Points into the read buffer: valid until the next wire_read(). */
+struct wire_msg {
+    unsigned sid;
+    const char *subject, *reply, *data;              /* data starts with the headers, if there are any */
+    size_t subject_len, reply_len, header_len, size; /* size counts the headers too */
+};
+
+void wire_open(struct wire *wire, const char *url);
+void wire_close(struct wire *wire);
+
+/* Queues bytes; wire_flush() sends them. A full queue flushes itself. */
+void wire_put(struct wire *wire, const void *bytes, size_t n);
+void wire_subscribe(struct wire *wire, const char *subject, unsigned sid);
+/* `reply` may be NULL. */
+void wire_publish(struct wire *wire, const char *subject, const char *reply, const void *data, size_t size);
+void wire_flush(struct wire *wire);
+
+/* Waits up to timeout_ns for bytes and reads what is there. Returns whether anything came. */
+bool wire_read(struct wire *wire, int64_t timeout_ns);
+/* The next complete message of the buffer; answers pings on the way. */
+bool wire_next(struct wire *wire, struct wire_msg *ret_msg);
+
+/* The status of a message that has headers ("NATS/1.0 408 ..."), else 0. */
+int wire_status(const struct wire_msg *msg);
+
+/* One JetStream API call: $JS.API.<call>. A reply with an error is an error, unless `ret_error` takes its err_code. The
+ * caller owns the reply. Messages of other subscriptions that come meanwhile are lost, so call it before or after. */
+json_t *wire_api(struct wire *wire, const char *call, const char *body, int *ret_error);
+
+#endif
