@@ -84,7 +84,7 @@ LIST := git ls-files -z --cached --others --exclude-standard --
 lint:
 	@$(BOOTSTRAP) --for lint
 	@$(LIST) '*.c' '*.h' | xargs -0r clang-format --dry-run -Werror
-	@$(LIST) '*.sh' .ci/run infra/nats/local-mesh | xargs -0r shellcheck -x
+	@$(LIST) '*.sh' .ci/run infra/nats/local-mesh | xargs -0r shellcheck -x -P SCRIPTDIR
 	@echo "lint: clean"
 
 clean:

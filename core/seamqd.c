@@ -31,23 +31,22 @@ struct flags {
 
 enum { EXIT_USAGE = 2 };
 
-static const char usage[] =
-    "Usage: seamqd [--config FILE] [--plugin-dir DIR]... [--dev] [SECTION.KEY=VALUE]...\n"
-    "\n"
-    "Runs NATS JetStream message handlers: every DIR/NAME.so is a handler, bound to a\n"
-    "durable consumer and run in a process of its own.\n"
-    "\n"
-    "  --plugin-dir DIR   where the handlers are; may be repeated\n"
-    "  --config FILE      an ini file (also SEAMQ_CONFIG)\n"
-    "  --dev              start a private nats-server and create the streams that the\n"
-    "                     handlers ask for; all gone when seamqd ends\n"
-    "  --check            report every problem of configuration and plugins, and exit\n"
-    "  --print-config     print every value and where it came from, and exit\n"
-    "  --version, --help\n"
-    "\n"
-    "Precedence: flag > environment > file > default. Exit status: 0 as asked, 1 failed\n"
-    "at run time, 2 usage or configuration.\n"
-    "\n";
+static const char usage[] = "Usage: seamqd [--config FILE] [--plugin-dir DIR]... [--dev] [SECTION.KEY=VALUE]...\n"
+                            "\n"
+                            "Runs NATS JetStream message handlers: every DIR/NAME.so is a handler, bound to a\n"
+                            "durable consumer and run in a process of its own.\n"
+                            "\n"
+                            "  --plugin-dir DIR   where the handlers are; may be repeated\n"
+                            "  --config FILE      an ini file (also SEAMQ_CONFIG)\n"
+                            "  --dev              start a private nats-server and create the streams that the\n"
+                            "                     handlers ask for; all gone when seamqd ends\n"
+                            "  --check            report every problem of configuration and plugins, and exit\n"
+                            "  --print-config     print every value and where it came from, and exit\n"
+                            "  --version, --help\n"
+                            "\n"
+                            "Precedence: flag > environment > file > default. Exit status: 0 as asked, 1 failed\n"
+                            "at run time, 2 usage or configuration.\n"
+                            "\n";
 
 static int wrong_usage(const char *what, const char *why)
 {
@@ -60,10 +59,14 @@ static int parse_flags(int argc, char **argv, struct config *config, struct flag
 {
     enum { CONFIG, PLUGIN_DIR, DEV, CHECK, PRINT, VERSION, HELP };
     static const struct option options[] = {
-        {"config", required_argument, NULL, CONFIG}, {"plugin-dir", required_argument, NULL, PLUGIN_DIR},
-        {"dev", no_argument, NULL, DEV},             {"check", no_argument, NULL, CHECK},
-        {"print-config", no_argument, NULL, PRINT},  {"version", no_argument, NULL, VERSION},
-        {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, CONFIG},
+        {"plugin-dir", required_argument, NULL, PLUGIN_DIR},
+        {"dev", no_argument, NULL, DEV},
+        {"check", no_argument, NULL, CHECK},
+        {"print-config", no_argument, NULL, PRINT},
+        {"version", no_argument, NULL, VERSION},
+        {"help", no_argument, NULL, HELP},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
@@ -112,8 +115,9 @@ static int find_worker(const struct config *c, char *out, size_t size, struct er
     snprintf(out, size, "%s/seamq-worker", SEAMQ_LIBEXECDIR);
     if (access(out, X_OK) == 0)
         return 0;
-    return error_set(err, -ENOENT, "seamq-worker is neither beside seamqd (%s) nor in %s (set seamqd.worker to its path)",
-                     self, SEAMQ_LIBEXECDIR);
+    return error_set(err, -ENOENT,
+                     "seamq-worker is neither beside seamqd (%s) nor in %s (set seamqd.worker to its path)", self,
+                     SEAMQ_LIBEXECDIR);
 }
 
 /* Asks each plugin what it is, in a process of its own, and takes its defaults. */
@@ -199,13 +203,14 @@ static int use_dev_server(struct config *c, struct dev *dev)
     return 0;
 }
 
-static int run(struct config *c, const char *worker, const struct plugin_info *infos, const struct error *errs, bool dev)
+static int run(struct config *c, const char *worker, const struct plugin_info *infos, const struct error *errs,
+               bool dev)
 {
     struct dev *server = NULL;
     struct daemon *d = NULL;
     struct error err = {0};
-    struct daemon_setup setup = {.config = c, .program = worker, .version = SEAMQ_VERSION, .plugins = infos,
-                                 .refused = errs};
+    struct daemon_setup setup = {
+        .config = c, .program = worker, .version = SEAMQ_VERSION, .plugins = infos, .refused = errs};
 
     daemon_block_signals();
     int rc = dev ? dev_start(&server, &err) : 0;
@@ -242,8 +247,9 @@ static int with_config(struct config *c, const struct flags *f)
         config_add_problem(c, "out of memory");
     config_check_bindings(c);
     if (c->n_handlers == 0 && config_n_problems(c) == 0)
-        config_add_problem(c, "no handlers: there is no .so in %s (put one there, or name its directory with "
-                              "--plugin-dir DIR or SEAMQ_PLUGIN_DIR)",
+        config_add_problem(c,
+                           "no handlers: there is no .so in %s (put one there, or name its directory with "
+                           "--plugin-dir DIR or SEAMQ_PLUGIN_DIR)",
                            c->plugin_dirs.n ? c->plugin_dirs.items[0] : "the plugin directory");
 
     if (f->print_config) {

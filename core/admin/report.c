@@ -124,7 +124,8 @@ static const struct settle_metric settle_metrics[] = {
 
 static void put_settled(const struct report *r, struct metrics *m)
 {
-    metrics_family(m, METRIC_COUNTER, "seamq_messages_processed_total", "Outcomes: ack, dead and term are for good, nak is a failed attempt.");
+    metrics_family(m, METRIC_COUNTER, "seamq_messages_processed_total",
+                   "Outcomes: ack, dead and term are for good, nak is a failed attempt.");
     for (size_t i = 0; i < r->n_handlers; i++) {
         const struct handler *h = r->handlers[i];
         const struct settle_stats *s = handler_settle_stats(h);

@@ -62,7 +62,8 @@ static inline struct list *list_pop_front(struct list *l)
 }
 
 #define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
-#define list_for_each_safe(pos, head)                                                                                  \
-    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); pos = pos##_next, pos##_next = pos->next)
+#define list_for_each_safe(pos, head)                                             \
+    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); \
+         pos = pos##_next, pos##_next = pos->next)
 
 #endif

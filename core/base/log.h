@@ -44,10 +44,10 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 /* Lines lost so far because the reader did not keep up. */
 uint64_t log_dropped(void);
 
-#define LOG_AT(level, event, ...)                                                                                      \
-    do {                                                                                                               \
-        if (log_enabled(level))                                                                                        \
-            log_write(level, event, (const struct log_field[]){__VA_ARGS__, {NULL, LOG_KIND_END, NULL, 0}});           \
+#define LOG_AT(level, event, ...)                                                                            \
+    do {                                                                                                     \
+        if (log_enabled(level))                                                                              \
+            log_write(level, event, (const struct log_field[]){__VA_ARGS__, {NULL, LOG_KIND_END, NULL, 0}}); \
     } while (0)
 #define log_error(event, ...) LOG_AT(LOG_LEVEL_ERROR, event, __VA_ARGS__)
 #define log_warn(event, ...) LOG_AT(LOG_LEVEL_WARN, event, __VA_ARGS__)

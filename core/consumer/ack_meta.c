@@ -54,8 +54,8 @@ int ack_meta_parse(const char *reply, struct ack_meta *ret)
         return -EINVAL;
 
     const struct token *first = n == TOKENS_V1 ? t : t + 2;
-    struct ack_meta m = {.stream = first[0].at, .stream_len = first[0].len,
-                         .consumer = first[1].at, .consumer_len = first[1].len};
+    struct ack_meta m = {
+        .stream = first[0].at, .stream_len = first[0].len, .consumer = first[1].at, .consumer_len = first[1].len};
     uint64_t stored;
     if (!number(first[2], &m.delivered) || !number(first[3], &m.stream_seq) || !number(first[4], &m.consumer_seq) ||
         !number(first[5], &stored) || !number(first[6], &m.pending) || stored > INT64_MAX || m.stream_seq == 0)

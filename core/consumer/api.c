@@ -58,7 +58,8 @@ static void on_reply(void *data, natsMsg *msg)
     if (strlen(subject) > a->prefix_len) {
         char *end;
         uint64_t id = strtoull(subject + a->prefix_len, &end, 10);
-        list_for_each (node, &a->buckets[id % BUCKETS]) {
+        list_for_each(node, &a->buckets[id % BUCKETS])
+        {
             struct api_request *r = container_of(node, struct api_request, node);
             if (r->id != id || *end)
                 continue;
@@ -77,7 +78,8 @@ static void expire(struct loop_timer *t)
     int64_t now = loop_now_ns(a->loop);
     int64_t next = INT64_MAX;
 
-    list_for_each_safe (node, &a->due) {
+    list_for_each_safe(node, &a->due)
+    {
         struct api_request *r = container_of(node, struct api_request, due);
         if (r->deadline_ns <= now) {
             finish(r, -ETIMEDOUT, NULL);
@@ -119,8 +121,7 @@ void api_destroy(struct api *a)
 {
     if (!a)
         return;
-    list_for_each_safe (node, &a->due)
-        api_cancel(container_of(node, struct api_request, due));
+    list_for_each_safe(node, &a->due) api_cancel(container_of(node, struct api_request, due));
     loop_disarm(a->loop, &a->timer);
     link_unsubscribe(a->sub);
     free(a);

@@ -49,6 +49,11 @@ struct api_answer {
 
 void api_answer(struct api_answer *ret, int rc, natsMsg *msg);
 
-enum { JS_STREAM_NOT_FOUND = 10059, JS_CONSUMER_NOT_FOUND = 10014, JS_STREAM_NAME_EXISTS = 10058, JS_WRONG_LAST_SEQUENCE = 10071 };
+enum {
+    JS_STREAM_NOT_FOUND = 10059,
+    JS_CONSUMER_NOT_FOUND = 10014,
+    JS_STREAM_NAME_EXISTS = 10058,
+    JS_WRONG_LAST_SEQUENCE = 10071
+};
 
 #endif

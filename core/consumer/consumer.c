@@ -131,8 +131,8 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
     link_drain_sub(c->inbox);
     snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
     int64_t now = loop_now_ns(c->loop);
-    bool asked = c->outstanding > 0 &&
-                 api_call(c->api, c->cluster->domain, rest, NULL, on_fence, c, &c->stop_fence) == 0;
+    bool asked =
+        c->outstanding > 0 && api_call(c->api, c->cluster->domain, rest, NULL, on_fence, c, &c->stop_fence) == 0;
     loop_arm(c->loop, &c->stop_timer, asked ? deadline_ns : now);
 }
 
@@ -167,7 +167,7 @@ void consumer_ack(struct consumer *c, struct held *h)
         return;
     }
     if (consumer_settles(c)) /* else it is sent by lease_resume */
-        answer(c, h, ""); /* an empty body acknowledges */
+        answer(c, h, "");    /* an empty body acknowledges */
     if (h->state != HELD_ACKED)
         held_set_state(&c->held, h, HELD_ACKED);
     else

@@ -32,8 +32,8 @@ struct consumer {
 
     /* setup.c */
     enum consumer_stage stage;
-    bool verified;    /* the server has said, on this connection, which stream and consumer these are */
-    bool was_active;  /* seen on the server by this process: from then on never created */
+    bool verified;   /* the server has said, on this connection, which stream and consumer these are */
+    bool was_active; /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];
     bool forbidden; /* the reason is a permissions violation: gone with the next sign of life */
@@ -43,17 +43,17 @@ struct consumer {
     int64_t consumer_created_ns;
     unsigned seed; /* of the pauses: a fleet must not come back in step */
     int64_t stream_replicas;
-    int64_t ack_wait_ns;      /* the server's value counts */
-    int64_t max_ack_pending;  /* likewise */
+    int64_t ack_wait_ns;     /* the server's value counts */
+    int64_t max_ack_pending; /* likewise */
 
     /* pull.c */
     struct link_sub *inbox;
     unsigned index;
-    uint64_t epoch;        /* of the reply subject: answers to older pulls are not ours any more */
-    size_t inbox_len;      /* of "<inbox>.p<index>." */
+    uint64_t epoch;   /* of the reply subject: answers to older pulls are not ours any more */
+    size_t inbox_len; /* of "<inbox>.p<index>." */
     size_t window;
-    int64_t outstanding;   /* asked for and not come */
-    int64_t max_batch;     /* by the server's limits; 0: none known */
+    int64_t outstanding; /* asked for and not come */
+    int64_t max_batch;   /* by the server's limits; 0: none known */
     int64_t expires_ns;
     int64_t heard_ns;      /* last sign of life of a pull */
     int64_t asked_ns;      /* when the last request went out */
@@ -62,7 +62,7 @@ struct consumer {
     struct loop_timer watchdog;
     struct loop_timer pull_again;
     struct loop_hook pump;
-    char seen_status[64];  /* the last unknown one, logged once */
+    char seen_status[64]; /* the last unknown one, logged once */
 
     /* lease.c */
     struct held_table held;

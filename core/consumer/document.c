@@ -64,9 +64,8 @@ static bool has_filter(json_t *config, const char *subject)
 
     if (one && strcmp(one, subject) == 0)
         return true;
-    json_array_foreach(json_object_get(config, "filter_subjects"), i, item)
-        if (json_is_string(item) && strcmp(json_string_value(item), subject) == 0)
-            return true;
+    json_array_foreach(json_object_get(config, "filter_subjects"), i,
+                       item) if (json_is_string(item) && strcmp(json_string_value(item), subject) == 0) return true;
     return false;
 }
 
@@ -108,16 +107,20 @@ static void check_usable(const struct consumer *c, json_t *config, char *refusal
 {
     const char *ack = json_string_value(json_object_get(config, "ack_policy"));
     if (json_object_get(config, "deliver_subject"))
-        add_text(refusal, size, "it is a push consumer; SeaMQ needs a pull consumer (delete it, or set durable = another name)");
+        add_text(refusal, size,
+                 "it is a push consumer; SeaMQ needs a pull consumer (delete it, or set durable = another name)");
     if (ack && strcmp(ack, "explicit") != 0) {
         char line[192];
-        snprintf(line, sizeof(line),
-                 "its ack policy is \"%s\" and cannot be changed; SeaMQ needs \"explicit\" (delete it, or set durable = "
-                 "another name)", ack);
+        snprintf(
+            line, sizeof(line),
+            "its ack policy is \"%s\" and cannot be changed; SeaMQ needs \"explicit\" (delete it, or set durable = "
+            "another name)",
+            ack);
         add_text(refusal, size, line);
     }
     if (c->handler->filter_subjects.n > 1 && count_filters(config) == 0)
-        add_text(refusal, size, "it has no filter, and would bring every subject: servers before 2.10 know one filter only");
+        add_text(refusal, size,
+                 "it has no filter, and would bring every subject: servers before 2.10 know one filter only");
     if (json_object_get(config, "priority_policy") && json_array_size(json_object_get(config, "priority_groups")))
         add_text(refusal, size, "it has priority groups, with which every plain pull is refused");
 }
@@ -144,7 +147,8 @@ void document_consumer_check(struct consumer *c, json_t *config, char *drift, si
     c->max_ack_pending = pending > 0 ? pending : INT32_MAX;
     int64_t max_deliver = json_integer_value(json_object_get(config, "max_deliver"));
     if (max_deliver > 0) {
-        snprintf(line, sizeof(line), "max_deliver is %lld on the server: messages that exhaust it are stranded (set -1)",
+        snprintf(line, sizeof(line),
+                 "max_deliver is %lld on the server: messages that exhaust it are stranded (set -1)",
                  (long long)max_deliver);
         add_text(drift, drift_size, line);
     }
@@ -194,9 +198,8 @@ bool document_stream_captures(json_t *config, const char *subject)
 {
     json_t *item;
     size_t i;
-    json_array_foreach(json_object_get(config, "subjects"), i, item)
-        if (json_is_string(item) && covers(json_string_value(item), subject))
-            return true;
+    json_array_foreach(json_object_get(config, "subjects"), i,
+                       item) if (json_is_string(item) && covers(json_string_value(item), subject)) return true;
     return false;
 }
 

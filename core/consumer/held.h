@@ -35,8 +35,8 @@ enum held_state {
 };
 
 struct held {
-    struct list node;  /* in the list that belongs to its state */
-    struct list lease; /* in the table's leases, by time of renewal; not when ACKED or AWAY */
+    struct list node;   /* in the list that belongs to its state */
+    struct list lease;  /* in the table's leases, by time of renewal; not when ACKED or AWAY */
     struct held *chain; /* hash chain */
     struct consumer *consumer;
     natsMsg *msg; /* owned; NULL when AWAY, and when ACKED with its reply subject kept below */

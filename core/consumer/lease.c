@@ -149,7 +149,8 @@ void lease_link_down(struct consumer *c)
 {
     int64_t lost = 3 * c->cluster->ping_interval_ns + c->ack_wait_ns / 3;
     int64_t latest = loop_now_ns(c->loop) - lost + c->ack_wait_ns;
-    list_for_each (node, &c->held.leases) {
+    list_for_each(node, &c->held.leases)
+    {
         struct held *h = container_of(node, struct held, lease);
         if (h->lease_until_ns > latest)
             h->lease_until_ns = latest;
@@ -163,7 +164,8 @@ void lease_resume(struct consumer *c)
     int64_t now = loop_now_ns(c->loop);
 
     c->confirming = 0;
-    list_for_each_safe (node, &c->held.acked) {
+    list_for_each_safe(node, &c->held.acked)
+    {
         struct held *h = container_of(node, struct held, node);
         if (consumer_stale(c, h)) {
             consumer_forget(c, h);
@@ -171,7 +173,8 @@ void lease_resume(struct consumer *c)
         }
         link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
     }
-    list_for_each_safe (node, &c->held.leases) {
+    list_for_each_safe(node, &c->held.leases)
+    {
         struct held *h = container_of(node, struct held, lease);
         if (h->lease_until_ns <= now || consumer_stale(c, h))
             lose(c, h);

@@ -225,7 +225,8 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
 
     if (ack_meta_parse(natsMsg_GetReply(msg), &meta)) {
         if (c->stats.malformed++ == 0)
-            log_warn("message-refused", LOG_STR("handler", c->handler->name), LOG_STR("subject", natsMsg_GetSubject(msg)),
+            log_warn("message-refused", LOG_STR("handler", c->handler->name),
+                     LOG_STR("subject", natsMsg_GetSubject(msg)),
                      LOG_STR("msg", "it came without an acknowledgement subject: not from JetStream (said once)"));
         link_recycle(link, msg);
         return;

@@ -82,12 +82,13 @@ static bool trouble(struct consumer *c, const struct api_answer *a, const char *
     if (a->rc == -ETIMEDOUT && c->forbidden)
         ; /* the reason is known and better than a guess */
     else if (a->rc == -ETIMEDOUT)
-        setup_reason(c, "no answer from the server to %s within 5s (is there a JetStream leader, and may this user "
-                        "publish to $JS.%s%sAPI.> and subscribe to %s.>?)",
+        setup_reason(c,
+                     "no answer from the server to %s within 5s (is there a JetStream leader, and may this user "
+                     "publish to $JS.%s%sAPI.> and subscribe to %s.>?)",
                      verb, domain ? domain : "", domain ? "." : "", c->cluster->inbox_prefix);
     else if (a->rc == -EHOSTUNREACH)
-        setup_reason(c, "nobody answers to %s: JetStream is not enabled on cluster %s%s%s, or not yet", verb, c->cluster->name,
-                     domain ? " or it has no domain " : "", domain ? domain : "");
+        setup_reason(c, "nobody answers to %s: JetStream is not enabled on cluster %s%s%s, or not yet", verb,
+                     c->cluster->name, domain ? " or it has no domain " : "", domain ? domain : "");
     else
         setup_reason(c, "%s: the server says: %s (%d)", verb, a->text, a->err_code);
     again(c);
@@ -105,9 +106,11 @@ static void on_stream(void *data, int rc, natsMsg *msg)
     api_answer(&a, rc, msg);
     if (a.err_code == JS_STREAM_NOT_FOUND) {
         const struct strv *filters = &c->handler->filter_subjects;
-        setup_reason(c, "stream %s does not exist on cluster %s (create it, for example: nats stream add %s --subjects "
-                        "'%s' --defaults; or set handler.%s.stream)", c->stream, c->cluster->name, c->stream,
-                     filters->n ? filters->items[0] : "SUBJECTS", c->handler->name);
+        setup_reason(c,
+                     "stream %s does not exist on cluster %s (create it, for example: nats stream add %s --subjects "
+                     "'%s' --defaults; or set handler.%s.stream)",
+                     c->stream, c->cluster->name, c->stream, filters->n ? filters->items[0] : "SUBJECTS",
+                     c->handler->name);
         again(c);
     } else if (c->was_active && a.rc == -ETIMEDOUT) {
         ask_consumer(c); /* a region may be down that pulling does not need */
@@ -157,12 +160,15 @@ static void consumer_missing(struct consumer *c)
 {
     const char *durable = c->handler->durable;
     if (c->was_active)
-        setup_reason(c, "consumer %s of stream %s was deleted while running; it is not made anew, because that would "
-                        "replay the stream (create it yourself, or restart seamqd with create = missing)",
+        setup_reason(c,
+                     "consumer %s of stream %s was deleted while running; it is not made anew, because that would "
+                     "replay the stream (create it yourself, or restart seamqd with create = missing)",
                      durable, c->stream);
     else if (c->handler->create == CREATE_NEVER)
-        setup_reason(c, "consumer %s does not exist on stream %s and create = never (provision it, or set "
-                        "handler.%s.create = missing)", durable, c->stream, c->handler->name);
+        setup_reason(c,
+                     "consumer %s does not exist on stream %s and create = never (provision it, or set "
+                     "handler.%s.create = missing)",
+                     durable, c->stream, c->handler->name);
     else {
         create_consumer(c);
         return;
@@ -275,13 +281,14 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
     api_answer(&a, rc, msg);
     bool missing = a.err_code == JS_STREAM_NOT_FOUND;
     if (missing && c->was_active) {
-        setup_reason(c, "dead-letter stream %s was deleted while running (create it with the subject %s)", h->dead_letter,
-                     subject);
+        setup_reason(c, "dead-letter stream %s was deleted while running (create it with the subject %s)",
+                     h->dead_letter, subject);
         again(c);
     } else if (missing && h->create == CREATE_NEVER) {
-        setup_reason(c, "dead-letter stream %s does not exist on cluster %s and create = never (create it with the "
-                        "subject %s, or set handler.%s.dead_letter = off)", h->dead_letter, c->cluster->name, subject,
-                     h->name);
+        setup_reason(c,
+                     "dead-letter stream %s does not exist on cluster %s and create = never (create it with the "
+                     "subject %s, or set handler.%s.dead_letter = off)",
+                     h->dead_letter, c->cluster->name, subject, h->name);
         again(c);
     } else if (missing) {
         make_dead_letter(c, "CREATE", document_dead_letter_create(c, subject));
@@ -290,8 +297,10 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
         if (document_stream_captures(config, subject)) {
             active(c);
         } else if (h->create == CREATE_NEVER) {
-            setup_reason(c, "dead-letter stream %s does not capture %s (add that subject to it, or set "
-                            "handler.%s.dead_letter)", h->dead_letter, subject, h->name);
+            setup_reason(c,
+                         "dead-letter stream %s does not capture %s (add that subject to it, or set "
+                         "handler.%s.dead_letter)",
+                         h->dead_letter, subject, h->name);
             again(c);
         } else {
             make_dead_letter(c, "UPDATE", document_dead_letter_update(config, subject));
@@ -390,8 +399,8 @@ static void on_verified(void *data, int rc, natsMsg *msg)
     c->setup_request = NULL;
     api_answer(&a, rc, msg);
     bool missing = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
-    bool another = a.rc == 0 && document_time_ns(json_string_value(json_object_get(a.json, "created"))) !=
-                                    c->consumer_created_ns;
+    bool another =
+        a.rc == 0 && document_time_ns(json_string_value(json_object_get(a.json, "created"))) != c->consumer_created_ns;
     if (c->stage == STAGE_ACTIVE && (missing || another)) {
         c->verified = false;
         pull_reset(c, 0);

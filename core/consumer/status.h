@@ -21,8 +21,8 @@ enum pull_reaction {
 
 struct pull_status {
     enum pull_reaction reaction;
-    int64_t unfilled;  /* messages of the ended request that will not come; -1: not said */
-    int64_t max_batch; /* PULL_LIMITED: 0 if not about the batch */
+    int64_t unfilled;       /* messages of the ended request that will not come; -1: not said */
+    int64_t max_batch;      /* PULL_LIMITED: 0 if not about the batch */
     int64_t max_expires_ns; /* PULL_LIMITED: 0 if not about expires */
 };
 

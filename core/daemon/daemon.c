@@ -98,7 +98,8 @@ static void on_link_state(void *data, enum link_state state, const char *text)
     if (state == LINK_UP)
         log_info("connected", LOG_STR("cluster", c->config->name), LOG_STR("server", text));
     else if (!c->said || strcmp(c->said, text) != 0)
-        log_warn("disconnected", LOG_STR("cluster", c->config->name), LOG_STR("msg", text), LOG_STR("then", "trying again until it answers"));
+        log_warn("disconnected", LOG_STR("cluster", c->config->name), LOG_STR("msg", text),
+                 LOG_STR("then", "trying again until it answers"));
     free(c->said);
     c->said = state == LINK_UP ? NULL : strdup(text);
     if (state != LINK_UP)
@@ -309,8 +310,14 @@ static int start(struct daemon *d, struct error *err)
     if (rc)
         return rc;
     d->report = (struct report){
-        .version = d->setup->version, .name = c->name, .started_ns = clock_wall_ns(), .handlers = d->handlers,
-        .n_handlers = d->n_handlers, .links = d->links, .n_links = d->n_clusters, .refused = d->refused,
+        .version = d->setup->version,
+        .name = c->name,
+        .started_ns = clock_wall_ns(),
+        .handlers = d->handlers,
+        .n_handlers = d->n_handlers,
+        .links = d->links,
+        .n_links = d->n_clusters,
+        .refused = d->refused,
         .n_refused = d->n_refused,
     };
     d->drain_look = (struct loop_timer){.fire = look_drained, .data = d};

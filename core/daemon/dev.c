@@ -38,7 +38,9 @@ static int find_server(char *out, size_t size, struct error *err)
     const char *given = getenv("SEAMQ_NATS_SERVER");
     if (given && *given) {
         snprintf(out, size, "%s", given);
-        return access(out, X_OK) == 0 ? 0 : error_set(err, -errno, "--dev: SEAMQ_NATS_SERVER=%s: %s", given, strerror(errno));
+        return access(out, X_OK) == 0
+                   ? 0
+                   : error_set(err, -errno, "--dev: SEAMQ_NATS_SERVER=%s: %s", given, strerror(errno));
     }
     const char *path = getenv("PATH");
     for (const char *p = path ? path : ""; *p; p += strcspn(p, ":"), p += *p == ':') {
@@ -55,14 +57,15 @@ static int find_server(char *out, size_t size, struct error *err)
         if (access(out, X_OK) == 0)
             return 0;
     }
-    return error_set(err, -ENOENT, "--dev needs nats-server, which is not in PATH (install it, or set SEAMQ_NATS_SERVER "
-                                   "to its path)");
+    return error_set(err, -ENOENT,
+                     "--dev needs nats-server, which is not in PATH (install it, or set SEAMQ_NATS_SERVER "
+                     "to its path)");
 }
 
 static int free_port(int wanted)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)wanted),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)wanted), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
     int one = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -98,8 +101,8 @@ static void run_server(const struct dev *d, int port, pid_t parent)
 
 static bool answers(int port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char first[5];
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct pollfd p = {.fd = fd, .events = POLLIN};

@@ -21,7 +21,8 @@ void drain_take_back(struct handler *h)
 static void give_back_waiting(struct consumer *c, int64_t now)
 {
     struct held_table *t = consumer_held(c);
-    list_for_each_safe (node, &t->leases) {
+    list_for_each_safe(node, &t->leases)
+    {
         struct held *m = container_of(node, struct held, lease);
         if (m->state == HELD_WAITING)
             consumer_give_back(c, m, m->retry.at_ns > now ? m->retry.at_ns - now : 0);

@@ -22,6 +22,7 @@ static void on_ready(void *data, struct worker *w)
     log_debug("worker-ready", LOG_STR("handler", slot->handler->config->name), LOG_INT("pid", worker_pid(w)));
     slot->full = false;
     slot->pushed = 0;
+    slot->coming = false;
     handler_update_state(slot->handler);
 }
 
@@ -36,8 +37,8 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
         nonsense(slot, "outcome", o->id);
         return;
     }
-    enum settle_outcome outcome = o->outcome >= SETTLE_ACK && o->outcome <= SETTLE_TERM ? (enum settle_outcome)o->outcome
-                                                                                         : SETTLE_NAK;
+    enum settle_outcome outcome =
+        o->outcome >= SETTLE_ACK && o->outcome <= SETTLE_TERM ? (enum settle_outcome)o->outcome : SETTLE_NAK;
     feed_done(slot, m);
     feed_measure(h, o->duration_ns);
     histogram_observe(&h->stats.duration, o->duration_ns);
@@ -56,8 +57,12 @@ static void on_staged(void *data, struct worker *w, const struct worker_staged *
         nonsense(slot, "output", s->id);
         return;
     }
-    struct settle_output o = {.subject = s->subject, .msg_id = s->msg_id, .data = s->data, .size = s->size,
-                              .headers = s->headers, .headers_size = s->headers_size};
+    struct settle_output o = {.subject = s->subject,
+                              .msg_id = s->msg_id,
+                              .data = s->data,
+                              .size = s->size,
+                              .headers = s->headers,
+                              .headers_size = s->headers_size};
     if (settle_stage(slot->handler->settle, m, &o)) /* the outcome must not count without its outputs */
         abort();
 }
@@ -88,9 +93,9 @@ static void on_count(void *data, struct worker *w, const char *metric, int64_t b
 const char *handler_exit_name(enum worker_exit_reason reason)
 {
     static const char *const names[HANDLER_EXIT_REASONS] = {
-        [WORKER_EXIT_CRASH] = "crash",     [WORKER_EXIT_STATUS] = "exit",       [WORKER_EXIT_TIMEOUT] = "timeout",
+        [WORKER_EXIT_CRASH] = "crash",       [WORKER_EXIT_STATUS] = "exit",     [WORKER_EXIT_TIMEOUT] = "timeout",
         [WORKER_EXIT_PROTOCOL] = "protocol", [WORKER_EXIT_RECYCLE] = "recycle", [WORKER_EXIT_STOPPED] = "stopped",
-        [WORKER_EXIT_REFUSED] = "refused", [WORKER_EXIT_OPEN] = "open",         [WORKER_EXIT_SPAWN] = "spawn",
+        [WORKER_EXIT_REFUSED] = "refused",   [WORKER_EXIT_OPEN] = "open",       [WORKER_EXIT_SPAWN] = "spawn",
     };
     return names[reason];
 }
@@ -133,7 +138,9 @@ static void take_back(struct slot *slot, const struct worker_exit *e)
     }
     if (guilty)
         settle_crashed(h->settle, guilty,
-                       &(struct settle_crash){.signal = e->signal, .text = e->text, .backtrace = e->backtrace,
+                       &(struct settle_crash){.signal = e->signal,
+                                              .text = e->text,
+                                              .backtrace = e->backtrace,
                                               .timeout = e->reason == WORKER_EXIT_TIMEOUT});
 }
 
@@ -149,6 +156,7 @@ static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
         h->stats.restarts++;
     else
         slot->ended = true;
+    slot->coming = e->restart_in_ns == 0;
     slot->refused = e->reason == WORKER_EXIT_REFUSED && e->restart_in_ns < 0;
     take_back(slot, e);
     snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", e->text);

@@ -27,9 +27,18 @@ static int create_workers(struct handler *h, const char *program, struct error *
     for (size_t i = 0; rc == 0 && i < h->n_slots; i++) {
         struct slot *slot = &h->slots[i];
         struct worker_config w = {
-            .program = program, .plugin = c->plugin_path, .handler = c->name, .index = (unsigned)i, .count = (unsigned)h->n_slots,
-            .bindings = bindings, .n_bindings = n_bindings, .options = options, .n_options = c->n_options,
-            .timeout_ns = c->timeout_ns, .max_messages = c->max_messages, .max_memory = c->max_memory,
+            .program = program,
+            .plugin = c->plugin_path,
+            .handler = c->name,
+            .index = (unsigned)i,
+            .count = (unsigned)h->n_slots,
+            .bindings = bindings,
+            .n_bindings = n_bindings,
+            .options = options,
+            .n_options = c->n_options,
+            .timeout_ns = c->timeout_ns,
+            .max_messages = c->max_messages,
+            .max_memory = c->max_memory,
         };
         rc = worker_create(&slot->worker, h->loop, &w, &handler_worker_callbacks, slot, err);
     }
@@ -139,7 +148,7 @@ void handler_link_error(struct handler *h, const struct link *link, const char *
 static bool any_worker_ready(const struct handler *h)
 {
     for (size_t i = 0; i < h->n_slots; i++)
-        if (worker_ready(h->slots[i].worker))
+        if (worker_ready(h->slots[i].worker) || h->slots[i].coming)
             return true;
     return false;
 }

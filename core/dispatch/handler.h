@@ -29,7 +29,7 @@ struct handler_counter { /* of seamq_count() */
 };
 
 struct handler_stats {
-    uint64_t handled;  /* outcomes that workers gave */
+    uint64_t handled; /* outcomes that workers gave */
     uint64_t outcomes[SETTLE_TERM + 1];
     uint64_t exits[HANDLER_EXIT_REASONS]; /* of workers, by reason */
     uint64_t restarts;

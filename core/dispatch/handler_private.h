@@ -19,9 +19,10 @@ struct slot { /* a worker and the messages that it has */
     struct list running; /* in the order in which they were pushed: it answers in that order */
     size_t n;
     int64_t pushed; /* since this process was ready: no more than max_messages */
-    bool full;    /* the ring had no room: wait for an outcome */
-    bool refused; /* it will not be restarted */
-    bool ended;   /* drained */
+    bool full;      /* the ring had no room: wait for an outcome */
+    bool refused;   /* it will not be restarted */
+    bool coming;    /* its replacement is starting right now: no news for anybody */
+    bool ended;     /* drained */
 };
 
 struct handler {
@@ -38,7 +39,7 @@ struct handler {
     struct list ready;
     struct loop_hook hook;
     struct loop_timer feed_again; /* a worker that took nothing although it had nothing */
-    struct buf headers; /* of the message being pushed */
+    struct buf headers;           /* of the message being pushed */
     uint64_t next_run_id;
     int64_t duration_ns; /* moving average of a message; 0: none handled yet */
     double size_bytes;   /* moving average of a message */

@@ -27,11 +27,11 @@ struct connection {
     struct link *link;
     natsConnection *nats; /* NULL: not connected */
     struct list subs;
-    bool want_write;      /* nats.c has something to write */
+    bool want_write; /* nats.c has something to write */
     bool polling_write;
-    atomic_bool gone;     /* the connection is lost or closed */
-    sem_t detached;       /* nats.c is done with us: comes once for each connection, from any thread */
-    sem_t closed;         /* the last callback of this connection has run */
+    atomic_bool gone; /* the connection is lost or closed */
+    sem_t detached;   /* nats.c is done with us: comes once for each connection, from any thread */
+    sem_t closed;     /* the last callback of this connection has run */
     struct buf commands;
     struct buf events;
     uint32_t epoch; /* connections made so far; as link.ups on the loop's side */
@@ -163,8 +163,8 @@ static void open_sub(struct connection *c, struct link_sub *sub)
         sub->nats = NULL; /* the connection is going down; it is made again with the next one */
         return;
     }
-    sub->awaits_end = sub->delivery == LINK_REPLIES &&
-                      natsSubscription_SetOnCompleteCB(sub->nats, on_nats_sub_ended, sub) == NATS_OK;
+    sub->awaits_end =
+        sub->delivery == LINK_REPLIES && natsSubscription_SetOnCompleteCB(sub->nats, on_nats_sub_ended, sub) == NATS_OK;
     natsSubscription_SetPendingLimits(sub->nats, -1, -1); /* bounded by credit: nats.c would drop silently */
 }
 
@@ -181,7 +181,8 @@ static void close_sub(struct link_sub *sub)
 
 static void collect(struct connection *c)
 {
-    list_for_each (node, &c->subs) {
+    list_for_each(node, &c->subs)
+    {
         struct link_sub *sub = container_of(node, struct link_sub, node);
         uint64_t queued = 0;
         if (!sub->nats || sub->delivery != LINK_STREAM || natsSubscription_QueuedMsgs(sub->nats, &queued) != NATS_OK)
@@ -272,7 +273,8 @@ static void list_urls(const struct config_cluster *c, char *out, size_t size)
         const char *scheme = strstr(url, "://");
         const char *at = strrchr(url, '@');
         int scheme_len = scheme ? (int)(scheme + 3 - url) : 0;
-        n += (size_t)snprintf(out + n, size - n, "%s%.*s%s", i ? ", " : "", at ? scheme_len : 0, url, at ? at + 1 : url);
+        n +=
+            (size_t)snprintf(out + n, size - n, "%s%.*s%s", i ? ", " : "", at ? scheme_len : 0, url, at ? at + 1 : url);
     }
 }
 
@@ -330,8 +332,7 @@ static void connect_once(struct connection *c)
         post_state(c, LINK_DOWN, why, 0);
         return;
     }
-    list_for_each (node, &c->subs)
-        open_sub(c, container_of(node, struct link_sub, node));
+    list_for_each(node, &c->subs) open_sub(c, container_of(node, struct link_sub, node));
     natsConnection_GetConnectedUrl(c->nats, url, sizeof(url));
     c->epoch++;
     post_state(c, LINK_UP, url, natsConnection_GetMaxPayload(c->nats));
@@ -368,7 +369,8 @@ static void handle_socket(struct connection *c, uint32_t events)
 /* Nothing is left to write, or the time is up. */
 static bool finished(struct connection *c)
 {
-    return !__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) || clock_now_ns() >= atomic_load(&c->link->flush_until_ns);
+    return !__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) ||
+           clock_now_ns() >= atomic_load(&c->link->flush_until_ns);
 }
 
 static void serve(struct connection *c)
@@ -430,9 +432,11 @@ static void close_connection(struct connection *c, char *why, size_t size)
 
     natsStatus s = natsConnection_GetLastError(c->nats, &text);
     text = without_place(text);
-    snprintf(why, size, "lost: %s", text && *text ? text : s != NATS_OK ? natsStatus_GetText(s) : "closed by the server");
-    list_for_each (node, &c->subs)
-        close_sub(container_of(node, struct link_sub, node));
+    snprintf(why, size, "lost: %s",
+             text && *text  ? text
+             : s != NATS_OK ? natsStatus_GetText(s)
+                            : "closed by the server");
+    list_for_each(node, &c->subs) close_sub(container_of(node, struct link_sub, node));
     hang_up(c);
     natsConnection_Close(c->nats); /* nothing left to do, unless the server did not close in time */
     wait_for(&c->detached);
@@ -494,7 +498,8 @@ void *connection_thread(void *arg)
             c.pause_ns = 0;
     }
     run_commands(&c);
-    list_for_each_safe (node, &c.subs) {
+    list_for_each_safe(node, &c.subs)
+    {
         struct link_sub *sub = container_of(node, struct link_sub, node);
         list_remove(node);
         post(&c, &(struct event){.kind = EVENT_SUB_GONE, .sub = sub});

@@ -69,9 +69,7 @@ static void deliver(struct link *l, const struct event *e)
         else if (e->msg)
             link_recycle(l, e->msg);
         return;
-    case EVENT_STATE:
-        set_state(l, e);
-        break;
+    case EVENT_STATE: set_state(l, e); break;
     case EVENT_ERROR:
         if (l->callbacks.on_error && e->text)
             l->callbacks.on_error(l->data, e->text);
@@ -242,8 +240,7 @@ struct link_sub *link_subscribe(struct link *l, const char *subject, enum link_d
     struct link_sub *sub = calloc(1, sizeof(*sub));
     if (!sub)
         return NULL;
-    *sub = (struct link_sub){.link = l, .subject = strdup(subject), .delivery = delivery, .fn = fn,
-                             .data = data};
+    *sub = (struct link_sub){.link = l, .subject = strdup(subject), .delivery = delivery, .fn = fn, .data = data};
     sem_init(&sub->ended, 0, 0);
     list_init(&sub->node);
     if (!sub->subject) {

@@ -23,9 +23,9 @@ struct link_sub {
     struct link *link;
     char *subject;
     enum link_delivery delivery;
-    link_message_fn fn; /* loop; NULL: unsubscribed */
-    void *data;         /* loop */
-    struct list node;   /* thread: in connection.subs */
+    link_message_fn fn;     /* loop; NULL: unsubscribed */
+    void *data;             /* loop */
+    struct list node;       /* thread: in connection.subs */
     natsSubscription *nats; /* thread; NULL while not connected */
     bool draining;          /* thread: not made again with the next connection */
     bool awaits_end;        /* thread */
@@ -59,7 +59,7 @@ struct event {
     struct link_sub *sub;
     union {
         natsMsg *msg; /* NULL: no responders */
-        char *text; /* malloc'ed */
+        char *text;   /* malloc'ed */
     };
     int64_t max_payload;
 };

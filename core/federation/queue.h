@@ -16,9 +16,9 @@
 
 struct queue {
     pthread_mutex_t mutex;
-    struct buf filling;  /* under the mutex */
-    bool announced;      /* under the mutex: a wake-up is on its way */
-    int wake_fd;         /* eventfd that the consumer watches */
+    struct buf filling; /* under the mutex */
+    bool announced;     /* under the mutex: a wake-up is on its way */
+    int wake_fd;        /* eventfd that the consumer watches */
 };
 
 int queue_init(struct queue *q);

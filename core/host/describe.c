@@ -65,9 +65,11 @@ static void json_text(struct buf *b, const char *key, const char *value)
 
 static void json_option(struct buf *b, const struct seamq_option *o)
 {
-    static const char *const types[] = {
-        [SEAMQ_STRING_] = "string", [SEAMQ_INT_] = "int", [SEAMQ_BOOL_] = "bool",
-        [SEAMQ_BYTES_] = "bytes",   [SEAMQ_TIME_] = "time"};
+    static const char *const types[] = {[SEAMQ_STRING_] = "string",
+                                        [SEAMQ_INT_] = "int",
+                                        [SEAMQ_BOOL_] = "bool",
+                                        [SEAMQ_BYTES_] = "bytes",
+                                        [SEAMQ_TIME_] = "time"};
     buf_putc(b, '{');
     json_text(b, "name", o->name);
     json_text(b, "type", types[o->type]);

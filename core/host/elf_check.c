@@ -46,7 +46,7 @@ static const char *machine_name(unsigned machine)
     return "another machine";
 }
 
-static int check_kind(const ElfW(Ehdr) *e, const char *path, struct error *err)
+static int check_kind(const ElfW(Ehdr) * e, const char *path, struct error *err)
 {
     if (e->e_ident[EI_CLASS] != OWN_CLASS || e->e_ident[EI_DATA] != OWN_DATA)
         return error_set(err, -ENOEXEC, "%s: built for another word size or byte order: rebuild it on this machine",
@@ -70,7 +70,7 @@ static int truncated(const char *path, uint64_t size, uint64_t needs, struct err
                      size, needs);
 }
 
-static int text_relocations(int fd, const ElfW(Phdr) *p)
+static int text_relocations(int fd, const ElfW(Phdr) * p)
 {
     for (uint64_t i = 0; i + sizeof(ElfW(Dyn)) <= p->p_filesz; i += sizeof(ElfW(Dyn))) {
         ElfW(Dyn) d;

@@ -17,12 +17,12 @@
 
 #include <stdbool.h>
 
-#define HOST_LOG_MAX 2048                        /* bytes of one log line */
-#define HOST_STAGED_MAX 65536u                   /* publishes for one message */
+#define HOST_LOG_MAX 2048      /* bytes of one log line */
+#define HOST_STAGED_MAX 65536u /* publishes for one message */
 #define HOST_STAGED_BYTES_MAX (UINT64_C(128) << 20)
-#define HOST_METRICS_MAX 256                     /* names; 64 bytes each */
+#define HOST_METRICS_MAX 256 /* names; 64 bytes each */
 
-#define HOST_EXIT_FAILED 75  /* sysexits: EX_TEMPFAIL, EX_CONFIG, EX_PROTOCOL, EX_OSERR */
+#define HOST_EXIT_FAILED 75 /* sysexits: EX_TEMPFAIL, EX_CONFIG, EX_PROTOCOL, EX_OSERR */
 #define HOST_EXIT_REFUSED 78
 #define HOST_EXIT_PROTOCOL 76
 #define HOST_EXIT_MEMORY 71
@@ -40,7 +40,7 @@ struct host_block { /* an allocation that is too large for the arena */
 
 struct host {
     struct ring ring;
-    int epfd; /* watches the bell, edge-triggered: a ring costs no read() */
+    int epfd;    /* watches the bell, edge-triggered: a ring costs no read() */
     char *hello; /* all texts below point into it */
     const char *handler;
     unsigned index;
@@ -76,7 +76,7 @@ struct host {
     uint32_t serial; /* of the last body sent in a memfd */
 
     /* bells */
-    unsigned unrung;     /* records that the daemon was not told of */
+    unsigned unrung; /* records that the daemon was not told of */
     int64_t last_bell_ns;
 
     /* counters, sent together */

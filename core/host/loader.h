@@ -21,8 +21,8 @@
 struct pin_copy;
 
 struct loaded {
-    const char *path;           /* the caller's */
-    struct seamq_plugin plugin; /* copied, zero where the plugin is older than this host */
+    const char *path;             /* the caller's */
+    struct seamq_plugin plugin;   /* copied, zero where the plugin is older than this host */
     struct seamq_option *options; /* copied likewise; NULL: none */
     size_t n_options;
 };

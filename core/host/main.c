@@ -9,15 +9,14 @@
 #include "host.h"
 #include "ring/packet.h"
 
-static const char help[] =
-    "seamq-worker runs one handler for seamqd, which starts, feeds and watches it.\n"
-    "Nobody starts it by hand; to try a handler without a broker, use: seamq run HANDLER.so\n"
-    "\n"
-    "usage: seamq-worker --describe HANDLER.so\n"
-    "\n"
-    "  --describe PATH  load a handler and print what it says of itself, as JSON\n"
-    "  --version        print the version and the plugin ABI\n"
-    "  --help           this\n";
+static const char help[] = "seamq-worker runs one handler for seamqd, which starts, feeds and watches it.\n"
+                           "Nobody starts it by hand; to try a handler without a broker, use: seamq run HANDLER.so\n"
+                           "\n"
+                           "usage: seamq-worker --describe HANDLER.so\n"
+                           "\n"
+                           "  --describe PATH  load a handler and print what it says of itself, as JSON\n"
+                           "  --version        print the version and the plugin ABI\n"
+                           "  --help           this\n";
 
 /* seamqd's end of the control socket, or a person's terminal? */
 static int from_daemon(void)
@@ -46,9 +45,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "seamq-worker: --worker is for seamqd alone (see --help)\n");
         return 2;
     case 'd': return host_describe_json(optarg);
-    case 'V':
-        printf("seamq-worker %s (plugin ABI %u.%u)\n", SEAMQ_VERSION, SEAMQ_ABI_MAJOR, SEAMQ_ABI_MINOR);
-        return 0;
+    case 'V': printf("seamq-worker %s (plugin ABI %u.%u)\n", SEAMQ_VERSION, SEAMQ_ABI_MAJOR, SEAMQ_ABI_MINOR); return 0;
     case 'h': fputs(help, stdout); return 0;
     default:
         if (argc < 2)

@@ -75,8 +75,7 @@ int pin_copy(struct pin_copy **ret, const char *path, struct error *err)
     int rc = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
-        return error_set(err, -errno, "%s: %s", path,
-                         errno == EACCES ? "no permission to read it" : strerror(errno));
+        return error_set(err, -errno, "%s: %s", path, errno == EACCES ? "no permission to read it" : strerror(errno));
     struct pin_copy *c = calloc(1, sizeof(*c));
     if (!c) {
         close(fd);
@@ -152,7 +151,7 @@ struct span { /* whole pages of one segment */
     off_t offset; /* in the file */
 };
 
-static struct span segment_span(const struct dl_phdr_info *o, const ElfW(Phdr) *p)
+static struct span segment_span(const struct dl_phdr_info *o, const ElfW(Phdr) * p)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
     uintptr_t start = (o->dlpi_addr + p->p_vaddr) & ~page;
@@ -170,7 +169,7 @@ static int overlay(const struct pin_copy *c, const struct span *s, uint32_t flag
 }
 
 /* From `done` in the span to where the protection changes next. */
-static size_t relro_run(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) *relro, size_t done)
+static size_t relro_run(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) * relro, size_t done)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
     uintptr_t at = (uintptr_t)s->at + done, end = (uintptr_t)s->at + s->len;
@@ -184,7 +183,7 @@ static size_t relro_run(const struct span *s, const struct dl_phdr_info *o, cons
 }
 
 /* Moves an anonymous copy over the segment.  RELRO pages are read-only by now, and will be again. */
-static int privatise(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) *relro)
+static int privatise(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) * relro)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
     size_t done = 0;
@@ -196,8 +195,7 @@ static int privatise(const struct span *s, const struct dl_phdr_info *o, const E
         uintptr_t from = (o->dlpi_addr + relro->p_vaddr) & ~page;
         uintptr_t to = (o->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~page;
         uintptr_t start = (uintptr_t)s->at;
-        if (to > from && from >= start && to <= start + s->len &&
-            mprotect(copy + (from - start), to - from, PROT_READ))
+        if (to > from && from >= start && to <= start + s->len && mprotect(copy + (from - start), to - from, PROT_READ))
             goto failed;
     }
     /* One move for each protection: mremap() takes a single mapping. */

@@ -81,8 +81,8 @@ static void map_body(uint32_t serial, struct body_map *m)
         if (n <= 0)
             broken("a body is missing");
         packet_open(&p, packet, (size_t)n);
-        if (fd >= 0 && strcmp(p.type, "body") == 0 && packet_get_int(&p, "serial") == serial &&
-            fstat(fd, &st) == 0 && (fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_WRITE)) == (F_SEAL_SHRINK | F_SEAL_WRITE)) {
+        if (fd >= 0 && strcmp(p.type, "body") == 0 && packet_get_int(&p, "serial") == serial && fstat(fd, &st) == 0 &&
+            (fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_WRITE)) == (F_SEAL_SHRINK | F_SEAL_WRITE)) {
             m->size = (size_t)st.st_size;
             m->at = mmap(NULL, m->size, PROT_READ, MAP_SHARED, fd, 0);
             close(fd);
@@ -106,8 +106,7 @@ static void open_message(const struct ring_record *r, int64_t now_ns, struct bod
     map->at = NULL;
     if (m.serial)
         map_body(m.serial, map);
-    body = (struct record_body){
-        .subject_len = m.subject_len, .headers_len = m.headers_len, .data_len = m.data_len};
+    body = (struct record_body){.subject_len = m.subject_len, .headers_len = m.headers_len, .data_len = m.data_len};
     if (m.binding >= host.n_bindings ||
         record_body_read(&body, map->at ? map->at : (const char *)r->payload + sizeof(m),
                          map->at ? map->size : r->size - sizeof(m)))

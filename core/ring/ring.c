@@ -205,7 +205,8 @@ int ring_next(struct ring *r, struct ring_record *ret)
         }
         uint32_t at = (uint32_t)(r->rx_tail & (r->rx_size - 1));
         /* One load: the peer may change it between two looks. */
-        uint64_t word = atomic_load_explicit((const _Atomic uint64_t *)(const void *)(r->rx + at), memory_order_relaxed);
+        uint64_t word =
+            atomic_load_explicit((const _Atomic uint64_t *)(const void *)(r->rx + at), memory_order_relaxed);
         struct record_header h;
         memcpy(&h, &word, HEADER);
         uint64_t total = ((uint64_t)h.size + 7u) & ~(uint64_t)7u;

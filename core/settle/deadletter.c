@@ -106,7 +106,11 @@ static void put_headers(struct buf *b, const struct settlement *t, enum extent e
     if (extent < EXTENT_NO_HEADERS)
         put_original(b, h->msg);
     if (extent > EXTENT_ALL)
-        put_header(b, "Seamq-Cut", extent == EXTENT_POINTER ? "message" : extent == EXTENT_NO_HEADERS ? "headers" : "backtrace", 16);
+        put_header(b, "Seamq-Cut",
+                   extent == EXTENT_POINTER      ? "message"
+                   : extent == EXTENT_NO_HEADERS ? "headers"
+                                                 : "backtrace",
+                   16);
 }
 
 static void on_stored(void *data, int rc, natsMsg *msg)
@@ -127,9 +131,9 @@ static void on_stored(void *data, int rc, natsMsg *msg)
     settlement_again(t);
     if (a.rc == -EHOSTUNREACH)
         consumer_recheck(t->held->consumer);
-    log_error("dead-letter-failed", LOG_STR("handler", s->handler->name),
-              LOG_STR("stream", s->handler->dead_letter), LOG_UINT("seq", t->held->stream_seq),
-              LOG_STR("error", a.rc == -EREMOTEIO     ? a.text
+    log_error("dead-letter-failed", LOG_STR("handler", s->handler->name), LOG_STR("stream", s->handler->dead_letter),
+              LOG_UINT("seq", t->held->stream_seq),
+              LOG_STR("error", a.rc == -EREMOTEIO      ? a.text
                                : a.rc == -EHOSTUNREACH ? "no stream takes dead letters"
                                                        : strerror(-a.rc)),
               LOG_NS("retry_in", t->pause_ns), LOG_STR("msg", "the message stays held until its copy is stored"));
@@ -157,8 +161,11 @@ void dead_letter_publish(struct settlement *t)
         if (extent == EXTENT_POINTER || limit <= 0 || size + headers.len * 2 + PROTOCOL_MARGIN <= (size_t)limit)
             break;
     }
-    struct link_publish p = {.subject = subject, .headers = headers.data, .headers_size = headers.len,
-                             .data = natsMsg_GetData(h->msg), .size = size};
+    struct link_publish p = {.subject = subject,
+                             .headers = headers.data,
+                             .headers_size = headers.len,
+                             .data = natsMsg_GetData(h->msg),
+                             .size = size};
     if (headers.failed || api_send(api, p, PUBLISH_TIMEOUT_NS, on_stored, t, &t->request))
         settlement_again(t); /* not connected, or no memory just now */
     buf_finish(&headers);

@@ -27,8 +27,12 @@ int settle_stage(struct settle *s, struct held *h, const struct settle_output *o
     if (!out)
         return -ENOMEM;
 
-    *out = (struct output){.settlement = t, .msg_id = subject, .headers = subject + msg_id,
-                           .headers_size = o->headers_size, .data = subject + msg_id + o->headers_size, .size = o->size};
+    *out = (struct output){.settlement = t,
+                           .msg_id = subject,
+                           .headers = subject + msg_id,
+                           .headers_size = o->headers_size,
+                           .data = subject + msg_id + o->headers_size,
+                           .size = o->size};
     memcpy(out->bytes, o->subject, subject);
     memcpy(out->bytes + out->msg_id, o->msg_id ? o->msg_id : "", msg_id);
     if (o->headers_size)
@@ -74,8 +78,7 @@ static void judge(struct settlement *t)
         settle_failed(s, h, -1, text);
         return;
     }
-    list_for_each (node, &t->outputs)
-        open += !container_of(node, struct output, node)->confirmed;
+    list_for_each(node, &t->outputs) open += !container_of(node, struct output, node)->confirmed;
     if (open) {
         settlement_again(t);
         return;
@@ -150,13 +153,16 @@ static int send_one(struct settlement *t, struct output *out, size_t number)
     buf_append(&headers, "Nats-Msg-Id", sizeof("Nats-Msg-Id"));
     buf_append(&headers, msg_id, strlen(msg_id) + 1);
     buf_append(&headers, out->bytes + out->headers, out->headers_size);
-    struct link_publish p = {.subject = out->bytes, .headers = headers.data, .headers_size = headers.len,
-                             .data = out->bytes + out->data, .size = out->size};
+    struct link_publish p = {.subject = out->bytes,
+                             .headers = headers.data,
+                             .headers_size = headers.len,
+                             .data = out->bytes + out->data,
+                             .size = out->size};
     int rc = -ENOMEM;
     if (!headers.failed)
-        rc = too_large(t, out, &headers) ? -EMSGSIZE
-                                         : api_send(consumer_api(h->consumer), p, PUBLISH_TIMEOUT_NS, on_published, out,
-                                                    &out->request);
+        rc = too_large(t, out, &headers)
+                 ? -EMSGSIZE
+                 : api_send(consumer_api(h->consumer), p, PUBLISH_TIMEOUT_NS, on_published, out, &out->request);
     buf_finish(&headers);
     return rc;
 }
@@ -165,7 +171,8 @@ void outputs_publish(struct settlement *t)
 {
     size_t number = 0;
 
-    list_for_each (node, &t->outputs) {
+    list_for_each(node, &t->outputs)
+    {
         struct output *out = container_of(node, struct output, node);
         number++;
         if (out->confirmed || out->request || t->error)

@@ -153,7 +153,8 @@ void settlement_run(struct settlement *t)
 
 void settle_resume(struct settle *s)
 {
-    list_for_each_safe (node, &s->all) {
+    list_for_each_safe(node, &s->all)
+    {
         struct settlement *t = container_of(node, struct settlement, node);
         if (loop_timer_armed(&t->again))
             settlement_run(t);

@@ -30,11 +30,11 @@ struct settle_callbacks {
 
 struct settle_stats {
     uint64_t acked;
-    uint64_t retried; /* held here for another attempt */
+    uint64_t retried;  /* held here for another attempt */
     uint64_t returned; /* given back to the server for another attempt: too many wait here */
     uint64_t dead[DEAD_TIMEOUT + 1];
-    uint64_t dropped;       /* TERM, or dead with dead_letter = off */
-    uint64_t published;     /* outputs confirmed */
+    uint64_t dropped;   /* TERM, or dead with dead_letter = off */
+    uint64_t published; /* outputs confirmed */
     uint64_t publish_errors;
     uint64_t dead_letter_errors; /* dead letters that could not be stored yet */
 };

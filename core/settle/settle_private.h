@@ -12,10 +12,10 @@
 #include "base/clock.h"
 
 enum settlement_step {
-    STEP_STAGED,   /* the handler runs; outputs collect */
-    STEP_OUTPUTS,  /* outputs are being published */
-    STEP_DEAD,     /* the dead letter is being published */
-    STEP_CONFIRM,  /* the acknowledgement is being confirmed */
+    STEP_STAGED,  /* the handler runs; outputs collect */
+    STEP_OUTPUTS, /* outputs are being published */
+    STEP_DEAD,    /* the dead letter is being published */
+    STEP_CONFIRM, /* the acknowledgement is being confirmed */
 };
 
 struct output {
@@ -39,8 +39,8 @@ struct settlement {
     enum settlement_step step;
     struct list outputs;
     size_t n_outputs;
-    size_t n_open;  /* under way */
-    char *error;    /* the first output that the server refused */
+    size_t n_open; /* under way */
+    char *error;   /* the first output that the server refused */
     /* dead letter */
     enum dead_reason reason;
     char *text;

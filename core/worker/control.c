@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "ring/packet.h"
 
-#define PACKETS_MAX 64        /* of one worker in a row */
-#define LINE_MAX_BYTES 4096u  /* of output */
+#define PACKETS_MAX 64       /* of one worker in a row */
+#define LINE_MAX_BYTES 4096u /* of output */
 #define LINES_PER_SEC 1000u
 #define BODY_BYTES_MAX (2 * RECORD_BODY_MAX)
 #define METRIC_MAX 64u
@@ -41,9 +41,10 @@ static void on_log(struct worker *w, const struct packet *p)
 {
     int64_t level = packet_get_int(p, "level");
     const char *seq = packet_get(p, "seq");
-    enum log_level at = level <= 3 ? LOG_LEVEL_ERROR : level == 4 ? LOG_LEVEL_WARN
-                                      : level <= 6                ? LOG_LEVEL_INFO
-                                                                  : LOG_LEVEL_DEBUG;
+    enum log_level at = level <= 3   ? LOG_LEVEL_ERROR
+                        : level == 4 ? LOG_LEVEL_WARN
+                        : level <= 6 ? LOG_LEVEL_INFO
+                                     : LOG_LEVEL_DEBUG;
     if (log_enabled(at) && line_allowed(w))
         LOG_AT(at, "handler-log", LOG_STR("handler", w->handler), LOG_UINT("worker", w->config.index),
                strcmp(seq, "0") != 0 && *seq ? LOG_STR("seq", seq) : LOG_NONE, LOG_STR("msg", packet_get(p, "text")));

@@ -21,8 +21,8 @@ enum worker_phase {
     PHASE_WAITING,  /* no process; the life timer starts the next one */
     PHASE_STARTING, /* until it says ready; the life timer is the open timeout */
     PHASE_READY,
-    PHASE_ENDING,   /* told to stop; the life timer kills */
-    PHASE_KILLED    /* SIGTERM or SIGKILL sent; the life timer sends SIGKILL */
+    PHASE_ENDING, /* told to stop; the life timer kills */
+    PHASE_KILLED  /* SIGTERM or SIGKILL sent; the life timer sends SIGKILL */
 };
 
 struct worker_body { /* a large staged publish that came ahead of its record */
@@ -44,13 +44,13 @@ struct worker {
     struct buf hello;
 
     enum worker_phase phase;
-    int end_reason;    /* enum worker_exit_reason that we caused or heard of; -1: none */
-    char *end_text;    /* the sentence with it; NULL: none */
-    bool stopping;     /* worker_stop() or worker_revoke(): no further process */
+    int end_reason; /* enum worker_exit_reason that we caused or heard of; -1: none */
+    char *end_text; /* the sentence with it; NULL: none */
+    bool stopping;  /* worker_stop() or worker_revoke(): no further process */
     bool stop_reported;
     uint64_t spawns;
-    unsigned level;    /* of the restart pause */
-    bool served;       /* some process was ready: a refusal now is a file that is being replaced */
+    unsigned level; /* of the restart pause */
+    bool served;    /* some process was ready: a refusal now is a file that is being replaced */
 
     /* this process */
     struct spawned child;

@@ -212,8 +212,8 @@ void worker_probe(const char *program, const char *const *plugins, size_t n, int
         if (!ok)
             error_set(&errs[i], -ENOMEM, "%s: out of memory", plugins[i]);
         if (all)
-            all[i] = (struct probe){
-                .plugin = plugins[i], .info = &infos[i], .err = &errs[i], .started = !ok, .done = !ok};
+            all[i] =
+                (struct probe){.plugin = plugins[i], .info = &infos[i], .err = &errs[i], .started = !ok, .done = !ok};
     }
     while (all && step(all, n, program, room, timeout_ns))
         ;

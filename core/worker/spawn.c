@@ -143,7 +143,7 @@ static int start_process(struct spawned *s, struct child_ends *c, const char *pr
 {
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t attr;
-    char *argv[] = {(char *)(uintptr_t)title, (char *)(uintptr_t)"--worker", NULL};
+    char *argv[] = {(char *)(uintptr_t)title, (char *)(uintptr_t) "--worker", NULL};
     int *ends[] = {&c->control, &c->output, &c->in, &c->out, &s->bell_in, &s->bell_out};
     char **env = scrubbed_environment();
     int rc = env ? 0 : -ENOMEM;

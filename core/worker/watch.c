@@ -167,8 +167,7 @@ static int64_t next_pause(struct worker *w, enum worker_exit_reason reason)
         w->level = 0;
     if (reason == WORKER_EXIT_RECYCLE)
         return 0;
-    if (!w->level &&
-        (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN || reason == WORKER_EXIT_REFUSED))
+    if (!w->level && (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN || reason == WORKER_EXIT_REFUSED))
         w->level = 1;
     int64_t pause = !w->level ? 0 : w->level > 9 ? PAUSE_MAX_NS : PAUSE_MIN_NS << (w->level - 1);
     w->level++;

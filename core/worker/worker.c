@@ -16,7 +16,7 @@
 #include "ring/packet.h"
 
 #define OPEN_TIMEOUT_NS (30 * NS_PER_SEC)
-#define RING_BYTES ((size_t)1 << 20)
+#define RING_BYTES ((size_t)4 << 20)
 #define RECYCLE_NS (10 * NS_PER_SEC) /* from the last outcome to the exit: close() runs there */
 #define MEMORY_NS (250 * NS_PER_MS)
 
@@ -50,8 +50,9 @@ static int build_hello(struct worker *w, const struct worker_config *c, struct e
     if (failed)
         return error_set(err, -ENOMEM, "handler %s: out of memory", c->handler);
     if (b->len > PACKET_HELLO_MAX)
-        return error_set(err, -E2BIG, "handler %s: its options take %zu bytes, more than %u: put large ones into a file",
-                         c->handler, b->len, PACKET_HELLO_MAX);
+        return error_set(err, -E2BIG,
+                         "handler %s: its options take %zu bytes, more than %u: put large ones into a file", c->handler,
+                         b->len, PACKET_HELLO_MAX);
     return 0;
 }
 

@@ -48,21 +48,21 @@ struct worker_option {
 
 /* Everything is copied by worker_create(). */
 struct worker_config {
-    const char *program;  /* path of seamq-worker */
-    const char *plugin;   /* path of the .so */
-    const char *handler;  /* name, for logs and the process title */
-    unsigned index;       /* of this worker among its handler's, from 0 */
-    unsigned count;       /* of the handler's workers, what seamq_worker_count() says; 0: 1 */
+    const char *program; /* path of seamq-worker */
+    const char *plugin;  /* path of the .so */
+    const char *handler; /* name, for logs and the process title */
+    unsigned index;      /* of this worker among its handler's, from 0 */
+    unsigned count;      /* of the handler's workers, what seamq_worker_count() says; 0: 1 */
     const struct worker_binding *bindings;
     size_t n_bindings;
     const struct worker_option *options;
     size_t n_options;
-    int64_t timeout_ns;     /* one message's limit; then SIGTERM, grace, SIGKILL */
-    int64_t kill_grace_ns;  /* SIGTERM to SIGKILL; 0: 500 ms */
+    int64_t timeout_ns;      /* one message's limit; then SIGTERM, grace, SIGKILL */
+    int64_t kill_grace_ns;   /* SIGTERM to SIGKILL; 0: 500 ms */
     int64_t open_timeout_ns; /* spawn to ready; 0: 30 s */
-    int64_t max_messages;   /* recycle after; 0: never */
-    int64_t max_memory;     /* bytes of RSS, checked between messages; 0: no limit */
-    size_t ring_bytes;      /* each direction; 0: 1 MiB in, 1 MiB out; a power of two */
+    int64_t max_messages;    /* recycle after; 0: never */
+    int64_t max_memory;      /* bytes of RSS, checked between messages; 0: no limit */
+    size_t ring_bytes;       /* each direction; 0: 1 MiB in, 1 MiB out; a power of two */
 };
 
 struct worker_message {
@@ -147,7 +147,7 @@ void worker_stop(struct worker *w, int64_t deadline_ns);
 void worker_revoke(struct worker *w, int64_t deadline_ns);
 
 bool worker_ready(const struct worker *w);
-pid_t worker_pid(const struct worker *w);      /* 0: none at the moment */
+pid_t worker_pid(const struct worker *w); /* 0: none at the moment */
 uint64_t worker_restarts(const struct worker *w);
 
 /* 0; -EAGAIN: no room now (ask again after an outcome); -EMSGSIZE: never fits; -ENOTCONN: not ready. */

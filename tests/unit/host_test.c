@@ -203,7 +203,7 @@ static void a_wrong_option_is_refused_with_all_problems(void **state)
 {
     (void)state;
     struct seen s;
-    static const struct worker_option options[] = {{"numbr", "1"},   {"number", "11"}, {"window", "10"},
+    static const struct worker_option options[] = {{"numbr", "1"},    {"number", "11"},  {"window", "10"},
                                                    {"limit", "oops"}, {"flag", "maybe"}, {"elsewhere", "x"}};
     struct worker_config c = a_config(BEHAVE);
     c.options = options;

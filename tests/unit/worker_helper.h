@@ -157,14 +157,14 @@ static inline void seen_destroy(struct seen *s)
 }
 
 /* Runs the loop until `cond`; fails the test after LONGEST_NS. */
-#define WAIT(s, cond)                                                                                                  \
-    do {                                                                                                               \
-        int64_t until_ = clock_now_ns() + LONGEST_NS;                                                                  \
-        while (!(cond)) {                                                                                              \
-            if (clock_now_ns() > until_)                                                                               \
-                fail_msg("waited in vain for %s (last exit: %s)", #cond, (s)->exit_text);                              \
-            assert_int_equal(loop_once((s)->loop, 50 * NS_PER_MS), 0);                                                 \
-        }                                                                                                              \
+#define WAIT(s, cond)                                                                     \
+    do {                                                                                  \
+        int64_t until_ = clock_now_ns() + LONGEST_NS;                                     \
+        while (!(cond)) {                                                                 \
+            if (clock_now_ns() > until_)                                                  \
+                fail_msg("waited in vain for %s (last exit: %s)", #cond, (s)->exit_text); \
+            assert_int_equal(loop_once((s)->loop, 50 * NS_PER_MS), 0);                    \
+        }                                                                                 \
     } while (0)
 
 static inline void seen_up(struct seen *s, const struct worker_config *c)

@@ -348,16 +348,21 @@ static void trace_context_goes_with_what_is_staged(void **state)
     struct seen s;
     struct worker_config c = a_config(BEHAVE);
     seen_up(&s, &c);
-    static const char headers[] = "A\0b\0traceparent\0" "00-x\0"; /* and the literal's own NUL, cut below */
-    struct worker_message m = {.id = 1, .subject = "s", .data = "e", .size = 1, .headers = headers,
-                               .headers_size = sizeof(headers) - 1};
+    static const char headers[] = "A\0b\0traceparent\0"
+                                  "00-x\0"; /* and the literal's own NUL, cut below */
+    struct worker_message m = {
+        .id = 1, .subject = "s", .data = "e", .size = 1, .headers = headers, .headers_size = sizeof(headers) - 1};
     assert_int_equal(worker_push(s.w, &m), 0);
     m.headers_size = 3; /* half a pair */
     assert_int_equal(worker_push(s.w, &m), -EINVAL);
     worker_submit(s.w);
     WAIT(&s, s.outcomes == 1);
-    assert_int_equal(s.staged_headers_size, sizeof("traceparent\0" "00-x"));
-    assert_memory_equal(s.staged_headers, "traceparent\0" "00-x", s.staged_headers_size);
+    assert_int_equal(s.staged_headers_size, sizeof("traceparent\0"
+                                                   "00-x"));
+    assert_memory_equal(s.staged_headers,
+                        "traceparent\0"
+                        "00-x",
+                        s.staged_headers_size);
     seen_destroy(&s);
 }
 

@@ -64,13 +64,19 @@ static int lie(char what)
     if (!out)
         return SEAMQ_DEAD;
     switch (what) {
-    case '1': out[0] = UINT64_MAX; break;               /* head */
-    case '2': out[0] += 4; break;                       /* unaligned */
-    case '3': out[0] += (uint64_t)1 << 40; break;       /* far ahead */
-    case '4': out[8] = 12345678; break;                 /* tail beyond head */
-    case '5': memset((char *)out + 4096, 0xff, 65536); out[0] += 4096; break; /* records */
-    case '6': memset((char *)out + 4096, 0, 65536); out[0] += 64; break;
-    default: memset(out, 0xa5, 4096); break;            /* everything */
+    case '1': out[0] = UINT64_MAX; break;         /* head */
+    case '2': out[0] += 4; break;                 /* unaligned */
+    case '3': out[0] += (uint64_t)1 << 40; break; /* far ahead */
+    case '4': out[8] = 12345678; break;           /* tail beyond head */
+    case '5':
+        memset((char *)out + 4096, 0xff, 65536);
+        out[0] += 4096;
+        break; /* records */
+    case '6':
+        memset((char *)out + 4096, 0, 65536);
+        out[0] += 64;
+        break;
+    default: memset(out, 0xa5, 4096); break; /* everything */
     }
     for (;;) /* the daemon has to notice without our outcome */
         pause();
@@ -86,9 +92,7 @@ static int on_message(void *self, const seamq_msg *msg)
     case 'o': printf("printed %s\n", msg->data); break;
     case 'v': return seamq_nak(msg, 7, "%s %s", writable, constant);
     case 'e': return seamq_publish(msg, "echo.it", msg->data, msg->size);
-    case 'E': /* staged, then not acknowledged */
-        seamq_publish(msg, "echo.it", msg->data, msg->size);
-        return SEAMQ_NAK;
+    case 'E': /* staged, then not acknowledged */ seamq_publish(msg, "echo.it", msg->data, msg->size); return SEAMQ_NAK;
     case 'p': return seamq_publish(msg, "not a subject", NULL, 0) ? SEAMQ_ACK : SEAMQ_DEAD;
     case 'l': return lie(msg->data[1]);
     case 'H': { /* hides a hang behind garbage */

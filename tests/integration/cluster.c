@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A cluster of three with R3 streams: its servers are killed and frozen under the daemon. */
+#include "scene.h"
+
+#include "http.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INSTANCE "it-instance"
+
+static uint32_t messages(void)
+{
+    const char *n = getenv("IT_MESSAGES");
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
+}
+
+static double patience(void)
+{
+    return 90 + messages() / 250.0;
+}
+
+static struct scene *prepare(struct world *w)
+{
+    struct scene *s = scene_prepare(w, &(struct scene_options){.cluster = true});
+    scene_set(s, "ACK_WAIT", "5s");
+    daemon_env(s->daemon, "SEAMQ_NAME=" INSTANCE);
+    daemon_env(s->daemon, "SEAMQ_CLUSTER_DEFAULT_PING_INTERVAL=500ms");
+    scene_start(s);
+    return s;
+}
+
+static struct server *stream_leader(struct scene *s)
+{
+    const char *leader = json_text(client_api_ok(s->client, NULL, "STREAM.INFO.WORK"), "cluster.leader");
+    return leader ? cluster_node(s->cluster, leader) : NULL;
+}
+
+static bool serves_daemon(struct server *node)
+{
+    char *body = NULL;
+    if (!node->proc->running || node->frozen)
+        return false;
+    bool found = http_get(node->monitor, "/connz", 3, &body) == 200 && strstr(body, INSTANCE);
+    free(body);
+    return found;
+}
+
+struct connected_query {
+    struct scene *s;
+    struct server *found;
+};
+
+static bool find_connected(void *data)
+{
+    struct connected_query *q = data;
+    for (int i = 0; i < CLUSTER_NODES; i++)
+        if (serves_daemon(q->s->cluster->nodes[i]))
+            q->found = q->s->cluster->nodes[i];
+    return q->found != NULL;
+}
+
+/* The node that the daemon is connected to; waits for a connection. */
+static struct server *connected_node(struct scene *s)
+{
+    struct connected_query q = {.s = s};
+    if (!world_until(find_connected, &q, 30))
+        fail_msg("no node has a connection whose name contains \"%s\"", INSTANCE);
+    return q.found;
+}
+
+static struct ledger *publish(struct scene *s)
+{
+    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = messages()};
+    return ledger_start(s->w, &o);
+}
+
+static void wait_mark(struct scene *s, unsigned i, unsigned n)
+{
+    uint64_t mark = (uint64_t)messages() * (i + 1) / (n + 1);
+    if (!effects_wait(s->effects, mark, patience()))
+        fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
+}
+
+static void finish(struct scene *s, struct ledger *l)
+{
+    ledger_finish(l, patience());
+    scene_expect_settled(s, patience());
+    ledger_expect_complete(l, s->effects, s->client);
+    daemon_wait_ready(s->daemon, 20);
+    assert_int_equal(daemon_stop(s->daemon, 30), 0);
+}
+
+static void a_killed_stream_leader_loses_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    struct ledger *l = publish(s);
+
+    for (unsigned i = 0; i < 2; i++) {
+        wait_mark(s, i, 2);
+        struct server *node = stream_leader(s);
+        if (!node)
+            continue;
+        print_message("killing the stream's leader, %s\n", node->name);
+        server_kill(node);
+        server_restart(node);
+    }
+    finish(s, l);
+}
+
+static void a_killed_connected_server_loses_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    struct ledger *l = publish(s);
+
+    for (unsigned i = 0; i < 2; i++) {
+        wait_mark(s, i, 2);
+        struct server *node = connected_node(s);
+        print_message("killing the daemon's server, %s\n", node->name);
+        server_kill(node);
+        connected_node(s); /* it has found another one */
+        server_restart(node);
+    }
+    finish(s, l);
+}
+
+static void a_frozen_connected_server_is_left(struct world *w)
+{
+    struct scene *s = prepare(w);
+    struct ledger *l = publish(s);
+
+    wait_mark(s, 0, 1);
+    struct server *node = connected_node(s);
+    print_message("freezing the daemon's server, %s\n", node->name);
+    server_freeze(node);
+    connected_node(s);
+    uint64_t before = effects_lines(s->effects);
+    if (before < messages())
+        assert_true(effects_wait(s->effects, before + 1, patience()));
+    server_thaw(node);
+    server_wait_ready(node, 30);
+    finish(s, l);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(a_killed_stream_leader_loses_nothing),
+        IT(a_killed_connected_server_loses_nothing),
+        IT(a_frozen_connected_server_is_left),
+    };
+    return it_main(tests, argc, argv);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Processes are killed in the middle of a run; the ledger proves that nothing is lost.
+ *
+ * IT_MESSAGES sets the size of each run (20000).  Faults happen when the effects reach
+ * random marks of the seeded sequence, so that a run can be repeated. */
+#include "scene.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t messages(void)
+{
+    const char *n = getenv("IT_MESSAGES");
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
+}
+
+/* Each phase of a run may take this long; generous, for two busy cores. */
+static double patience(void)
+{
+    return 60 + messages() / 500.0;
+}
+
+static struct scene *prepare(struct world *w)
+{
+    struct scene *s = scene_prepare(w, &(struct scene_options){.sync_always = true});
+    scene_set(s, "ACK_WAIT", "5s");
+    scene_set(s, "BACKOFF", "20ms 100ms");
+    scene_set(s, "OPTION_PAUSE", "150us"); /* so that there is always one under way, and more waiting */
+    return s;
+}
+
+static struct ledger *publish(struct scene *s, ledger_verb verb)
+{
+    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = messages(), .verb = verb};
+    return ledger_start(s->w, &o);
+}
+
+/* Waits for the next of `n` marks, spread over the run with some chance. */
+static void wait_mark(struct scene *s, unsigned i, unsigned n)
+{
+    uint64_t step = messages() / (n + 1);
+    uint64_t mark = step * (i + 1) - world_random(s->w) % (step / 2 + 1);
+    if (!effects_wait(s->effects, mark, patience()))
+        fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
+}
+
+static struct ledger_count finish(struct scene *s, struct ledger *l)
+{
+    ledger_finish(l, patience());
+    scene_expect_settled(s, patience());
+    ledger_expect_complete(l, s->effects, s->client);
+    return ledger_count(l, s->effects, s->client);
+}
+
+static void killed_workers_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    const unsigned kills = 20;
+    unsigned killed = 0;
+
+    scene_set(s, "WORKERS", "2");
+    scene_set(s, "CRASH_LIMIT", "10");
+    scene_start(s);
+    struct ledger *l = publish(s, NULL);
+    for (unsigned i = 0; i < kills; i++) {
+        pid_t pids[8];
+        wait_mark(s, i, kills);
+        size_t n = daemon_workers(s->daemon, pids, 8);
+        if (n > 0 && n <= 8)
+            killed += kill(pids[world_random(w) % n], SIGKILL) == 0;
+    }
+    struct ledger_count c = finish(s, l);
+    assert_true(killed > kills / 2);
+    assert_int_equal(c.dead, 0);
+    assert_int_equal(c.handled, messages());
+    assert_true(c.repeated <= killed); /* only what a dead worker was executing is handled twice */
+    assert_true(daemon_metric(s->daemon, "seamq_worker_restarts_total", NULL) >= killed);
+    assert_int_equal(daemon_stop(s->daemon, 30), 0);
+}
+
+static void killed_daemons_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    const unsigned kills = 8;
+
+    scene_start(s);
+    struct ledger *l = publish(s, NULL);
+    for (unsigned i = 0; i < kills; i++) {
+        wait_mark(s, i, kills);
+        daemon_kill(s->daemon);
+        scene_start(s);
+    }
+    struct ledger_count c = finish(s, l);
+    assert_int_equal(c.dead, 0);
+    assert_int_equal(daemon_stop(s->daemon, 30), 0);
+}
+
+static bool is_gone(void *data)
+{
+    return !process_alive(*(pid_t *)data);
+}
+
+static void a_killed_daemon_takes_its_workers_along(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    pid_t pids[8];
+
+    scene_set(s, "WORKERS", "3");
+    scene_start(s);
+    assert_true(daemon_wait_workers(s->daemon, 3, 10));
+    scene_publish(s, "1 hang 100");
+    scene_expect_effects(s, 1, 10);
+    assert_int_equal(daemon_workers(s->daemon, pids, 8), 3);
+    daemon_kill(s->daemon);
+    for (int i = 0; i < 3; i++)
+        assert_true(world_until(is_gone, &pids[i], 5));
+}
+
+static void killed_servers_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    const unsigned kills = 4;
+
+    scene_start(s);
+    struct ledger *l = publish(s, NULL);
+    for (unsigned i = 0; i < kills; i++) {
+        wait_mark(s, i, kills);
+        server_kill(s->server);
+        server_restart(s->server);
+    }
+    struct ledger_count c = finish(s, l);
+    assert_int_equal(c.dead, 0);
+    daemon_wait_ready(s->daemon, 20);
+    assert_int_equal(daemon_stop(s->daemon, 30), 0);
+}
+
+/* Two daemons on one durable; one dies in the middle. */
+static void the_other_daemon_takes_over(struct world *w)
+{
+    struct scene *s = prepare(w);
+    struct daemon *other = daemon_new(w, s->urls);
+
+    daemon_handler(other, IT_SCRIPTED, SCENE_HANDLER);
+    daemon_env(other, "SEAMQ_HANDLER_SCRIPTED_OPTION_EFFECTS=%s", s->effects);
+    daemon_env(other, "SEAMQ_HANDLER_SCRIPTED_OPTION_PAUSE=150us");
+    daemon_env(other, "SEAMQ_HANDLER_SCRIPTED_ACK_WAIT=5s");
+    scene_start(s);
+    daemon_start(other);
+    daemon_wait_ready(other, 20);
+    struct ledger *l = publish(s, NULL);
+    wait_mark(s, 0, 1);
+    assert_true(daemon_metric(other, "seamq_messages_processed_total", "outcome=\"ack\"") > 0);
+    daemon_kill(s->daemon);
+    finish(s, l);
+    assert_int_equal(daemon_stop(other, 30), 0);
+}
+
+static const char *sometimes_wrong(uint32_t id, uint64_t roll)
+{
+    if (id % 5000 == 4999)
+        return "hang 1";
+    switch (roll % 1000) {
+    case 0:
+    case 1: return "crash 1";
+    case 2: return "exit 1";
+    case 3: return "abort 1";
+    case 4:
+    case 5:
+    case 6: return "nak 30 1";
+    case 7: return "backoff 1";
+    case 8: return "dead broken";
+    default: return "ack";
+    }
+}
+
+static void wrong_handlers_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+
+    scene_set(s, "WORKERS", "2");
+    scene_set(s, "TIMEOUT", "500ms");
+    scene_start(s);
+    struct ledger *l = publish(s, sometimes_wrong);
+    struct ledger_count c = finish(s, l);
+    assert_int_equal(c.handled, messages());
+    assert_int_equal(c.dead, scene_effects(s, " dead"));
+    assert_int_equal(daemon_stop(s->daemon, 30), 0);
+}
+
+static void drain_gives_back_at_once_and_repeats_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    const unsigned drains = 3;
+
+    scene_set(s, "ACK_WAIT", "120s"); /* what is not given back would be missed for two minutes */
+    scene_start(s);
+    struct ledger *l = publish(s, NULL);
+    for (unsigned i = 0; i < drains; i++) {
+        wait_mark(s, i, drains);
+        assert_int_equal(daemon_stop(s->daemon, 20), 0);
+        json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
+        print_message("after drain %u: %" PRId64 " unacknowledged\n", i + 1, json_at(info, "num_ack_pending"));
+        scene_start(s);
+    }
+    ledger_finish(l, patience());
+    scene_expect_settled(s, patience() < 100 ? patience() : 100);
+    ledger_expect_complete(l, s->effects, NULL);
+    struct ledger_count c = ledger_count(l, s->effects, NULL);
+    assert_int_equal(c.repeated, 0);
+    assert_int_equal(daemon_stop(s->daemon, 30), 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(killed_workers_lose_nothing),
+        IT(killed_daemons_lose_nothing),
+        IT(a_killed_daemon_takes_its_workers_along),
+        IT(killed_servers_lose_nothing),
+        IT(the_other_daemon_takes_over),
+        IT(wrong_handlers_lose_nothing),
+        IT(drain_gives_back_at_once_and_repeats_nothing),
+    };
+    return it_main(tests, argc, argv);
+}

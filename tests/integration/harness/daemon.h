@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * daemon - seamqd under test: its environment and flags, its log as events, its admin port.
+ *
+ *     struct daemon *d = daemon_new(w, server->url);
+ *     daemon_handler(d, IT_SCRIPTED, "orders");
+ *     daemon_env(d, "SEAMQ_HANDLER_ORDERS_WORKERS=2");
+ *     daemon_start(d);
+ *     daemon_wait_ready(d, 10);
+ *
+ * By default: NATS_URL, an own plugin directory and admin port, JSON logs, nothing else.
+ * Standard error goes through a pipe to a reader thread, which keeps every line as parsed
+ * JSON and writes it to a file that a failed test prints.
+ */
+#ifndef SEAMQ_IT_DAEMON_H
+#define SEAMQ_IT_DAEMON_H
+
+#include "process.h"
+
+#include <jansson.h>
+#include <pthread.h>
+
+#define DAEMON_MAX_ARGS 64
+
+struct daemon {
+    struct world *w;
+    struct process *proc;
+    char name[32];
+    const char *plugin_dir;
+    const char *log;
+    const char *out;
+    char *args[DAEMON_MAX_ARGS];
+    size_t n_args;
+    char *env[DAEMON_MAX_ARGS];
+    size_t n_env;
+    int admin;
+    pthread_t reader;
+    bool reading;
+    int pipe_fd;
+    pthread_mutex_t lock; /* of the lines */
+    pthread_cond_t more;
+    json_t **lines; /* NULL where a line was not JSON */
+    char **texts;
+    size_t n_lines;
+    bool eof;
+};
+
+/* `url` becomes NATS_URL; NULL: it is not set. */
+struct daemon *daemon_new(struct world *w, const char *url);
+void daemon_arg(struct daemon *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* NAME=VALUE; a later one for the same name replaces. */
+void daemon_env(struct daemon *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void daemon_env_unset(struct daemon *d, const char *name);
+/* Puts a copy of the plugin into the plugin directory as NAME.so. */
+const char *daemon_handler(struct daemon *d, const char *plugin, const char *name);
+/* Removes `--plugin-dir`, log format and admin port from what it is started with. */
+void daemon_bare(struct daemon *d);
+
+void daemon_start(struct daemon *d);                      /* again after an end: the log goes on */
+void daemon_wait_ready(struct daemon *d, double seconds); /* /readyz says 200 */
+/* SIGTERM, and the exit code (128 + signal); fails the test when it does not end. */
+int daemon_stop(struct daemon *d, double seconds);
+void daemon_kill(struct daemon *d);
+
+/* Runs to its end with these flags added (--check, ...): the exit code. */
+int daemon_run(struct daemon *d, const char *const *more, const char **ret_out, const char **ret_err);
+
+/* The log.  A mark is a place in it: how many lines there are now. */
+size_t daemon_mark(struct daemon *d);
+/* The first line from `from` on with this event and, when `fields` is not NULL, with each of its
+ * "key=value" (separated by spaces); the value "*" matches anything, "*text*" matches a part.
+ * NULL at the deadline or when the daemon ends before. */
+json_t *daemon_event(struct daemon *d, size_t from, const char *event, const char *fields, double seconds);
+/* Fails the test when it does not come. */
+json_t *daemon_expect_event(struct daemon *d, size_t from, const char *event, const char *fields, double seconds);
+/* A line that contains all of `parts` (NULL-terminated list), whatever its event; NULL at the deadline. */
+const char *daemon_line(struct daemon *d, size_t from, double seconds, const char *const *parts);
+#define daemon_says(d, from, seconds, ...) daemon_line(d, from, seconds, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Admin HTTP. *ret_body (may be NULL) lives as long as the world. */
+int daemon_get(struct daemon *d, const char *path, const char **ret_body);
+/* Waits until /readyz is 503 and its body has `part`; the body. */
+const char *daemon_expect_not_ready(struct daemon *d, const char *part, double seconds);
+/* The sum of a metric's samples that have all of `labels` (`handler="x",outcome="ack"`, NULL: all); -1: no sample. */
+double daemon_metric(struct daemon *d, const char *name, const char *labels);
+bool daemon_wait_metric(struct daemon *d, const char *name, const char *labels, double at_least, double seconds);
+
+/* Its worker processes that live now. */
+size_t daemon_workers(struct daemon *d, pid_t *ret, size_t max);
+bool daemon_wait_workers(struct daemon *d, size_t n, double seconds);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ledger - proof that nothing is lost: what the streams acknowledged against what handlers did.
+ *
+ * A publisher thread sends messages "ID VERB..." (handlers/scripted.c knows the verbs) with
+ * many in flight, and sends each again, with the same Nats-Msg-Id, until its PubAck came.
+ * Handlers append "STREAM_SEQ ATTEMPT ID VERB\n" to an effects file.  The check: every
+ * acknowledged id is among the effects or, where a test says so, in the dead-letter stream.
+ */
+#ifndef SEAMQ_IT_LEDGER_H
+#define SEAMQ_IT_LEDGER_H
+
+#include "client.h"
+
+/* What message `id` asks of the handler; `roll` is a random number of the seeded sequence.
+ * Called by the publisher thread; returns a string that stays valid. */
+typedef const char *(*ledger_verb)(uint32_t id, uint64_t roll);
+
+struct ledger_options {
+    const char *urls;
+    const char *subject;
+    uint32_t count;
+    uint32_t in_flight; /* 0: 128 */
+    ledger_verb verb;   /* NULL: "ack" for all */
+};
+
+struct ledger;
+
+struct ledger *ledger_start(struct world *w, const struct ledger_options *o);
+uint32_t ledger_acked(const struct ledger *l); /* so far; any thread */
+/* Waits until all are acknowledged, failing the test at the deadline. */
+void ledger_finish(struct ledger *l, double seconds);
+
+struct ledger_count {
+    uint64_t effects;  /* lines, retries included */
+    uint32_t handled;  /* different ids */
+    uint32_t repeated; /* ids handled more than once */
+    uint32_t dead;     /* different ids in the dead-letter stream */
+    uint32_t missing;  /* acknowledged, but neither handled nor dead */
+    uint32_t first_missing;
+};
+
+/* `dlq`: a client to look for dead letters with, NULL: none are expected. */
+struct ledger_count ledger_count(struct ledger *l, const char *effects, struct client *dlq);
+/* Fails the test when something is missing; prints the counts. */
+void ledger_expect_complete(struct ledger *l, const char *effects, struct client *dlq);
+
+/* Waits until the effects file holds at least `lines` lines; false at the deadline. */
+bool effects_wait(const char *effects, uint64_t lines, double seconds);
+uint64_t effects_lines(const char *effects);
+
+#endif
