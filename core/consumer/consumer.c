@@ -129,6 +129,7 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
     c->stop_data = data;
     c->stop_timer = (struct loop_timer){.fire = stopped, .data = c};
     link_drain_sub(c->inbox);
+    lease_acked(c);
     snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
     int64_t now = loop_now_ns(c->loop);
     bool asked =

@@ -104,7 +104,7 @@ void lease_finish(struct consumer *c);
 void lease_begin(struct consumer *c, struct held *h);
 void lease_resume(struct consumer *c);
 void lease_link_down(struct consumer *c);
-void lease_acked(struct consumer *c);
+void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
 
 /* document.c: JSON of the JetStream API. Strings are malloc'ed, NULL: out of memory. */
 char *document_consumer_create(const struct consumer *c);

@@ -137,7 +137,7 @@ void lease_acked(struct consumer *c)
         if (c->confirming)
             c->confirming--;
     }
-    bool soon = n >= CONFIRM_AT || c->stopping;
+    bool soon = n >= CONFIRM_AT || (c->stopping && n > 0);
     if (soon && !c->confirm_request && link_state(api_link(c->api)) == LINK_UP)
         ask_confirmation(c);
     else if (!c->confirm_request && !loop_timer_armed(&c->confirm))

@@ -239,7 +239,8 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
     if (c->outstanding > 0)
         c->outstanding--;
 
-    struct held *h = held_find(&c->held, meta.stream_seq, meta.stored_ns);
+    /* A first delivery cannot be of a message that is held: no need to look. */
+    struct held *h = meta.delivered > 1 ? held_find(&c->held, meta.stream_seq, meta.stored_ns) : NULL;
     if (h) {
         c->stats.repeated++;
         held_refresh(&c->held, h, msg, &meta, link);

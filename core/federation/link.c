@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 /* nats.c's collector thread is woken once for so many messages. */
-#define RECYCLE_BURST 512
+#define RECYCLE_BURST 2048
 #define JOIN_SECONDS 3
 #define ALIGN8(n) (((n) + 7u) & ~(size_t)7)
 
