@@ -239,8 +239,8 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
     if (c->outstanding > 0)
         c->outstanding--;
 
-    /* A first delivery cannot be of a message that is held: no need to look. */
-    struct held *h = meta.delivered > 1 ? held_find(&c->held, meta.stream_seq, meta.stored_ns) : NULL;
+    /* Looked for even at a first delivery: a server that was killed counts from its last saved state. */
+    struct held *h = held_find(&c->held, meta.stream_seq, meta.stored_ns);
     if (h) {
         c->stats.repeated++;
         held_refresh(&c->held, h, msg, &meta, link);
