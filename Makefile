@@ -17,11 +17,11 @@ CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 .PHONY: build demo test test-full test-full-dev test-full-asan test-full-tsan bench mesh-up mesh-down mesh-status lint clean help
 
 # Configures every time: it takes half a second, and sees what the bootstrap has added. The build type is said only
-# once, so that a choice made in the cache stays.
+# once, so that a choice made in the cache stays. $(1): product or all.
 define compile
 @set -e; if [ -f build/CMakeCache.txt ]; then set --; else set -- -G Ninja -DCMAKE_BUILD_TYPE=$(TYPE); fi; \
 cmake -S . -B build "$$@"
-@cmake --build build
+@cmake --build build --target $(1)
 endef
 
 # $(1) is a preset with its build in build/$(1).
@@ -32,16 +32,16 @@ endef
 
 build:
 	@$(BOOTSTRAP) --for build
-	$(compile)
+	$(call compile,product)
 
 demo:
 	@$(BOOTSTRAP) --for demo
-	$(compile)
+	$(call compile,product)
 	@examples/demo.sh
 
 test:
 	@$(BOOTSTRAP) --for test
-	$(compile)
+	$(call compile,all)
 	@$(CTEST) --test-dir build -LE full $(ARGS)
 
 # With `make -k test-full` a failure in one does not keep the others from running.
@@ -49,7 +49,7 @@ test-full: test-full-dev test-full-asan test-full-tsan
 
 test-full-dev:
 	@$(BOOTSTRAP) --for test-full
-	$(compile)
+	$(call compile,all)
 	@$(CTEST) --test-dir build $(ARGS)
 
 test-full-asan:
@@ -64,7 +64,7 @@ test-full-tsan:
 
 bench:
 	@$(BOOTSTRAP) --for bench
-	$(compile)
+	$(call compile,all)
 	@tests/bench/run.sh
 
 # Two clusters of three nats-servers on loopback, clients on 4422 and 5422; ARGS='--shape cluster' and the like.
