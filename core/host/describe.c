@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,6 +110,7 @@ int host_describe_json(const char *path)
     const char *text = buf_str(&b);
     bool ok = text && fputs(text, stdout) >= 0 && fflush(stdout) == 0;
     buf_finish(&b);
+    free(l.options);
     if (!ok)
         fprintf(stderr, "seamq-worker: the output could not be written\n");
     return ok ? 0 : 1;

@@ -10,7 +10,7 @@
 #include "ring/packet.h"
 
 static const char help[] = "seamq-worker runs one handler for seamqd, which starts, feeds and watches it.\n"
-                           "Nobody starts it by hand; to try a handler without a broker, use: seamq run HANDLER.so\n"
+                           "Nobody starts it by hand; to try a handler: seamqd --dev --plugin-dir DIR\n"
                            "\n"
                            "usage: seamq-worker --describe HANDLER.so\n"
                            "\n"
