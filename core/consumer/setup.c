@@ -54,7 +54,8 @@ void setup_alarm(struct consumer *c, const char *what)
 }
 
 /* One call of the setup. False, with the reason said and another try under way, when it could not be sent. */
-static bool call(struct consumer *c, const char *json, api_reply_fn fn, const char *fmt, ...)
+static bool __attribute__((format(printf, 4, 5)))
+call(struct consumer *c, const char *json, api_reply_fn fn, const char *fmt, ...)
 {
     char rest[SUBJECT_MAX];
     va_list ap;

@@ -227,8 +227,15 @@ static void a_stream_stays_in_its_own_domain(void **state)
 
 static void publish(jsCtx *js, const char *subject, int count)
 {
-    for (int i = 0; i < count; i++)
-        expect_ok(js_Publish(NULL, js, subject, "order", 5, NULL, NULL));
+    int64_t deadline = mesh_now_ms() + MESH_DEADLINE_MS;
+    for (int i = 0; i < count; i++) {
+        natsStatus s;
+        /* the stream's interest in a new subject may not have crossed the gateway yet */
+        while ((s = js_Publish(NULL, js, subject, "order", 5, NULL, NULL)) == NATS_NO_RESPONDERS &&
+               mesh_now_ms() < deadline)
+            nats_Sleep(10);
+        expect_ok(s);
+    }
 }
 
 /* Takes and acknowledges `count` messages, each once, each ack confirmed. */

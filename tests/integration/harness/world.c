@@ -53,6 +53,8 @@ static const char *temp_root(void)
     return root && *root && strlen(root) < 64 ? root : "/tmp";
 }
 
+#define STALE_SECONDS 60
+
 /* Directories of test programs that were killed: nobody holds their lock. */
 static void sweep_stale(void)
 {
@@ -68,7 +70,9 @@ static void sweep_stale(void)
         int fd = open(lock, O_RDWR | O_CLOEXEC);
         if (fd < 0)
             continue;
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        /* A young one may be just about to be locked by the test that makes it. */
+        struct stat st;
+        if (fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - STALE_SECONDS && flock(fd, LOCK_EX | LOCK_NB) == 0)
             remove_tree(dir);
         close(fd);
     }
