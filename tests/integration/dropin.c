@@ -2,6 +2,7 @@
  * A handler dropped into a folder: binding, readiness, drift, and neighbours that do not load. */
 #include "scene.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,28 @@ static void a_stream_deleted_while_running_is_an_alarm(struct world *w)
     assert_int_equal(effects_lines(s->effects), 2);
 }
 
+/* The new stream's first message has the old one's sequence, so its dead-letter subject and message ids
+ * would be the same if the daemon took it for the old one. */
+static void a_stream_made_anew_during_an_outage_is_told_from_the_old_one(struct world *w)
+{
+    struct scene *s = scene_open(w);
+
+    scene_publish(s, "1 dead before");
+    scene_expect_settled(s, 10);
+    assert_int_equal(client_stream_messages(s->client, "DLQ"), 1);
+    process_signal(s->daemon->proc, SIGSTOP);
+    server_kill(s->server);
+    server_restart(s->server);
+    client_api_ok(s->client, NULL, "STREAM.DELETE.WORK");
+    client_add_stream(s->client, "WORK", "work.>", NULL);
+    client_add_consumer(s->client, "WORK", SCENE_HANDLER, ",\"filter_subject\":\"work.>\",\"max_deliver\":-1");
+    scene_publish(s, "1 dead after");
+    process_signal(s->daemon->proc, SIGCONT);
+    scene_expect_settled(s, 30);
+    assert_int_equal(client_stream_messages(s->client, "DLQ"), 2);
+    assert_non_null(daemon_event(s->daemon, 0, "stream-recreated", "stream=WORK", 5));
+}
+
 static void dead_letter_stream_is_created_when_missing(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -262,6 +285,7 @@ int main(int argc, char **argv)
         IT(a_missing_stream_is_waited_for),
         IT(a_consumer_deleted_while_running_is_an_alarm),
         IT(a_stream_deleted_while_running_is_an_alarm),
+        IT(a_stream_made_anew_during_an_outage_is_told_from_the_old_one),
         IT(dead_letter_stream_is_created_when_missing),
         IT(broken_plugins_are_named_and_others_work),
         IT(check_names_every_broken_plugin),
