@@ -122,18 +122,14 @@ static void on_fence(void *data, int rc, natsMsg *msg)
 
 void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data)
 {
-    char rest[NAME_MAX_LEN * 2 + 32];
-
     c->stopping = true;
     c->stop_done = done;
     c->stop_data = data;
     c->stop_timer = (struct loop_timer){.fire = stopped, .data = c};
     link_drain_sub(c->inbox);
     lease_acked(c);
-    snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
     int64_t now = loop_now_ns(c->loop);
-    bool asked =
-        c->outstanding > 0 && api_call(c->api, c->cluster->domain, rest, NULL, on_fence, c, &c->stop_fence) == 0;
+    bool asked = c->outstanding > 0 && setup_info(c, on_fence, &c->stop_fence) == 0;
     loop_arm(c->loop, &c->stop_timer, asked ? deadline_ns : now);
 }
 
@@ -213,11 +209,6 @@ void consumer_forget(struct consumer *c, struct held *h)
 struct api *consumer_api(const struct consumer *c)
 {
     return c->api;
-}
-
-const struct config_handler *consumer_handler(const struct consumer *c)
-{
-    return c->handler;
 }
 
 const struct config_cluster *consumer_cluster(const struct consumer *c)

@@ -83,7 +83,6 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns);
 void consumer_forget(struct consumer *c, struct held *h);
 
 struct api *consumer_api(const struct consumer *c);
-const struct config_handler *consumer_handler(const struct consumer *c);
 const struct config_cluster *consumer_cluster(const struct consumer *c);
 const char *consumer_stream(const struct consumer *c);
 const char *consumer_durable(const struct consumer *c);

@@ -112,13 +112,11 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
 
 static void ask_confirmation(struct consumer *c)
 {
-    char rest[512];
     if (c->confirm_request || list_empty(&c->held.acked))
         return;
     loop_disarm(c->loop, &c->confirm);
     c->confirming = c->held.n_by_state[HELD_ACKED];
-    snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
-    if (api_call(c->api, c->cluster->domain, rest, NULL, on_confirmed, c, &c->confirm_request)) {
+    if (setup_info(c, on_confirmed, &c->confirm_request)) {
         c->confirming = 0;
         loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_AGAIN_NS);
     }
