@@ -169,11 +169,10 @@ static void an_outcome_does_not_wait_for_a_slow_successor(void **state)
     seen_up(&s, &c);
     for (uint64_t id = 1; id <= 20; id++)
         assert_int_equal(push_sized(&s, id, "fine", 4), 0);
-    send_one(&s, 21, "Slow");
-    int64_t start = clock_now_ns();
-    WAIT(&s, s.outcomes == 20);
-    assert_true(clock_now_ns() - start < 200 * NS_PER_MS);
-    WAIT(&s, s.outcomes == 21);
+    send_one(&s, 21, "Pauses for good");
+    WAIT(&s, s.outcomes == 20 || s.exits);
+    assert_int_equal(s.outcomes, 20);
+    assert_int_equal(s.exits, 0); /* it runs still */
     seen_destroy(&s);
 }
 

@@ -134,6 +134,9 @@ static int on_message(void *self, const seamq_msg *msg)
         usleep(400000);
         break;
     case 'S': usleep(400000); break;
+    case 'P':
+        for (;;)
+            pause();
     case 'm': kept = memset(malloc(64 << 20), 1, 64 << 20); break;
     case 'i': return seamq_nak(msg, 0, "%d", idles);
     default: break;
