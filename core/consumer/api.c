@@ -190,29 +190,3 @@ int api_call(struct api *a, const char *domain, const char *rest, const char *js
     return api_send(a, (struct link_publish){.subject = subject, .data = json, .size = json ? strlen(json) : 0},
                     CALL_TIMEOUT_NS, fn, data, ret);
 }
-
-void api_answer(struct api_answer *ret, int rc, natsMsg *msg)
-{
-    *ret = (struct api_answer){.rc = rc};
-    if (rc)
-        return;
-    json_error_t e;
-    json_t *json = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, &e);
-    if (!json_is_object(json)) {
-        snprintf(ret->text, sizeof(ret->text), "the answer is no JSON object: %s", e.text);
-        json_decref(json);
-        ret->rc = -EBADMSG;
-        return;
-    }
-    json_t *error = json_object_get(json, "error");
-    if (!json_is_object(error)) {
-        ret->json = json;
-        return;
-    }
-    const char *text = json_string_value(json_object_get(error, "description"));
-    ret->rc = -EREMOTEIO;
-    ret->err_code = (int)json_integer_value(json_object_get(error, "err_code"));
-    ret->code = (int)json_integer_value(json_object_get(error, "code"));
-    snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "the server said no more");
-    json_decref(json);
-}

@@ -9,9 +9,8 @@
 #ifndef SEAMQ_CONSUMER_API_H
 #define SEAMQ_CONSUMER_API_H
 
+#include "federation/answer.h"
 #include "federation/link.h"
-
-#include <jansson.h>
 
 struct api;
 struct api_request;
@@ -37,23 +36,5 @@ void api_cancel(struct api_request *r);
 /* "$JS.API." or "$JS.<domain>.API." in front of the formatted rest. */
 int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
              struct api_request **ret);
-
-/* A JetStream answer taken apart. The JSON object is the caller's (json_decref); NULL with rc != 0. */
-struct api_answer {
-    int rc;       /* 0; as api_reply_fn; -EBADMSG: not a JSON object; -EREMOTEIO: an error of the server's */
-    int err_code; /* 10059 ... */
-    int code;     /* 404 ... */
-    char text[256];
-    json_t *json;
-};
-
-void api_answer(struct api_answer *ret, int rc, natsMsg *msg);
-
-enum {
-    JS_STREAM_NOT_FOUND = 10059,
-    JS_CONSUMER_NOT_FOUND = 10014,
-    JS_STREAM_NAME_EXISTS = 10058,
-    JS_WRONG_LAST_SEQUENCE = 10071
-};
 
 #endif

@@ -261,48 +261,6 @@ static void run_commands(struct connection *c)
     flush_events(c);
 }
 
-/* ---- what went wrong, for a person ----------------------------------------------- */
-
-/* The configured URLs without what may be a password in them. */
-static void list_urls(const struct config_cluster *c, char *out, size_t size)
-{
-    size_t n = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < c->urls.n && n < size; i++) {
-        const char *url = c->urls.items[i];
-        const char *scheme = strstr(url, "://");
-        const char *at = strrchr(url, '@');
-        int scheme_len = scheme ? (int)(scheme + 3 - url) : 0;
-        n +=
-            (size_t)snprintf(out + n, size - n, "%s%.*s%s", i ? ", " : "", at ? scheme_len : 0, url, at ? at + 1 : url);
-    }
-}
-
-/* nats.c puts its own source line in front of its messages. */
-static const char *without_place(const char *text)
-{
-    const char *end = text && *text == '(' ? strstr(text, "): ") : NULL;
-    return end ? end + 3 : text;
-}
-
-static void explain(const struct connection *c, natsStatus s, char *out, size_t size)
-{
-    const char *detail = without_place(nats_GetLastError(NULL));
-    char urls[256];
-
-    list_urls(c->link->config, urls, sizeof(urls));
-    if (!detail || !*detail)
-        detail = natsStatus_GetText(s);
-    if (s == NATS_NO_SERVER)
-        snprintf(out, size, "no server answers at %s", urls);
-    else if (s == NATS_SECURE_CONNECTION_WANTED)
-        snprintf(out, size, "the server at %s does not offer TLS, which the configuration requires", urls);
-    else if (s == NATS_CONNECTION_AUTH_FAILED)
-        snprintf(out, size, "the server at %s refuses these credentials: %s", urls, detail);
-    else
-        snprintf(out, size, "%s: %s", urls, detail);
-}
-
 /* ---- the life of one connection ------------------------------------------------ */
 
 static void connect_once(struct connection *c)
@@ -311,7 +269,7 @@ static void connect_once(struct connection *c)
     struct error err = {0};
     char url[256] = "";
 
-    if (connection_options(&options, c->link, &err) < 0) {
+    if (connection_options(&options, c->link->config, c->link->name, &err) < 0) {
         post_state(c, LINK_DOWN, err.text, 0);
         return;
     }
@@ -328,7 +286,7 @@ static void connect_once(struct connection *c)
     if (s != NATS_OK) {
         char why[STATE_TEXT_MAX];
         c->nats = NULL;
-        explain(c, s, why, sizeof(why));
+        connection_explain(c->link->config, s, why, sizeof(why));
         post_state(c, LINK_DOWN, why, 0);
         return;
     }
@@ -431,7 +389,7 @@ static void close_connection(struct connection *c, char *why, size_t size)
     const char *text = NULL;
 
     natsStatus s = natsConnection_GetLastError(c->nats, &text);
-    text = without_place(text);
+    text = nats_text(text);
     snprintf(why, size, "lost: %s",
              text && *text  ? text
              : s != NATS_OK ? natsStatus_GetText(s)

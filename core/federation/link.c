@@ -9,28 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 /* nats.c's collector thread is woken once for so many messages. */
 #define RECYCLE_BURST 2048
 #define JOIN_SECONDS 3
 #define ALIGN8(n) (((n) + 7u) & ~(size_t)7)
-
-static int make_inbox(struct link *l)
-{
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    unsigned char raw[22];
-    char token[sizeof(raw) + 1];
-
-    if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
-        return -errno;
-    for (size_t i = 0; i < sizeof(raw); i++)
-        token[i] = digits[raw[i] % 62];
-    token[sizeof(raw)] = '\0';
-    int n = snprintf(l->inbox, sizeof(l->inbox), "%s.%s", l->config->inbox_prefix, token);
-    return n < 0 || (size_t)n >= sizeof(l->inbox) ? -ENAMETOOLONG : 0;
-}
 
 static void recycle_all(struct link *l)
 {
@@ -128,7 +112,7 @@ int link_create(struct link **ret, struct loop *loop, const struct config_cluste
     pthread_mutex_init(&l->fd_mutex, NULL);
     l->name = strdup(name);
 
-    int rc = l->name ? make_inbox(l) : -ENOMEM;
+    int rc = l->name ? connection_inbox(config, l->inbox, sizeof(l->inbox)) : -ENOMEM;
     if (rc == 0)
         rc = queue_init(&l->commands);
     if (rc == 0)

@@ -8,6 +8,7 @@
 #define SEAMQ_FEDERATION_LINK_PRIVATE_H
 
 #include "link.h"
+#include "options.h"
 #include "queue.h"
 
 #include "base/list.h"
@@ -100,11 +101,5 @@ struct link {
 
 /* The link's thread. */
 void *connection_thread(void *link);
-
-/* natsOptions from the configuration, made anew for each connection. 0 or negative errno with a sentence. */
-int connection_options(natsOptions **ret, const struct link *l, struct error *err);
-
-/* "UA..." of the seed in `path`; -errno with a sentence. */
-int nkey_public(const char *path, char *out, size_t size, struct error *err);
 
 #endif

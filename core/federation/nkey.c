@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * nkey - the public key of a user's NKEY seed file, which nats.c wants beside the file.
  * Format: NATS nkeys: base32 of prefix, 32 bytes, CRC-16/XMODEM in little endian. */
-#include "link_private.h"
+#include "nkey.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  * options - a cluster's configuration as natsOptions; files are read again for each connection. */
-#include "link_private.h"
+#include "options.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "nkey.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define IO_BUFFER (64 * 1024)
 #define CONNECT_TIMEOUT_MS 2000
 #define PINGS_OUT 2 /* unanswered pings after which a connection counts as dead */
 
 /* Turns nats.c's status into our return value, with what was being set. */
-static int check(natsStatus s, const struct link *l, const char *what, const char *value, struct error *err)
+static int check(natsStatus s, const struct config_cluster *c, const char *what, const char *value, struct error *err)
 {
     if (s == NATS_OK)
         return 0;
     if (s == NATS_NO_MEMORY)
         return error_set(err, -ENOMEM, "out of memory");
     const char *detail = nats_GetLastError(NULL);
-    return error_set(err, -EINVAL, "cluster %s: %s%s%s: %s", l->config->name, what, value ? " " : "",
+    return error_set(err, -EINVAL, "cluster %s: %s%s%s: %s", c->name, what, value ? " " : "",
                      value ? value : "", detail && *detail ? detail : natsStatus_GetText(s));
 }
 
@@ -52,50 +56,47 @@ static natsStatus set_secrets(natsOptions *o, const char *user, const char *pass
     return s;
 }
 
-static int set_credentials(natsOptions *o, const struct link *l, struct error *err)
+static int set_credentials(natsOptions *o, const struct config_cluster *c, struct error *err)
 {
-    const struct config_cluster *c = l->config;
     int rc = 0;
 
     if (c->creds)
-        rc = check(natsOptions_SetUserCredentialsFromFiles(o, c->creds, NULL), l, "creds", c->creds, err);
+        rc = check(natsOptions_SetUserCredentialsFromFiles(o, c->creds, NULL), c, "creds", c->creds, err);
     if (rc == 0 && c->nkey) {
         char pub[64];
         rc = nkey_public(c->nkey, pub, sizeof(pub), err);
         if (rc == 0)
-            rc = check(natsOptions_SetNKeyFromSeed(o, pub, c->nkey), l, "nkey", c->nkey, err);
+            rc = check(natsOptions_SetNKeyFromSeed(o, pub, c->nkey), c, "nkey", c->nkey, err);
     }
     if (rc == 0 && (c->user || c->token))
-        rc = check(set_secrets(o, c->user, c->password, c->token), l, c->user ? "user" : "token", c->user, err);
+        rc = check(set_secrets(o, c->user, c->password, c->token), c, c->user ? "user" : "token", c->user, err);
     return rc;
 }
 
-static int set_tls(natsOptions *o, const struct link *l, struct error *err)
+static int set_tls(natsOptions *o, const struct config_cluster *c, struct error *err)
 {
-    const struct config_cluster *c = l->config;
     int rc = 0;
 
     if (c->tls == TLS_OFF)
         return 0;
     if (c->tls == TLS_REQUIRE || c->tls_ca || c->tls_cert)
-        rc = check(natsOptions_SetSecure(o, true), l, "tls", NULL, err);
+        rc = check(natsOptions_SetSecure(o, true), c, "tls", NULL, err);
     if (rc == 0 && c->tls_ca)
-        rc = check(natsOptions_LoadCATrustedCertificates(o, c->tls_ca), l, "tls_ca", c->tls_ca, err);
+        rc = check(natsOptions_LoadCATrustedCertificates(o, c->tls_ca), c, "tls_ca", c->tls_ca, err);
     if (rc == 0 && c->tls_cert)
-        rc = check(natsOptions_LoadCertificatesChain(o, c->tls_cert, c->tls_key), l, "tls_cert", c->tls_cert, err);
+        rc = check(natsOptions_LoadCertificatesChain(o, c->tls_cert, c->tls_key), c, "tls_cert", c->tls_cert, err);
     return rc;
 }
 
-int connection_options(natsOptions **ret, const struct link *l, struct error *err)
+int connection_options(natsOptions **ret, const struct config_cluster *c, const char *name, struct error *err)
 {
-    const struct config_cluster *c = l->config;
     natsOptions *o = NULL;
     natsStatus s = natsOptions_Create(&o);
 
     if (s == NATS_OK)
         s = natsOptions_SetServers(o, (const char **)c->urls.items, (int)c->urls.n);
     if (s == NATS_OK)
-        s = natsOptions_SetName(o, l->name);
+        s = natsOptions_SetName(o, name);
     if (s == NATS_OK)
         s = natsOptions_SetAllowReconnect(o, false); /* see link.h */
     if (s == NATS_OK)
@@ -111,15 +112,71 @@ int connection_options(natsOptions **ret, const struct link *l, struct error *er
     if (s == NATS_OK)
         s = natsOptions_SetWriteDeadline(o, c->ping_interval_ns / NS_PER_MS);
 
-    int rc = check(s, l, "urls", c->urls.n ? c->urls.items[0] : NULL, err);
+    int rc = check(s, c, "urls", c->urls.n ? c->urls.items[0] : NULL, err);
     if (rc == 0)
-        rc = set_credentials(o, l, err);
+        rc = set_credentials(o, c, err);
     if (rc == 0)
-        rc = set_tls(o, l, err);
+        rc = set_tls(o, c, err);
     if (rc) {
         natsOptions_Destroy(o);
         return rc;
     }
     *ret = o;
     return 0;
+}
+
+int connection_inbox(const struct config_cluster *c, char *out, size_t size)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    unsigned char raw[22];
+    char token[sizeof(raw) + 1];
+
+    if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+        return -errno;
+    for (size_t i = 0; i < sizeof(raw); i++)
+        token[i] = digits[raw[i] % 62];
+    token[sizeof(raw)] = '\0';
+    int n = snprintf(out, size, "%s.%s", c->inbox_prefix, token);
+    return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* ---- what went wrong, for a person ----------------------------------------------- */
+
+/* The configured URLs without what may be a password in them. */
+static void list_urls(const struct config_cluster *c, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < c->urls.n && n < size; i++) {
+        const char *url = c->urls.items[i];
+        const char *scheme = strstr(url, "://");
+        const char *at = strrchr(url, '@');
+        int scheme_len = scheme ? (int)(scheme + 3 - url) : 0;
+        n +=
+            (size_t)snprintf(out + n, size - n, "%s%.*s%s", i ? ", " : "", at ? scheme_len : 0, url, at ? at + 1 : url);
+    }
+}
+
+const char *nats_text(const char *text)
+{
+    const char *end = text && *text == '(' ? strstr(text, "): ") : NULL;
+    return end ? end + 3 : text;
+}
+
+void connection_explain(const struct config_cluster *c, natsStatus s, char *out, size_t size)
+{
+    const char *detail = nats_text(nats_GetLastError(NULL));
+    char urls[256];
+
+    list_urls(c, urls, sizeof(urls));
+    if (!detail || !*detail)
+        detail = natsStatus_GetText(s);
+    if (s == NATS_NO_SERVER)
+        snprintf(out, size, "no server answers at %s", urls);
+    else if (s == NATS_SECURE_CONNECTION_WANTED)
+        snprintf(out, size, "the server at %s does not offer TLS, which the configuration requires", urls);
+    else if (s == NATS_CONNECTION_AUTH_FAILED)
+        snprintf(out, size, "the server at %s refuses these credentials: %s", urls, detail);
+    else
+        snprintf(out, size, "%s: %s", urls, detail);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * nkey_test - public keys of seed files, against keys made here by other code. */
-#include "federation/link_private.h"
+#include "federation/nkey.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

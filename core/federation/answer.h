@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * answer - a JetStream API answer taken apart.  Pure.
+ */
+#ifndef SEAMQ_FEDERATION_ANSWER_H
+#define SEAMQ_FEDERATION_ANSWER_H
+
+#include <jansson.h>
+#include <nats/nats.h>
+
+/* The JSON object is the caller's (json_decref); NULL with rc != 0. */
+struct api_answer {
+    int rc;       /* 0; what the request failed with; -EBADMSG: not a JSON object; -EREMOTEIO: an error of the server's */
+    int err_code; /* 10059 ... */
+    int code;     /* 404 ... */
+    char text[256];
+    json_t *json;
+};
+
+void api_answer(struct api_answer *ret, int rc, natsMsg *msg);
+
+enum {
+    JS_STREAM_NOT_FOUND = 10059,
+    JS_CONSUMER_NOT_FOUND = 10014,
+    JS_STREAM_NAME_EXISTS = 10058,
+    JS_WRONG_LAST_SEQUENCE = 10071
+};
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * options - a cluster's configuration as natsOptions, and why nats.c could not connect, for a person.
+ */
+#ifndef SEAMQ_FEDERATION_OPTIONS_H
+#define SEAMQ_FEDERATION_OPTIONS_H
+
+#include "base/error.h"
+#include "config/config.h"
+
+#include <nats/nats.h>
+#include <stddef.h>
+
+/* Made anew for each connection, so that files are read again. `name` is what the server shows for it.
+ * 0 or negative errno with a sentence. */
+int connection_options(natsOptions **ret, const struct config_cluster *c, const char *name, struct error *err);
+
+/* "_INBOX.x7k...", which nobody else has. 0 or a negative errno. */
+int connection_inbox(const struct config_cluster *c, char *out, size_t size);
+
+/* Right after natsConnection_Connect() failed, on the same thread. */
+void connection_explain(const struct config_cluster *c, natsStatus s, char *out, size_t size);
+
+/* A message of nats.c's without its own source line in front; NULL stays NULL. */
+const char *nats_text(const char *text);
+
+#endif
