@@ -10,7 +10,7 @@
 
 /* The JSON object is the caller's (json_decref); NULL with rc != 0. */
 struct api_answer {
-    int rc;       /* 0; what the request failed with; -EBADMSG: not a JSON object; -EREMOTEIO: an error of the server's */
+    int rc; /* 0; what the request failed with; -EBADMSG: not a JSON object; -EREMOTEIO: an error of the server's */
     int err_code; /* 10059 ... */
     int code;     /* 404 ... */
     char text[256];

@@ -24,8 +24,8 @@ static int check(natsStatus s, const struct config_cluster *c, const char *what,
     if (s == NATS_NO_MEMORY)
         return error_set(err, -ENOMEM, "out of memory");
     const char *detail = nats_GetLastError(NULL);
-    return error_set(err, -EINVAL, "cluster %s: %s%s%s: %s", c->name, what, value ? " " : "",
-                     value ? value : "", detail && *detail ? detail : natsStatus_GetText(s));
+    return error_set(err, -EINVAL, "cluster %s: %s%s%s: %s", c->name, what, value ? " " : "", value ? value : "",
+                     detail && *detail ? detail : natsStatus_GetText(s));
 }
 
 /* nats.c (to 3.14 at least) puts these into its CONNECT message without escaping them for JSON. */

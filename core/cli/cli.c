@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cli - from the command line to the verb. */
+#include "cli.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "help.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void say(const char *fmt, va_list ap)
+{
+    fputs("seamq: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
+int cli_failed(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+    return EXIT_FAILED;
+}
+
+int cli_usage(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+    return EXIT_USAGE;
+}
+
+/* ---- arguments ---------------------------------------------------------------- */
+
+/* cluster.default.urls=...: a key of the configuration, and no file's name. */
+static bool is_assignment(const char *arg)
+{
+    const char *eq = strchr(arg, '=');
+    const char *dot = strchr(arg, '.');
+    return eq && dot && dot < eq && !memchr(arg, '/', (size_t)(eq - arg));
+}
+
+/* Where the value of the flag in `arg` ("--rate", "--rate=5") goes; NULL: it is another flag. */
+static const char **flag_slot(struct cli *cli, const char *arg, bool *ret_takes_value)
+{
+    static const char given[] = "";
+    size_t len = strcspn(arg, "=");
+    const struct flag *own = cli->verb->flags;
+
+    *ret_takes_value = true;
+    if (len == 8 && strncmp(arg, "--config", len) == 0)
+        return &cli->config_path;
+    if (len == 9 && strncmp(arg, "--cluster", len) == 0)
+        return &cli->cluster;
+    for (size_t i = 0; own && own[i].name && i < MAX_FLAGS; i++) {
+        if (strlen(own[i].name) != len || strncmp(own[i].name, arg, len) != 0)
+            continue;
+        *ret_takes_value = own[i].value != NULL;
+        cli->values[i] = given;
+        return &cli->values[i];
+    }
+    return NULL;
+}
+
+/* A flag at argv[*at]; 0 or the exit status. */
+static int take_flag(struct cli *cli, char **argv, int *at)
+{
+    const char *arg = argv[*at];
+    bool takes_value;
+
+    if (strcmp(arg, "--json") == 0) {
+        cli->json = true;
+        return 0;
+    }
+    const char **slot = flag_slot(cli, arg, &takes_value);
+    const char *value = strchr(arg, '=');
+    if (!slot)
+        return help_unknown_flag(cli->verb, arg);
+    if (!takes_value)
+        return value ? cli_usage("%.*s takes no value", (int)(value - arg), arg) : 0;
+    *slot = value ? value + 1 : argv[++*at];
+    return *slot && **slot ? 0 : cli_usage("%s needs a value", arg);
+}
+
+/* What follows the verb; 0 or the exit status. */
+static int take_arguments(struct cli *cli, char **argv)
+{
+    const struct verb *v = cli->verb;
+    bool flags = true;
+
+    for (int i = 0; argv[i]; i++) {
+        int status = 0;
+        if (flags && strcmp(argv[i], "--") == 0)
+            flags = false;
+        else if (flags && argv[i][0] == '-' && argv[i][1])
+            status = take_flag(cli, argv, &i);
+        else if (!v->offline && is_assignment(argv[i]))
+            config_set(cli->config, argv[i]);
+        else if (cli->n_args == v->max_args || cli->n_args == MAX_ARGS)
+            status = cli_usage("%s is one argument too many (%s%s%s %s)", argv[i], v->noun ? v->noun : "",
+                               v->noun ? " " : "", v->name, v->arguments ? v->arguments : "takes none");
+        else
+            cli->args[cli->n_args++] = argv[i];
+        if (status)
+            return status;
+    }
+    if (cli->n_args < v->min_args)
+        return cli_usage("%s%s%s needs %s", v->noun ? v->noun : "", v->noun ? " " : "", v->name, v->arguments);
+    return 0;
+}
+
+const char *cli_flag(const struct cli *cli, const char *name)
+{
+    const struct flag *own = cli->verb->flags;
+    for (size_t i = 0; own && own[i].name; i++)
+        if (strcmp(own[i].name, name) == 0)
+            return cli->values[i];
+    return NULL;
+}
+
+/* ---- configuration -------------------------------------------------------------- */
+
+static int load_config(struct cli *cli)
+{
+    const char *file = cli->config_path ? cli->config_path : getenv("SEAMQ_CONFIG");
+    if (file && *file)
+        config_load_file(cli->config, file);
+    config_load_env(cli->config, cli->env);
+    config_finish(cli->config);
+
+    size_t n = config_n_problems(cli->config);
+    for (size_t i = 0; i < n; i++)
+        fprintf(stderr, "%s\n", config_problem(cli->config, i));
+    return n ? cli_usage("%zu problem%s in the configuration", n, n == 1 ? "" : "s") : 0;
+}
+
+const struct config_cluster *cli_cluster(const struct cli *cli)
+{
+    const struct config *c = cli->config;
+    const char *name = cli->cluster ? cli->cluster : "default";
+    const struct config_cluster *found = config_find_cluster(c, name);
+    struct buf names = {0};
+
+    if (!cli->cluster && !found && c->n_clusters == 1)
+        found = &c->clusters[0];
+    if (found)
+        return found;
+    for (size_t i = 0; i < c->n_clusters; i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", c->clusters[i].name);
+    const char *text = buf_str(&names);
+    if (cli->cluster)
+        cli_usage("there is no cluster %s (there is %s)", name, text ? text : "");
+    else
+        cli_usage("say which cluster: --cluster NAME (there is %s)", text ? text : "");
+    buf_finish(&names);
+    return NULL;
+}
+
+int cli_connect(struct cli *cli, int64_t wait_ns, struct session **ret)
+{
+    const struct config_cluster *cluster = cli_cluster(cli);
+    struct error err = {0};
+    char name[128];
+
+    if (!cluster)
+        return EXIT_USAGE;
+    snprintf(name, sizeof(name), "seamq %s%s%s", cli->verb->noun ? cli->verb->noun : "", cli->verb->noun ? " " : "",
+             cli->verb->name);
+    if (session_open(ret, cluster, name, clock_now_ns() + wait_ns, &err) < 0)
+        return cli_failed("%s", err.text);
+    return 0;
+}
+
+/* ---- the program ------------------------------------------------------------------ */
+
+static const struct verb *find_verb(const char *noun, const char *name)
+{
+    for (const struct verb *v = verbs; v->name; v++)
+        if (strcmp(v->name, name) == 0 && (noun ? v->noun && strcmp(v->noun, noun) == 0 : !v->noun))
+            return v;
+    return NULL;
+}
+
+static bool asks_help(const char *arg)
+{
+    return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0 || strcmp(arg, "help") == 0;
+}
+
+static int help(const char *noun, const struct verb *verb)
+{
+    help_print(stdout, noun, verb);
+    return EXIT_DONE;
+}
+
+static int run(const struct verb *verb, char **argv, char *const *env)
+{
+    struct cli cli = {.verb = verb, .env = env};
+
+    for (char **arg = argv; *arg; arg++)
+        if (strcmp(*arg, "--help") == 0)
+            return help(verb->noun, verb);
+    if (!verb->offline && config_create(&cli.config) < 0)
+        return cli_failed("out of memory");
+    int status = take_arguments(&cli, argv);
+    if (status == 0 && !verb->offline)
+        status = load_config(&cli);
+    if (status == 0)
+        status = verb->run(&cli);
+    if (fflush(stdout) != 0 && status == EXIT_DONE)
+        status = cli_failed("cannot write the output");
+    config_destroy(cli.config);
+    return status;
+}
+
+int cli_main(int argc, char **argv, char *const *env, const char *version)
+{
+    const char *noun = NULL;
+    int at = 1;
+
+    if (argc < 2) {
+        help_print(stderr, NULL, NULL);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("seamq %s\n", version);
+        return EXIT_DONE;
+    }
+    if (asks_help(argv[1]))
+        return help(argc > 2 && help_is_noun(argv[2]) ? argv[2] : NULL, NULL);
+    if (help_is_noun(argv[1])) {
+        noun = argv[at++];
+        if (!argv[at]) {
+            help_print(stderr, noun, NULL);
+            return EXIT_USAGE;
+        }
+        if (asks_help(argv[at]))
+            return help(noun, NULL);
+    }
+    const struct verb *verb = find_verb(noun, argv[at]);
+    return verb ? run(verb, argv + at + 1, env) : help_unknown_verb(noun, argv[at]);
+}

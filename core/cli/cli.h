@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli - the seamq program: one table of verbs (verbs.c), and what every verb needs.
+ *
+ * A verb is a row of the table and a function in a file of its own:
+ *
+ *     int stream_ls(struct cli *cli)
+ *     {
+ *         struct session *s;
+ *         int status = cli_connect(cli, 0, &s);
+ *         if (status)
+ *             return status;
+ *         ...
+ *         session_close(s);
+ *         return EXIT_DONE;
+ *     }
+ *
+ * What it prints for people goes to standard output, or with --json as JSON there; problems and
+ * progress go to standard error.  Its return value is the exit status.
+ */
+#ifndef SEAMQ_CLI_CLI_H
+#define SEAMQ_CLI_CLI_H
+
+#include "cli/output.h"
+#include "cli/session.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    EXIT_DONE = 0,   /* what was asked holds */
+    EXIT_FAILED = 1, /* it does not, or failed at run time */
+    EXIT_USAGE = 2,  /* usage or configuration */
+};
+
+#define MAX_ARGS 64
+#define MAX_FLAGS 16
+
+struct flag {
+    const char *name;  /* "--rate" */
+    const char *value; /* what follows it: "N"; NULL: nothing */
+    const char *help;
+};
+
+struct cli;
+
+struct verb {
+    const char *noun; /* "stream"; NULL: the verb stands alone */
+    const char *name; /* "ls" */
+    const char *arguments;
+    const char *help;
+    const struct flag *flags; /* its own, to a row without name; NULL: none */
+    size_t min_args;
+    size_t max_args;
+    bool offline; /* reads no configuration and connects nowhere */
+    int (*run)(struct cli *cli);
+};
+
+/* The table, to a row without name. */
+extern const struct verb verbs[];
+
+struct cli {
+    const struct verb *verb;
+    const char *args[MAX_ARGS];
+    size_t n_args;
+    bool json;
+    struct config *config; /* finished and without problems; NULL for an offline verb */
+    char *const *env;
+
+    const char *config_path;       /* --config */
+    const char *cluster;           /* --cluster */
+    const char *values[MAX_FLAGS]; /* of verb->flags; use cli_flag() */
+};
+
+/* The whole program: parses, runs the verb, returns the exit status. */
+int cli_main(int argc, char **argv, char *const *env, const char *version);
+
+/* NULL: not given; "": given, and takes no value. */
+const char *cli_flag(const struct cli *cli, const char *name);
+
+/* The cluster that --cluster names, else the only one, else `default`; NULL after having said why not. */
+const struct config_cluster *cli_cluster(const struct cli *cli);
+
+/* A session with cli_cluster(); keeps trying for `wait_ns`. 0, or the exit status after having said why. */
+int cli_connect(struct cli *cli, int64_t wait_ns, struct session **ret);
+
+/* "seamq: ..." on standard error; return EXIT_FAILED and EXIT_USAGE. */
+int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

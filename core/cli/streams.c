@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * streams - STREAM.LIST, page by page. */
+#include "streams.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+int streams_list(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err)
+{
+    json_t *all = json_array();
+    int rc = all ? 0 : error_set(err, -ENOMEM, "out of memory");
+
+    for (bool more = true; rc == 0 && more;) {
+        char body[64];
+        snprintf(body, sizeof(body), "{\"offset\":%zu}", json_array_size(all));
+        struct call call = {.subject = "STREAM.LIST", .body = body, .domain = domain};
+        rc = session_call(s, &call, deadline_ns - clock_now_ns(), err);
+        json_t *page = json_object_get(call.answer.json, "streams");
+        if (rc == 0 && json_is_array(page) && json_array_extend(all, page) < 0)
+            rc = error_set(err, -ENOMEM, "out of memory");
+        /* Streams may go while we read: an empty page ends it too. */
+        more = json_array_size(page) &&
+               (json_int_t)json_array_size(all) < json_integer_value(json_object_get(call.answer.json, "total"));
+        call_finish(&call);
+    }
+    if (rc < 0) {
+        json_decref(all);
+        return rc;
+    }
+    *ret = all;
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cli_test - the command line of seamq and its output, without a server. */
+#include "cli/cli.h"
+#include "cli/output.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ARGV(...) ((char *[]){(char *)"seamq", __VA_ARGS__, NULL})
+
+struct said {
+    int status;
+    char *out;
+    char *err;
+};
+
+static char *read_all(FILE *f)
+{
+    char *text = calloc(1, 65536);
+    rewind(f);
+    size_t n = fread(text, 1, 65535, f);
+    text[n] = '\0';
+    fclose(f);
+    return text;
+}
+
+/* Runs seamq with its output in temporary files. */
+static struct said run(char **argv)
+{
+    FILE *out = tmpfile();
+    FILE *err = tmpfile();
+    int old_out = dup(STDOUT_FILENO);
+    int old_err = dup(STDERR_FILENO);
+    int argc = 0;
+    struct said said;
+
+    while (argv[argc])
+        argc++;
+    fflush(stdout);
+    dup2(fileno(out), STDOUT_FILENO);
+    dup2(fileno(err), STDERR_FILENO);
+    said.status = cli_main(argc, argv, (char *[]){NULL}, "1.2.3");
+    fflush(stdout);
+    fflush(stderr);
+    dup2(old_out, STDOUT_FILENO);
+    dup2(old_err, STDERR_FILENO);
+    close(old_out);
+    close(old_err);
+    said.out = read_all(out);
+    said.err = read_all(err);
+    return said;
+}
+
+static void expect(char **argv, int status, const char *out, const char *err)
+{
+    struct said said = run(argv);
+    if (said.status != status || !strstr(said.out, out) || !strstr(said.err, err))
+        fail_msg("status %d (not %d)\nout: %s(not %s)\nerr: %s(not %s)", said.status, status, said.out, out, said.err,
+                 err);
+    free(said.out);
+    free(said.err);
+}
+
+static void help_and_version_succeed(void **state)
+{
+    (void)state;
+    expect(ARGV((char *)"--version"), 0, "seamq 1.2.3\n", "");
+    expect(ARGV((char *)"--help"), 0, "stream ls", "");
+    expect(ARGV((char *)"stream", (char *)"--help"), 0, "stream ls", "");
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"--help"), 0, "--cluster NAME", "");
+}
+
+static void usage_errors_exit_2_and_name_what_is_near(void **state)
+{
+    (void)state;
+    expect((char *[]){(char *)"seamq", NULL}, 2, "", "Usage: seamq");
+    expect(ARGV((char *)"stream"), 2, "", "stream ls");
+    expect(ARGV((char *)"strem"), 2, "", "did you mean stream?");
+    expect(ARGV((char *)"stream", (char *)"lss"), 2, "", "did you mean stream ls?");
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"--jsn"), 2, "", "did you mean --json?");
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"--cluster"), 2, "", "--cluster needs a value");
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"x"), 2, "", "x is one argument too many");
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"--cluster=x"), 2, "", "there is no cluster x");
+}
+
+static void configuration_errors_exit_2(void **state)
+{
+    (void)state;
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"cluster.default.urls=nope"), 2, "", "\"nope\"");
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"--config", (char *)"/no/such.ini"), 2, "", "/no/such.ini");
+}
+
+static char *rows_text(const struct column *columns, json_t *rows, bool json)
+{
+    FILE *f = tmpfile();
+    assert_int_equal(output_rows(f, columns, rows, json), 0);
+    json_decref(rows);
+    return read_all(f);
+}
+
+static void a_table_is_aligned_and_shows_no_control_bytes(void **state)
+{
+    static const struct column columns[] = {{"name", "NAME", COLUMN_TEXT},
+                                            {"bytes", "BYTES", COLUMN_SIZE},
+                                            {"subjects", "SUBJECTS", COLUMN_TEXT},
+                                            {NULL, NULL, COLUMN_TEXT}};
+    (void)state;
+    json_t *rows = json_pack("[{s:s, s:i, s:[s,s]}, {s:s, s:n}]", "name", "\xc3\xa4\x1b", "bytes", 2048, "subjects",
+                             "a", "b", "name", "longer", "bytes");
+    char *text = rows_text(columns, rows, false);
+    assert_string_equal(text, "NAME    BYTES  SUBJECTS\n"
+                              "\xc3\xa4?       2.0k  a b\n"
+                              "longer      -  -\n");
+    free(text);
+}
+
+static void json_rows_are_lines_with_everything_in_them(void **state)
+{
+    static const struct column columns[] = {{"name", "NAME", COLUMN_TEXT}, {NULL, NULL, COLUMN_TEXT}};
+    (void)state;
+    char *text = rows_text(columns, json_pack("[{s:s, s:i}, {s:s}]", "name", "a", "more", 1, "name", "b"), true);
+    assert_string_equal(text, "{\"name\":\"a\",\"more\":1}\n{\"name\":\"b\"}\n");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_and_version_succeed),
+        cmocka_unit_test(usage_errors_exit_2_and_name_what_is_near),
+        cmocka_unit_test(configuration_errors_exit_2),
+        cmocka_unit_test(a_table_is_aligned_and_shows_no_control_bytes),
+        cmocka_unit_test(json_rows_are_lines_with_everything_in_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
