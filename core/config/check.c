@@ -77,6 +77,20 @@ static bool is_set(const struct section *s, const char *key)
     return e && *e->value;
 }
 
+static void check_system_login(struct config *c, const struct section *s)
+{
+    bool user = is_set(s, "system_user");
+
+    if (is_set(s, "system_password") && !user)
+        config_add_problem(c, "%s: system_user is missing; a password goes with a user", PLACE(s, "system_password"));
+    if (user && !is_set(s, "system_password"))
+        config_add_problem(c, "%s: system_password is missing (system_password, or system_password_file)",
+                           PLACE(s, "system_user"));
+    if (user && is_set(s, "system_creds"))
+        config_add_problem(c, "%s: system_user is set as well (%s); keep one of them", PLACE(s, "system_creds"),
+                           PLACE(s, "system_user"));
+}
+
 void cluster_check(struct config *c, const struct section *s, const struct config_cluster *cl)
 {
     if (is_set(s, "password") && !is_set(s, "user"))
@@ -85,6 +99,7 @@ void cluster_check(struct config *c, const struct section *s, const struct confi
         config_add_problem(c, "%s: password is missing (password, or password_file); for a token use token",
                            PLACE(s, "user"));
     check_one_login(c, s, cl);
+    check_system_login(c, s);
     check_tls(c, s, cl);
 }
 

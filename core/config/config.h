@@ -43,8 +43,11 @@ struct config_cluster {
     char *user;
     char *password;
     char *token;
-    char *creds; /* file */
-    char *nkey;  /* file with the seed */
+    char *creds;       /* file */
+    char *nkey;        /* file with the seed */
+    char *system_user; /* for `seamq mesh`; seamqd never logs in as the system */
+    char *system_password;
+    char *system_creds;
     enum tls_mode tls;
     char *tls_ca;
     char *tls_cert;

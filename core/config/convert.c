@@ -28,6 +28,9 @@ void cluster_finish(struct config_cluster *cl)
     free(cl->token);
     free(cl->creds);
     free(cl->nkey);
+    free(cl->system_user);
+    free(cl->system_password);
+    free(cl->system_creds);
     free(cl->tls_ca);
     free(cl->tls_cert);
     free(cl->tls_key);

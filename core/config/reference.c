@@ -173,12 +173,10 @@ static const char page_intro[] =
     "\n"
     "## Secrets\n"
     "\n"
-    "`user`, `password`, `token` and secret options of plugins can lie in files of their own: `password_file = PATH` "
-    "in\n"
-    "the file, `SEAMQ_CLUSTER_<NAME>_PASSWORD_FILE=PATH`, `SEAMQ_HANDLER_<NAME>_OPTION_<KEY>_FILE=PATH`. One newline "
-    "at\n"
-    "the file's end is not part of the secret. Setting both forms in one place is an error. Secrets, and passwords in\n"
-    "URLs, are printed as `********`.\n";
+    "`user`, `password`, `token`, `system_user`, `system_password` and secret options of plugins can lie in files of\n"
+    "their own: `password_file = PATH` in the file, `SEAMQ_CLUSTER_<NAME>_PASSWORD_FILE=PATH`,\n"
+    "`SEAMQ_HANDLER_<NAME>_OPTION_<KEY>_FILE=PATH`. One newline at the file's end is not part of the secret. Setting\n"
+    "both forms in one place is an error. Secrets, and passwords in URLs, are printed as `********`.\n";
 
 static const char page_examples[] = "\n"
                                     "## A complete file\n"

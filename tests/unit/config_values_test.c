@@ -82,7 +82,9 @@ static void every_key_lands_in_its_field(void **state)
         "[cluster.x]\nurls = tls://u:p%40@h.example:1 nats://[::1]\ndomain = d\ntls = require\ntls_ca = f\ntls_cert = "
         "f\n"
         "tls_key = f\ninbox_prefix = _IN.a\nping_interval = 1s\n[cluster.y]\nuser = u\npassword = p\n"
-        "[cluster.z]\ncreds = f\n[cluster.k]\nnkey = f\n[cluster.t]\ntoken = t\n[cluster.o]\ntls = off\n"
+        "system_user = su\nsystem_password = sp\n"
+        "[cluster.z]\ncreds = f\nsystem_creds = f\n[cluster.k]\nnkey = f\n[cluster.t]\ntoken = t\n[cluster.o]\ntls = "
+        "off\n"
         "[handler.h]\nplugin = p.so\nenabled = no\nclusters = x y\nfederation = overflow\nstream = {CLUSTER}_S\n"
         "durable = d\nfilter_subjects = a.*.b b.c.>\ncreate = never\ndeliver_policy = by_start_sequence=7\n"
         "ack = confirmed\nack_wait = 1s\ntimeout = 2s\nmax_ack_pending = 3\nmax_attempts = 4\nbackoff = 1s\n"
@@ -110,7 +112,10 @@ static void every_key_lands_in_its_field(void **state)
     assert_string_equal(c->clusters[0].inbox_prefix, "_IN.a");
     assert_string_equal(c->clusters[1].user, "u");
     assert_string_equal(c->clusters[1].password, "p");
+    assert_string_equal(c->clusters[1].system_user, "su");
+    assert_string_equal(c->clusters[1].system_password, "sp");
     assert_string_equal(c->clusters[2].creds, "f");
+    assert_string_equal(c->clusters[2].system_creds, "f");
     assert_string_equal(c->clusters[3].nkey, "f");
     assert_string_equal(c->clusters[4].token, "t");
     assert_int_equal(c->clusters[5].tls, TLS_OFF);
@@ -216,6 +221,12 @@ static void wrong_values_of_a_cluster_are_named(void **state)
          "t.ini:3: nkey: token is set as well (t.ini:2: token); a connection logs in one way, keep one of them"},
         {"[cluster.default]\nuser = u\npassword = p\ncreds = f\n",
          "t.ini:4: creds: user is set as well (t.ini:2: user); a connection logs in one way, keep one of them"},
+        {"[cluster.default]\nsystem_user = u\n",
+         "t.ini:2: system_user: system_password is missing (system_password, or system_password_file)"},
+        {"[cluster.default]\nsystem_password = p\n",
+         "t.ini:2: system_password: system_user is missing; a password goes with a user"},
+        {"[cluster.default]\nsystem_user = u\nsystem_password = p\nsystem_creds = f\n",
+         "t.ini:4: system_creds: system_user is set as well (t.ini:2: system_user); keep one of them"},
         {"[cluster.default]\ntoken = t\nurls = nats://u:p@h\n",
          "t.ini:2: token: the URLs hold a user as well (t.ini:3: urls); keep one of them"},
     };
