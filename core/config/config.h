@@ -29,6 +29,7 @@ enum tls_mode { TLS_AUTO, TLS_REQUIRE, TLS_OFF };
 enum create_mode { CREATE_MISSING, CREATE_NEVER };
 enum federation_mode { FEDERATION_FAILOVER, FEDERATION_ALL, FEDERATION_OVERFLOW };
 enum ack_mode { ACK_EACH, ACK_CONFIRMED, ACK_CUMULATIVE };
+enum trust_mode { TRUST_STRICT, TRUST_ANY };
 enum ordering_mode { ORDERING_NONE, ORDERING_SUBJECT, ORDERING_TOKEN, ORDERING_HEADER };
 
 struct strv { /* list of strings */
@@ -102,6 +103,7 @@ struct config_handler {
 
 struct config {
     struct strv plugin_dirs;
+    enum trust_mode plugin_trust;
     char *admin; /* host:port or "off" */
     enum log_level log_level;
     enum log_format log_format;

@@ -30,6 +30,7 @@ static const struct opt_word tls_modes[] = {{"auto", TLS_AUTO}, {"require", TLS_
 static const struct opt_word federations[] = {
     {"failover", FEDERATION_FAILOVER}, {"all", FEDERATION_ALL}, {"overflow", FEDERATION_OVERFLOW}, {NULL, 0}};
 static const struct opt_word creates[] = {{"missing", CREATE_MISSING}, {"never", CREATE_NEVER}, {NULL, 0}};
+static const struct opt_word trusts[] = {{"strict", TRUST_STRICT}, {"any", TRUST_ANY}, {NULL, 0}};
 static const struct opt_word acks[] = {
     {"each", ACK_EACH}, {"confirmed", ACK_CONFIRMED}, {"cumulative", ACK_CUMULATIVE}, {NULL, 0}};
 
@@ -41,6 +42,8 @@ static const struct opt_word acks[] = {
 const struct opt opt_table[] = {
     {SEAMQD(plugin_dirs), .key = "plugin_dir", .type = OPT_LIST, .preset = SEAMQ_PLUGINDIR,
      .shown = "the installed one", .help = "directories with handlers: every NAME.so in them"},
+    {SEAMQD(plugin_trust), .key = "plugin_trust", .type = OPT_WORD, .preset = "strict", .words = trusts,
+     .help = "strict: only plugins that root or seamqd's user alone can change; any: all (as with --dev)"},
     {SEAMQD(admin), .key = "admin", .type = OPT_TEXT, .preset = "127.0.0.1:9222", .check = check_admin,
      .help = "host:port of /healthz, /readyz, /metrics; `off`; port 0 takes a free one"},
     {SEAMQD(log_level), .key = "log_level", .type = OPT_WORD, .preset = "info", .words = log_levels,
@@ -142,7 +145,7 @@ const struct opt opt_table[] = {
     {HANDLER(max_messages), .key = "max_messages", .type = OPT_INT, .preset = "none", .flags = OPT_NONE, .min = 0,
      .max = INT64_MAX, .help = "replace a worker after so many messages"},
     {HANDLER(max_memory), .key = "max_memory", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1 << 20,
-     .max = INT64_MAX, .help = "replace a worker that holds more, between messages"},
+     .max = INT64_MAX, .help = "replace a worker that holds more, between messages; at twice as much it is killed"},
 };
 /* clang-format on */
 const size_t opt_count = sizeof(opt_table) / sizeof(opt_table[0]);

@@ -94,8 +94,9 @@ const char *handler_exit_name(enum worker_exit_reason reason)
 {
     static const char *const names[HANDLER_EXIT_REASONS] = {
         [WORKER_EXIT_CRASH] = "crash",       [WORKER_EXIT_STATUS] = "exit",     [WORKER_EXIT_TIMEOUT] = "timeout",
-        [WORKER_EXIT_PROTOCOL] = "protocol", [WORKER_EXIT_RECYCLE] = "recycle", [WORKER_EXIT_STOPPED] = "stopped",
-        [WORKER_EXIT_REFUSED] = "refused",   [WORKER_EXIT_OPEN] = "open",       [WORKER_EXIT_SPAWN] = "spawn",
+        [WORKER_EXIT_PROTOCOL] = "protocol", [WORKER_EXIT_MEMORY] = "memory",   [WORKER_EXIT_RECYCLE] = "recycle",
+        [WORKER_EXIT_STOPPED] = "stopped",   [WORKER_EXIT_REFUSED] = "refused", [WORKER_EXIT_OPEN] = "open",
+        [WORKER_EXIT_SPAWN] = "spawn",
     };
     return names[reason];
 }
@@ -117,7 +118,7 @@ static void log_exit(const struct slot *slot, const struct worker_exit *e)
 static bool blames(const struct worker_exit *e)
 {
     return e->reason == WORKER_EXIT_CRASH || e->reason == WORKER_EXIT_STATUS || e->reason == WORKER_EXIT_TIMEOUT ||
-           e->reason == WORKER_EXIT_PROTOCOL;
+           e->reason == WORKER_EXIT_PROTOCOL || e->reason == WORKER_EXIT_MEMORY;
 }
 
 /* Everything without an outcome goes back to the front of the queue, in its old order; the one

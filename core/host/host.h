@@ -114,6 +114,10 @@ int host_main(void);
 /* Sends `type` with one text; used for refused, failed, backtrace. */
 void host_say(const char *type, const char *text);
 
+/* harden.c: dies with the daemon, gains no privilege, holds no stray descriptor, is the first to go
+ * when memory runs out, leaves no core. */
+void host_harden(void);
+
 /* crash.c */
 void host_catch_crashes(void);
 

@@ -3,17 +3,16 @@
 #include "host.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "ring/packet.h"
+#include "trust.h"
 
 struct host host;
 
@@ -36,16 +35,6 @@ static int fail(const char *text)
 {
     host_say("failed", text);
     return HOST_EXIT_FAILED;
-}
-
-/* Before any foreign code: dies with the daemon, gains no privilege, holds no stray descriptor. */
-static void harden(void)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    syscall(SYS_close_range, (unsigned)PACKET_FD_FREE, ~0u, 0u);
-    signal(SIGPIPE, SIG_IGN);
-    setvbuf(stdout, NULL, _IOLBF, 0); /* the daemon logs it line by line */
 }
 
 static int add_binding(const char *stream)
@@ -123,11 +112,13 @@ static int attach(void)
     return 0;
 }
 
-static int load(const char *path, bool run, struct seamq_host *table)
+static int load(const char *path, bool run, bool trusted, struct seamq_host *table)
 {
     struct error err = {0}, note = {0};
     host_table(table);
-    int rc = loader_load(&host.loaded, path, table, run, &err, &note);
+    int rc = trusted ? 0 : trust_check(path, &err);
+    if (rc == 0)
+        rc = loader_load(&host.loaded, path, table, run, &err, &note);
     if (rc == -EAGAIN)
         return fail(err.text);
     if (rc)
@@ -182,7 +173,7 @@ int host_main(void)
     struct packet hello;
     char text[160];
 
-    harden();
+    host_harden();
     int rc = read_hello(&hello);
     if (rc == -EPIPE || (rc == 0 && packet_get_int(&hello, "parent") != getppid()))
         return HOST_EXIT_PROTOCOL; /* the daemon is gone */
@@ -203,7 +194,7 @@ int host_main(void)
         snprintf(text, sizeof(text), "the rings cannot be mapped: %s", strerror(-rc));
         return fail(text);
     }
-    rc = load(packet_get(&hello, "plugin"), run, &table);
+    rc = load(packet_get(&hello, "plugin"), run, strcmp(packet_get(&hello, "trust"), "any") == 0, &table);
     if (rc == 0 && run)
         return work();
     if (rc == 0)

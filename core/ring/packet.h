@@ -6,7 +6,8 @@
  * keys that it does not know, so that a daemon and a worker of neighbouring versions understand
  * each other; `protocol` in the hello changes when they would not.
  *
- *     daemon -> worker   hello     protocol parent mode(run|probe) plugin handler index count log_level timeout_ns,
+ *     daemon -> worker   hello     protocol parent mode(run|probe) plugin trust(strict|any) handler index count
+ *                                  log_level timeout_ns,
  *                                  then repeated: stream consumer cluster (one binding), option ("name=value")
  *                        body      serial, with a sealed memfd
  *     worker -> daemon   describe  name version ... (see host/describe.c), one `option` packet per option

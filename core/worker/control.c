@@ -156,7 +156,7 @@ static void on_ready(struct worker *w)
     w->served = true;
     w->was_ready = true;
     loop_disarm(w->loop, &w->life);
-    w->memory_checked_ns = loop_now_ns(w->loop);
+    memory_watch(w);
     if (w->callbacks.on_ready)
         w->callbacks.on_ready(w->data, w);
 }

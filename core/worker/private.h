@@ -6,6 +6,7 @@
  *     feed.c    messages into the ring
  *     drain.c   the out ring: outcomes, staged publishes, extensions
  *     control.c the control socket and what the child prints
+ *     memory.c  the limit of max_memory
  *     watch.c   deadlines, death, the pause before the next process
  */
 #ifndef SEAMQ_WORKER_PRIVATE_H
@@ -66,7 +67,6 @@ struct worker {
     char crash_address[24];
     char *backtrace;
     uint64_t finished; /* messages with an outcome */
-    int64_t memory_checked_ns;
 
     /* pushed ids without an outcome, in order: a ring of `ids_cap` (a power of two) */
     uint64_t *ids;
@@ -81,7 +81,8 @@ struct worker {
 
     struct loop_timer life;
     struct loop_timer deadline;
-    struct loop_timer look; /* drains without a bell */
+    struct loop_timer look;   /* drains without a bell */
+    struct loop_timer memory; /* of max_memory */
 
     char *packet; /* PACKET_MAX bytes */
     struct buf scratch;
@@ -130,7 +131,14 @@ void watch_kill(struct worker *w, int reason, bool gently, const char *fmt, ...)
 void watch_violation(struct worker *w, const char *what);
 void watch_set_end(struct worker *w, int reason, const char *text);
 
+/* memory.c */
+void memory_on_look(struct loop_timer *t);
+/* From now on, if there is a limit. */
+void memory_watch(struct worker *w);
+
 /* worker.c */
+/* An orderly end, between messages, and a new process. */
+void worker_recycle(struct worker *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void worker_spawn(struct worker *w);
 void worker_order(struct worker *w, enum ring_order order);
 void worker_drop_child(struct worker *w);

@@ -124,13 +124,8 @@ static void start(struct probe *b, const char *program, int64_t timeout_ns)
         b->told = b->done = true;
         return;
     }
-    packet_begin(&hello, "hello");
-    packet_add_int(&hello, "protocol", PACKET_PROTOCOL);
-    packet_add_int(&hello, "parent", getpid());
-    packet_add(&hello, "mode", "probe");
-    packet_add(&hello, "handler", "probe");
+    spawn_hello(&hello, "probe", b->plugin, "probe");
     packet_add_int(&hello, "log_level", 0);
-    packet_add(&hello, "plugin", b->plugin);
     int rc = packet_send(b->child.control, &hello, -1);
     if (rc && rc != -EPIPE)
         b->told = error_set(b->err, rc, "%s: could not be probed: %s", b->plugin, strerror(-rc)) != 0;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ring/packet.h"
+#include "worker.h"
 
 extern char **environ;
 
@@ -36,9 +37,41 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
+static bool trust_any;
+
+void worker_trust_any(void)
+{
+    trust_any = true;
+}
+
+void spawn_hello(struct buf *b, const char *mode, const char *plugin, const char *handler)
+{
+    packet_begin(b, "hello");
+    packet_add_int(b, "protocol", PACKET_PROTOCOL);
+    packet_add_int(b, "parent", getpid());
+    packet_add(b, "mode", mode);
+    packet_add(b, "plugin", plugin);
+    packet_add(b, "trust", trust_any ? "any" : "strict");
+    packet_add(b, "handler", handler);
+}
+
 bool spawn_is_secret(const char *env)
 {
-    return strncmp(env, "NATS_", 5) == 0 || strncmp(env, "SEAMQ_", 6) == 0;
+    static const char *const ours[] = {"NATS_",          "SEAMQ_",      "NOTIFY_SOCKET=", "WATCHDOG_PID=",
+                                       "WATCHDOG_USEC=", "LISTEN_PID=", "LISTEN_FDS=",    "LISTEN_FDNAMES="};
+    static const char *const words[] = {"PASSWORD",   "PASSWD", "PASSPHRASE",  "SECRET",  "TOKEN",
+                                        "CREDENTIAL", "CREDS",  "PRIVATE_KEY", "API_KEY", "ACCESS_KEY"};
+    const char *end = strchr(env, '=');
+
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (strncmp(env, ours[i], strlen(ours[i])) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *at = strcasestr(env, words[i]);
+        if (at && end && at < end)
+            return true;
+    }
+    return false;
 }
 
 /* The environment without ours; the array is the caller's, the texts are not. */

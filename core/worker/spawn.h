@@ -5,6 +5,7 @@
 #ifndef SEAMQ_WORKER_SPAWN_H
 #define SEAMQ_WORKER_SPAWN_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "ring/ring.h"
 
@@ -31,7 +32,11 @@ void spawn_close(struct spawned *s);
 /* SIGKILL to the group, then reaps the child. Blocks until it is gone. */
 void spawn_kill(struct spawned *s);
 
-/* Is this "NAME=value" kept from the worker? (secrets; the daemon's own settings) */
+/* Is this "NAME=value" kept from the worker?  The daemon's own settings and what systemd tells it, and all
+ * whose name says that it is a secret: a handler's secrets are options of its own. */
 bool spawn_is_secret(const char *env);
+
+/* Begins the hello: what each one says. `mode` is "run" or "probe". */
+void spawn_hello(struct buf *b, const char *mode, const char *plugin, const char *handler);
 
 #endif

@@ -23,7 +23,7 @@
 void watch_set_end(struct worker *w, int reason, const char *text)
 {
     bool orderly = w->end_reason == WORKER_EXIT_STOPPED || w->end_reason == WORKER_EXIT_RECYCLE;
-    bool worse = reason == WORKER_EXIT_TIMEOUT || reason == WORKER_EXIT_PROTOCOL;
+    bool worse = reason == WORKER_EXIT_TIMEOUT || reason == WORKER_EXIT_PROTOCOL || reason == WORKER_EXIT_MEMORY;
     if (w->end_reason >= 0 && !(orderly && worse))
         return; /* the first cause counts */
     w->end_reason = reason;
@@ -187,7 +187,8 @@ static enum worker_exit_reason judge(const struct worker *w, const struct worker
     case WORKER_EXIT_REFUSED:
     case WORKER_EXIT_OPEN:
     case WORKER_EXIT_TIMEOUT:
-    case WORKER_EXIT_PROTOCOL: return (enum worker_exit_reason)w->end_reason;
+    case WORKER_EXIT_PROTOCOL:
+    case WORKER_EXIT_MEMORY: return (enum worker_exit_reason)w->end_reason;
     default: break;
     }
     return e->signal ? WORKER_EXIT_CRASH : WORKER_EXIT_STATUS;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,19 +19,13 @@
 #define OPEN_TIMEOUT_NS (30 * NS_PER_SEC)
 #define RING_BYTES ((size_t)4 << 20)
 #define RECYCLE_NS (10 * NS_PER_SEC) /* from the last outcome to the exit: close() runs there */
-#define MEMORY_NS (250 * NS_PER_MS)
 
 static int build_hello(struct worker *w, const struct worker_config *c, struct error *err)
 {
     struct buf *b = &w->hello;
     struct buf option = {0};
 
-    packet_begin(b, "hello");
-    packet_add_int(b, "protocol", PACKET_PROTOCOL);
-    packet_add_int(b, "parent", getpid());
-    packet_add(b, "mode", "run");
-    packet_add(b, "plugin", c->plugin);
-    packet_add(b, "handler", c->handler);
+    spawn_hello(b, "run", c->plugin, c->handler);
     packet_add_int(b, "index", c->index);
     packet_add_int(b, "count", c->count ? c->count : 1);
     packet_add_int(b, "log_level", log_enabled(LOG_LEVEL_DEBUG) ? 7 : log_enabled(LOG_LEVEL_INFO) ? 6 : 4);
@@ -93,6 +88,7 @@ int worker_create(struct worker **ret, struct loop *loop, const struct worker_co
     w->life = (struct loop_timer){.fire = watch_on_life, .data = w};
     w->deadline = (struct loop_timer){.fire = watch_on_deadline, .data = w};
     w->look = (struct loop_timer){.fire = drain_on_look, .data = w};
+    w->memory = (struct loop_timer){.fire = memory_on_look, .data = w};
     w->program = strdup(config->program);
     w->handler = strdup(config->handler);
     w->packet = malloc(PACKET_MAX);
@@ -134,6 +130,7 @@ void worker_drop_child(struct worker *w)
     loop_disarm(w->loop, &w->life);
     loop_disarm(w->loop, &w->deadline);
     loop_disarm(w->loop, &w->look);
+    loop_disarm(w->loop, &w->memory);
     spawn_close(&w->child);
     while (w->bodies)
         control_drop_bodies(w, w->bodies->serial);
@@ -149,7 +146,6 @@ void worker_drop_child(struct worker *w)
     w->ids_head = w->ids_tail = 0;
     w->finished = 0;
     w->serial = 0;
-    w->memory_checked_ns = 0;
     w->extended_ns = 0;
 }
 
@@ -254,46 +250,34 @@ void worker_revoke(struct worker *w, int64_t deadline_ns)
     end(w, RING_REVOKE, deadline_ns);
 }
 
-/* Bytes of RSS, 0 if unknown. */
-static int64_t resident(pid_t pid)
+/* From the last outcome on, a process that is to be replaced has RECYCLE_NS to end. */
+static void recycle_grace(struct worker *w)
 {
-    char path[32];
-    long pages = 0;
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%*d %ld", &pages) != 1)
-        pages = 0;
-    fclose(f);
-    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+    if (w->phase == PHASE_ENDING && w->end_reason == WORKER_EXIT_RECYCLE && !worker_outstanding(w) &&
+        !loop_timer_armed(&w->life))
+        loop_arm(w->loop, &w->life, loop_now_ns(w->loop) + RECYCLE_NS);
 }
 
-static void recycle(struct worker *w, const char *fmt, int64_t value)
+void worker_recycle(struct worker *w, const char *fmt, ...)
 {
     char text[128];
-    snprintf(text, sizeof(text), "recycled: %" PRId64 " %s", value, fmt);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
     worker_submit(w);
     worker_order(w, RING_STOP);
     watch_set_end(w, WORKER_EXIT_RECYCLE, text);
     w->phase = PHASE_ENDING;
+    recycle_grace(w);
 }
 
 /* After a drain that brought something. */
 void drain_finish(struct worker *w)
 {
-    int64_t now = loop_now_ns(w->loop);
     if (w->phase == PHASE_READY && w->config.max_messages > 0 && (int64_t)w->finished >= w->config.max_messages)
-        recycle(w, "messages handled", (int64_t)w->finished);
-    if (w->phase == PHASE_READY && w->config.max_memory > 0 && now - w->memory_checked_ns >= MEMORY_NS) {
-        w->memory_checked_ns = now;
-        int64_t bytes = resident(w->child.pid);
-        if (bytes > w->config.max_memory)
-            recycle(w, "bytes resident", bytes);
-    }
-    if (w->phase == PHASE_ENDING && w->end_reason == WORKER_EXIT_RECYCLE && !worker_outstanding(w) &&
-        !loop_timer_armed(&w->life))
-        loop_arm(w->loop, &w->life, now + RECYCLE_NS);
+        worker_recycle(w, "recycled: %" PRIu64 " messages handled", w->finished);
+    recycle_grace(w);
 }
 
 void worker_destroy(struct worker *w)

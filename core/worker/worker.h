@@ -61,7 +61,7 @@ struct worker_config {
     int64_t kill_grace_ns;   /* SIGTERM to SIGKILL; 0: 500 ms */
     int64_t open_timeout_ns; /* spawn to ready; 0: 30 s */
     int64_t max_messages;    /* recycle after; 0: never */
-    int64_t max_memory;      /* bytes of RSS, checked between messages; 0: no limit */
+    int64_t max_memory;      /* bytes of its own: recycle when above, kill at twice as much; 0: no limit */
     size_t ring_bytes;       /* each direction; 0: 1 MiB in, 1 MiB out; a power of two */
 };
 
@@ -104,6 +104,7 @@ enum worker_exit_reason {
     WORKER_EXIT_STATUS,   /* exit() by the handler, or a failing child */
     WORKER_EXIT_TIMEOUT,  /* killed: one message took longer than timeout */
     WORKER_EXIT_PROTOCOL, /* killed: it wrote nonsense into the ring */
+    WORKER_EXIT_MEMORY,   /* killed: it held more than twice max_memory */
     WORKER_EXIT_RECYCLE,  /* max_messages or max_memory reached */
     WORKER_EXIT_STOPPED,  /* asked to by worker_stop() */
     WORKER_EXIT_REFUSED,  /* wrong plugin, ABI or options: not restarted, unless an earlier process of it
@@ -145,6 +146,9 @@ void worker_stop(struct worker *w, int64_t deadline_ns);
 /* Takes back what the child has not started: it then finishes only the one it runs. Unstarted
  * ids are reported by on_exit's rule (no outcome). Used by drain. */
 void worker_revoke(struct worker *w, int64_t deadline_ns);
+
+/* Process-wide, for all that start later: plugins are loaded whoever can change them (host/trust.h). */
+void worker_trust_any(void);
 
 bool worker_ready(const struct worker *w);
 pid_t worker_pid(const struct worker *w); /* 0: none at the moment */

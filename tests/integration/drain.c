@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 static void drain_lets_the_running_message_finish(struct world *w)
 {
@@ -91,6 +92,24 @@ static void workers_are_recycled_without_repeats(struct world *w)
     assert_int_equal(effects_lines(s->effects), 1000);
     assert_true(daemon_metric(s->daemon, "seamq_worker_restarts_total", "reason=\"recycle\"") >=
                 3); /* what is in its ring goes along */
+}
+
+static void a_leak_ends_its_worker_and_counts_against_its_message(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    scene_set(s, "MAX_MEMORY", "64M");
+    scene_set(s, "TIMEOUT", "60s");
+    scene_start(s);
+    scene_publish(s, "1 leak 9");
+    for (int i = 2; i <= 20; i++)
+        scene_publish(s, "%d ack", i);
+    scene_expect_settled(s, 30);
+    assert_int_equal(effects_lines(s->effects), 21); /* crash_limit is 2; the others ran once */
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_restarts_total", "reason=\"memory\""), 2);
+    struct stored dead;
+    assert_true(client_get(s->client, "DLQ", 1, &dead));
+    assert_non_null(strstr(dead.headers, "more than twice max_memory (64M)"));
 }
 
 static void an_ack_during_an_outage_arrives_afterwards(struct world *w)
@@ -195,6 +214,7 @@ int main(int argc, char **argv)
         IT(the_next_message_is_handled_soon_after_a_crash),
         IT(a_frozen_worker_is_replaced),
         IT(workers_are_recycled_without_repeats),
+        IT(a_leak_ends_its_worker_and_counts_against_its_message),
         IT(an_ack_during_an_outage_arrives_afterwards),
         IT(drain_without_a_server_ends_in_time),
         IT(drain_gives_back_what_waits_for_its_retry),

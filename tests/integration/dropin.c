@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void plugin_dir_and_nats_url_are_enough(struct world *w)
@@ -233,6 +234,25 @@ static void check_names_every_broken_plugin(struct world *w)
     assert_null(strstr(err, "/scripted.so"));
 }
 
+static void a_plugin_that_others_can_change_is_refused_and_others_work(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    const char *file = daemon_handler(s->daemon, IT_SCRIPTED, "open-to-all");
+
+    assert_int_equal(chmod(file, 0666), 0);
+    daemon_start(s->daemon);
+    assert_non_null(daemon_says(s->daemon, 0, 10, "plugin-refused", "open-to-all.so: refused", "by anyone", "0666",
+                                "plugin_trust = any"));
+    scene_publish(s, "1 ack");
+    scene_expect_effects(s, 1, 10);
+    assert_int_equal(daemon_stop(s->daemon, 15), 0);
+    daemon_env(s->daemon, "SEAMQ_PLUGIN_TRUST=any");
+    daemon_env(s->daemon, "SEAMQ_HANDLER_OPEN_TO_ALL_DURABLE=open");
+    size_t mark = daemon_mark(s->daemon);
+    daemon_start(s->daemon);
+    daemon_expect_event(s->daemon, mark, "ready", "handlers=2", 15);
+}
+
 static void a_plugin_replaced_in_place_does_not_crash_the_worker(struct world *w)
 {
     struct scene *s = scene_open(w);
@@ -289,6 +309,7 @@ int main(int argc, char **argv)
         IT(dead_letter_stream_is_created_when_missing),
         IT(broken_plugins_are_named_and_others_work),
         IT(check_names_every_broken_plugin),
+        IT(a_plugin_that_others_can_change_is_refused_and_others_work),
         IT(a_plugin_replaced_in_place_does_not_crash_the_worker),
         IT(several_handlers_work_side_by_side),
     };

@@ -3,8 +3,11 @@
 #include "worker_helper.h"
 
 #include "base/log.h"
+#include "ring/packet.h"
+#include "worker/spawn.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -157,7 +160,8 @@ static void damaged_files_are_refused_by_name(void **state)
     refused(path, "not an ELF file");
     cp(BEHAVE, path, 40);
     refused(path, "truncated: 40 bytes");
-    refused(folder, "not a regular file");
+    assert_int_equal(mkdir(in_folder("folder.so"), 0755), 0);
+    refused(in_folder("folder.so"), "not a regular file");
 }
 
 static void every_truncation_is_a_sentence(void **state)
@@ -300,15 +304,112 @@ static void secrets_do_not_reach_the_worker(void **state)
     (void)state;
     struct seen s;
     struct worker_config c = a_config(BEHAVE);
-    setenv("NATS_PASSWORD", "topsecret1", 1);
-    setenv("SEAMQ_CLUSTER_A_TOKEN_FILE", "topsecret2", 1);
-    setenv("HANDLER_URL", "kept", 1);
+    static const char *const secret[] = {"NATS_URL",
+                                         "SEAMQ_CLUSTER_A_TOKEN_FILE",
+                                         "NOTIFY_SOCKET",
+                                         "LISTEN_FDS",
+                                         "PGPASSWORD",
+                                         "aws_secret_access_key",
+                                         "GH_TOKEN",
+                                         "MY_API_KEY_2",
+                                         "CREDENTIALS_DIRECTORY"};
+    static const char *const kept[] = {"HANDLER_URL", "LISTEN_ADDRESS", "TOKE", "LANGUAGE"};
+    for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
+        setenv(secret[i], "topsecret", 1);
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        setenv(kept[i], "kept TOKEN=x", 1); /* the name decides, not the value */
     seen_up(&s, &c);
     assert_false(environment_has(worker_pid(s.w), "topsecret"));
-    assert_true(environment_has(worker_pid(s.w), "HANDLER_URL=kept"));
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        assert_true(environment_has(worker_pid(s.w), kept[i]));
     seen_destroy(&s);
-    unsetenv("NATS_PASSWORD");
-    unsetenv("SEAMQ_CLUSTER_A_TOKEN_FILE");
+    for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
+        unsetenv(secret[i]);
+}
+
+/* A number from a file of the process's in /proc, behind `key`. */
+static long number_in(pid_t pid, const char *file, const char *key)
+{
+    char path[64], line[256];
+    long n = LONG_MIN;
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    FILE *f = fopen(path, "re");
+    while (f && n == LONG_MIN && fgets(line, sizeof(line), f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            n = strtol(line + strlen(key), NULL, 10);
+    if (f)
+        fclose(f);
+    return n;
+}
+
+static void the_worker_gains_nothing_leaves_no_core_and_goes_first(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    pid_t pid = worker_pid(s.w);
+    assert_int_equal(number_in(pid, "status", "NoNewPrivs:"), 1);
+    assert_int_equal(number_in(pid, "limits", "Max core file size"), 0);
+    long ours = number_in(getpid(), "oom_score_adj", "");
+    assert_int_equal(number_in(pid, "oom_score_adj", ""), ours + 300 < 1000 ? ours + 300 : 1000);
+    seen_destroy(&s);
+}
+
+/* How a worker ends that was spawned, but whose daemon says this, or nothing. */
+static int status_after(const char *hello_parent)
+{
+    struct spawned child;
+    struct error err = {0};
+    siginfo_t info = {0};
+    char title[] = "seamq: test";
+    if (spawn_worker(&child, WORKER, title, 4096, &err))
+        fail_msg("%s", err.text);
+    if (hello_parent) {
+        struct buf b = {0};
+        packet_begin(&b, "hello");
+        packet_add_int(&b, "protocol", PACKET_PROTOCOL);
+        packet_add(&b, "parent", hello_parent);
+        packet_add(&b, "mode", "run");
+        packet_add(&b, "plugin", BEHAVE);
+        packet_add(&b, "trust", "any");
+        assert_int_equal(packet_send(child.control, &b, -1), 0);
+        buf_finish(&b);
+    }
+    close(child.control);
+    child.control = -1;
+    assert_int_equal(waitid(P_PID, (id_t)child.pid, &info, WEXITED), 0);
+    spawn_close(&child);
+    assert_int_equal(info.si_code, CLD_EXITED);
+    return info.si_status;
+}
+
+/* Between the spawn and the worker's wish to die with it. */
+static void a_worker_whose_daemon_died_at_once_ends_before_it_loads_anything(void **state)
+{
+    (void)state;
+    assert_int_equal(status_after(NULL), 76);
+    assert_int_equal(status_after("1"), 76); /* said hello, and died: the parent is another now */
+}
+
+static void a_plugin_that_others_can_change_is_refused_unless_told_so(void **state)
+{
+    (void)state;
+    struct seen s;
+    const char *path = in_folder("open.so");
+    cp(BEHAVE, path, SIZE_MAX);
+    assert_int_equal(chmod(path, 0777), 0);
+    refused(path, "it can be changed by anyone");
+    struct worker_config c = a_config(path);
+    seen_create(&s, &c);
+    WAIT(&s, s.exits == 1);
+    assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
+    assert_int_equal(s.exit.restart_in_ns, -1);
+    assert_non_null(strstr(s.exit_text, "can be changed by anyone"));
+    seen_destroy(&s);
+    worker_trust_any();
+    seen_up(&s, &c);
+    seen_destroy(&s);
 }
 
 static void the_worker_holds_no_foreign_descriptor(void **state)
@@ -434,10 +535,13 @@ int main(void)
         cmocka_unit_test(open_says_why_it_failed),
         cmocka_unit_test(a_plugin_hears_that_it_is_idle),
         cmocka_unit_test(secrets_do_not_reach_the_worker),
+        cmocka_unit_test(the_worker_gains_nothing_leaves_no_core_and_goes_first),
+        cmocka_unit_test(a_worker_whose_daemon_died_at_once_ends_before_it_loads_anything),
         cmocka_unit_test(the_worker_holds_no_foreign_descriptor),
         cmocka_unit_test(a_worker_dies_with_its_daemon),
         cmocka_unit_test(logs_and_prints_become_log_lines),
         cmocka_unit_test(an_idle_worker_is_small_and_sleeps),
+        cmocka_unit_test(a_plugin_that_others_can_change_is_refused_unless_told_so), /* last: it stays told */
     };
     return cmocka_run_group_tests_name("host", tests, make_folder, remove_folder);
 }

@@ -199,15 +199,35 @@ static void recycles_after_max_memory(void **state)
     c.max_memory = 48 << 20;
     seen_up(&s, &c);
     send_one(&s, 1, "memory");
-    WAIT(&s, s.outcomes == 1);
-    for (uint64_t id = 2; !s.exits && worker_ready(s.w); id++) {
-        send_one(&s, id, "Slow");
-        WAIT(&s, s.outcomes == (int)id || s.exits);
-        loop_once(s.loop, 0);
-    }
-    WAIT(&s, s.exits == 1);
+    WAIT(&s, s.exits == 1); /* although no further message comes */
+    assert_int_equal(s.outcomes, 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_RECYCLE);
-    assert_non_null(strstr(s.exit_text, "bytes resident"));
+    assert_int_equal(s.exit.restart_in_ns, 0);
+    assert_non_null(strstr(s.exit_text, "recycled: it held "));
+    assert_non_null(strstr(s.exit_text, ", more than max_memory (48M)"));
+    WAIT(&s, worker_ready(s.w)); /* the next process begins anew */
+    send_one(&s, 2, "fine");
+    WAIT(&s, s.outcomes == 2);
+    assert_int_equal(s.exits, 1);
+    seen_destroy(&s);
+}
+
+static void a_leak_within_a_message_ends_at_twice_max_memory(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_config c = a_config(BEHAVE);
+    c.max_memory = 48 << 20;
+    seen_up(&s, &c);
+    send_one(&s, 1, "fine");
+    send_one(&s, 2, "More and more");
+    send_one(&s, 3, "fine");
+    WAIT(&s, s.exits == 1);
+    assert_int_equal(s.exit.reason, WORKER_EXIT_MEMORY);
+    assert_int_equal(s.exit.running, 2); /* and 3 is unpenalised */
+    assert_int_equal(s.outcomes, 1);
+    assert_non_null(strstr(s.exit_text, ", more than twice max_memory (48M)"));
+    WAIT(&s, worker_ready(s.w));
     seen_destroy(&s);
 }
 
@@ -473,6 +493,7 @@ int main(void)
         cmocka_unit_test(an_outcome_does_not_wait_for_a_slow_successor),
         cmocka_unit_test(exit_by_a_handler_is_named),
         cmocka_unit_test(recycles_after_max_memory),
+        cmocka_unit_test(a_leak_within_a_message_ends_at_twice_max_memory),
         cmocka_unit_test(stop_finishes_what_is_held),
         cmocka_unit_test(stop_kills_at_its_deadline),
         cmocka_unit_test(revoke_leaves_the_unstarted),

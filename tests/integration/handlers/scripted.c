@@ -7,6 +7,7 @@
  *   ack                        nak MS [TIMES]       NAK with that delay on the first TIMES attempts (1)
  *   term                       backoff [TIMES]      NAK with the configured delay
  *   dead [TEXT]                crash|hang|exit|abort [TIMES]
+ *   leak [TIMES]               takes 256 MiB, and hangs
  *   sleep MS                   publish SUBJECT N    stages N messages "ID.0" ... and acks
  *   publish-nak SUBJECT        stages, NAKs the first attempt (100 ms), acks the second without staging
  *   publish-crash SUBJECT      stages, crashes on the first attempt, acks the second without staging
@@ -22,6 +23,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define LEAK_BYTES ((size_t)256 << 20)
 
 struct scripted {
     const char *effects;
@@ -55,6 +58,8 @@ static void nap(int64_t ns)
         continue;
 }
 
+static void *volatile leaked;
+
 static void misbehave(const char *verb)
 {
     if (strcmp(verb, "crash") == 0)
@@ -63,6 +68,8 @@ static void misbehave(const char *verb)
         abort();
     else if (strcmp(verb, "exit") == 0)
         exit(3);
+    else if (strcmp(verb, "leak") == 0)
+        leaked = memset(malloc(LEAK_BYTES), 1, LEAK_BYTES);
     for (;;)
         pause();
 }
@@ -105,7 +112,7 @@ static int run(const seamq_msg *msg, const char *id, const char *verb, char *res
         misbehave("crash");
     }
     if ((strcmp(verb, "crash") == 0 || strcmp(verb, "hang") == 0 || strcmp(verb, "exit") == 0 ||
-         strcmp(verb, "abort") == 0) &&
+         strcmp(verb, "abort") == 0 || strcmp(verb, "leak") == 0) &&
         msg->attempt <= (uint64_t)first)
         misbehave(verb);
     return SEAMQ_ACK;

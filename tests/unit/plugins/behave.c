@@ -138,6 +138,10 @@ static int on_message(void *self, const seamq_msg *msg)
         for (;;)
             pause();
     case 'm': kept = memset(malloc(64 << 20), 1, 64 << 20); break;
+    case 'M': /* more than any limit, in the midst of a message */
+        kept = memset(malloc(128 << 20), 1, 128 << 20);
+        for (;;)
+            pause();
     case 'i': return seamq_nak(msg, 0, "%d", idles);
     default: break;
     }

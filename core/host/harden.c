@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * harden - what a worker does to itself before any foreign code runs. */
+#include "host.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ring/packet.h"
+
+#define OOM_STEP 300
+#define OOM_MAX 1000
+
+/* When memory runs out, the kernel is to take a worker, whose messages the daemon still holds, and
+ * not the daemon.  Relative to the daemon's own score: an operator may have set that. */
+static void go_first_when_memory_runs_out(void)
+{
+    char text[16] = "";
+    int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (read(fd, text, sizeof(text) - 1) > 0) {
+        int score = atoi(text) + OOM_STEP;
+        int n = snprintf(text, sizeof(text), "%d", score < OOM_MAX ? score : OOM_MAX);
+        (void)!pwrite(fd, text, (size_t)n, 0);
+    }
+    close(fd);
+}
+
+/* No core files of a handler that crashes at each message: they hold payloads and secret options, and
+ * the worker counts as alive while one is written.  The hard limit stays, for whoever wants one.
+ *
+ * No other limit would do what it seems to: RLIMIT_NPROC counts all processes of the user, the daemon's
+ * threads too; RLIMIT_AS and RLIMIT_DATA count what is reserved (stacks, arenas, sanitizers), not what
+ * is used, which is why max_memory is watched from outside (worker/memory.c). */
+static void leave_no_core(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_CORE, &r) == 0) {
+        r.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &r);
+    }
+}
+
+void host_harden(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* if the daemon is dead already: host_main() looks for its parent */
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    syscall(SYS_close_range, (unsigned)PACKET_FD_FREE, ~0u, 0u);
+    go_first_when_memory_runs_out();
+    leave_no_core();
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* the daemon logs it line by line */
+}

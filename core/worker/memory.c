@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * memory - max_memory: above it a worker is replaced between messages, at twice as much it is killed.
+ *
+ * Twice, because a handler may need more while it works on a large message: only a leak within one
+ * message gets there, and that message is to blame.  It is looked at from outside and in pages that
+ * are used: a limit of the kernel's would count what is reserved.  What a handler can grow by between
+ * two looks is left to the kernel, which takes the worker first (host/harden.c). */
+#include "private.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/value.h"
+
+#define LOOK_NS (250 * NS_PER_MS)
+
+/* Bytes that are the process's alone: neither files nor the rings. 0: unknown. */
+static int64_t own_memory(pid_t pid)
+{
+    char path[32];
+    long resident = 0, shared = 0;
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%*d %ld %ld", &resident, &shared) != 2)
+        resident = shared = 0;
+    fclose(f);
+    return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
+}
+
+void memory_watch(struct worker *w)
+{
+    if (w->config.max_memory > 0)
+        loop_arm(w->loop, &w->memory, loop_now_ns(w->loop) + LOOK_NS);
+}
+
+void memory_on_look(struct loop_timer *t)
+{
+    struct worker *w = t->data;
+    char held[32], limit[32];
+    int64_t bytes = own_memory(w->child.pid);
+
+    value_format_size(bytes, held, sizeof(held));
+    value_format_size(w->config.max_memory, limit, sizeof(limit));
+    if (bytes / 2 > w->config.max_memory)
+        watch_kill(w, WORKER_EXIT_MEMORY, false, "killed: it held %s, more than twice max_memory (%s)", held, limit);
+    else if (bytes > w->config.max_memory && w->phase == PHASE_READY)
+        worker_recycle(w, "recycled: it held %s, more than max_memory (%s)", held, limit);
+    if (w->phase != PHASE_KILLED)
+        memory_watch(w);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * trust - whoever else could change a plugin is found, wherever on the way to it; and named. */
+#include "host/trust.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sched.h>
+#include <unistd.h>
+
+#define STRANGER 61234 /* no user and no group has this number */
+
+static char folder[64];
+static char plugins[128], plugin[160];
+
+static int make_plugin(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/seamq-trust-test-XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(plugins, sizeof(plugins), "%s/plugins", folder);
+    snprintf(plugin, sizeof(plugin), "%s/x.so", plugins);
+    if (mkdir(plugins, 0755) || chmod(plugins, 0755))
+        return -1;
+    int fd = open(plugin, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    close(fd);
+    return chmod(plugin, 0644);
+}
+
+static int remove_plugin(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static void trusted(const char *path)
+{
+    struct error err = {0};
+    if (trust_check(path, &err))
+        fail_msg("%s", err.text);
+}
+
+static void refused(const char *path, const char *why)
+{
+    struct error err = {0};
+    assert_true(trust_check(path, &err) < 0);
+    if (!strstr(err.text, why) || strncmp(err.text, path, strlen(path)) != 0 || !strstr(err.text, "plugin_trust = any"))
+        fail_msg("\"%s\" does not say \"%s\"", err.text, why);
+}
+
+static void needs_root(void)
+{
+    if (geteuid() != 0)
+        skip();
+}
+
+static const char *clause(const char *path, const char *rest)
+{
+    static char text[512];
+    snprintf(text, sizeof(text), "%s %s", path, rest);
+    return text;
+}
+
+static void ours_alone_is_fine(void **state)
+{
+    (void)state;
+    trusted(plugin);
+    assert_int_equal(chmod(plugin, 0755), 0);
+    trusted(plugin);
+}
+
+static void what_cannot_be_looked_at_is_left_to_the_loader(void **state)
+{
+    (void)state;
+    trusted("/nonexistent/x.so");
+}
+
+static void a_file_or_a_directory_that_anyone_can_change_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(plugin, 0646), 0);
+    refused(plugin, clause("it", "can be changed by anyone (owner "));
+    refused(plugin, "mode 0646): chmod o-w it; or mount it read-only, or set plugin_trust = any in [seamqd]");
+    assert_int_equal(chmod(plugin, 0644), 0);
+    assert_int_equal(chmod(plugins, 01777), 0); /* sticky, but who may add a file may add a plugin */
+    refused(plugin, clause(plugins, "can be changed by anyone"));
+    assert_int_equal(chmod(plugin, 0666), 0); /* both at once */
+    refused(plugin, clause("it", "can be changed by anyone"));
+    refused(plugin, clause(plugins, "can be changed by anyone"));
+}
+
+static void a_group_of_others_is_refused_and_one_s_own_is_not(void **state)
+{
+    (void)state;
+    needs_root();
+    assert_int_equal(chmod(plugin, 0664), 0);
+    trusted(plugin); /* root's own group */
+    assert_int_equal(chown(plugin, 0, STRANGER), 0);
+    refused(plugin, clause("it", "can be changed by its group (owner root, mode 0664): chmod g-w it"));
+    assert_int_equal(chmod(plugin, 0644), 0);
+    trusted(plugin);
+}
+
+static void another_owner_is_refused_by_name_or_number(void **state)
+{
+    (void)state;
+    needs_root();
+    assert_int_equal(chown(plugin, STRANGER, 0), 0);
+    refused(plugin, clause("it", "belongs to neither root nor seamqd's user (owner uid 61234, mode 0644): chown it"));
+    assert_int_equal(chown(plugin, 0, 0), 0);
+    assert_int_equal(chown(plugins, STRANGER, 0), 0);
+    refused(plugin, clause(plugins, "belongs to neither root nor seamqd's user"));
+}
+
+static void links_are_followed_and_each_place_on_the_way_counts(void **state)
+{
+    char link[200], releases[160], target[200];
+    (void)state;
+    snprintf(releases, sizeof(releases), "%s/releases", folder);
+    snprintf(target, sizeof(target), "%s/1.so", releases);
+    snprintf(link, sizeof(link), "%s/link.so", plugins);
+    assert_int_equal(mkdir(releases, 0755), 0);
+    assert_int_equal(rename(plugin, target), 0);
+    assert_int_equal(symlink("../releases/1.so", link), 0);
+    trusted(link);
+    assert_int_equal(chmod(releases, 0777), 0);
+    refused(link, "/plugins/../releases can be changed by anyone");
+    assert_int_equal(chmod(releases, 0755), 0);
+    assert_int_equal(chmod(target, 0606), 0);
+    refused(link, "/plugins/../releases/1.so can be changed by anyone");
+    assert_int_equal(chmod(target, 0600), 0);
+    assert_int_equal(chmod(plugins, 0757), 0);
+    refused(link, clause(plugins, "can be changed by anyone"));
+    assert_int_equal(chmod(plugins, 0755), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(lchown(link, STRANGER, 0), 0);
+        refused(link, clause("it", "belongs to neither root nor seamqd's user"));
+    }
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink("link.so", link), 0); /* in a circle */
+    trusted(link);
+}
+
+/* In a mount namespace of a child's own, so that nothing is left behind. */
+static void a_read_only_mount_is_fine_whoever_owns_it(void **state)
+{
+    struct error err = {0};
+    (void)state;
+    needs_root();
+    assert_int_equal(chmod(plugin, 0666), 0);
+    assert_int_equal(chown(plugins, STRANGER, 0), 0);
+    assert_true(trust_check(plugin, &err) < 0);
+    if (unshare(CLONE_NEWNS)) { /* a container without that right */
+        print_message("no mount namespace here: skipped\n");
+        skip();
+    }
+    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    assert_int_equal(mount(plugins, plugins, NULL, MS_BIND, NULL), 0);
+    assert_int_equal(mount(NULL, plugins, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+    trusted(plugin);
+    assert_int_equal(umount(plugins), 0);
+}
+
+int main(void)
+{
+#define WITH_PLUGIN(f) cmocka_unit_test_setup_teardown(f, make_plugin, remove_plugin)
+    const struct CMUnitTest tests[] = {
+        WITH_PLUGIN(ours_alone_is_fine),
+        WITH_PLUGIN(what_cannot_be_looked_at_is_left_to_the_loader),
+        WITH_PLUGIN(a_file_or_a_directory_that_anyone_can_change_is_refused),
+        WITH_PLUGIN(a_group_of_others_is_refused_and_one_s_own_is_not),
+        WITH_PLUGIN(another_owner_is_refused_by_name_or_number),
+        WITH_PLUGIN(links_are_followed_and_each_place_on_the_way_counts),
+        WITH_PLUGIN(a_read_only_mount_is_fine_whoever_owns_it), /* last: it changes this process's mounts */
+    };
+    return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
+}
