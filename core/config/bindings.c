@@ -35,16 +35,6 @@ static bool uses_cumulative(const struct config_handler *h)
     return h->ack == ACK_CUMULATIVE;
 }
 
-static bool uses_rate_limit(const struct config_handler *h)
-{
-    return h->rate_limit > 0;
-}
-
-static bool uses_max_in_flight(const struct config_handler *h)
-{
-    return h->max_in_flight > 0;
-}
-
 static bool uses_batch_max(const struct config_handler *h)
 {
     return h->batch_max > 1;
@@ -65,8 +55,6 @@ static const struct {
     {"clusters", uses_clusters, "several clusters for one handler are not supported by this version; name one"},
     {"ordering", uses_ordering, "ordering is not supported by this version; set none"},
     {"ack", uses_cumulative, "cumulative acks are not supported by this version; set each or confirmed"},
-    {"rate_limit", uses_rate_limit, "a rate limit is not supported by this version; set none"},
-    {"max_in_flight", uses_max_in_flight, "max_in_flight is not supported by this version; set none"},
     {"batch_max", uses_batch_max, "batches are not supported by this version; set 1"},
     {"batch_linger", uses_batch_linger, "batches are not supported by this version; set 0"},
 };

@@ -11,8 +11,6 @@
 #define WINDOW_MAX 10000
 #define FEED_AGAIN_NS (20 * NS_PER_MS)
 #define WINDOW_BYTES (64.0 * 1024 * 1024)
-/* Above this a message more in the house is one that another daemon could be at work on. */
-#define SLOW_NS NS_PER_SEC
 
 void feed_front(struct handler *h, struct held *m)
 {
@@ -169,7 +167,7 @@ static void feed(struct handler *h)
     size_t limit = prefetch(h);
     while (!h->draining && !list_empty(&h->ready)) {
         struct slot *slot = least_busy(h, limit);
-        if (!slot)
+        if (!slot || !gate_open(h))
             return;
         struct held *m = container_of(h->ready.next, struct held, node);
         int rc = push(slot, m);
@@ -189,6 +187,7 @@ static void feed(struct handler *h)
         list_push_back(&slot->running, &m->node);
         slot->pushed++;
         slot->n++;
+        gate_pass(h);
     }
 }
 
@@ -203,7 +202,7 @@ static void set_windows(struct handler *h)
 
     size_t window = n * each * 2; /* one lot in the rings, one on its way */
     if (each == 1)
-        window = n + (n && h->duration_ns < SLOW_NS ? 1 : 0);
+        window = n + (n && h->duration_ns < HANDLER_SLOW_NS ? 1 : 0);
     if (window > WINDOW_MAX)
         window = WINDOW_MAX;
     if (h->size_bytes > 1 && (double)window > WINDOW_BYTES / h->size_bytes)
@@ -213,7 +212,7 @@ static void set_windows(struct handler *h)
     if (h->draining)
         window = 0;
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_set_window(h->consumers[i], window);
+        consumer_set_window(h->consumers[i], gate_window(h, h->consumers[i], window));
 }
 
 void feed_hook(struct loop_hook *hook)

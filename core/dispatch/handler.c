@@ -84,6 +84,7 @@ int handler_create(struct handler **ret, struct loop *loop, const struct config_
     h->hook = (struct loop_hook){.order = LOOP_ORDER_DISPATCH, .run = feed_hook, .data = h};
     loop_add_hook(loop, &h->hook);
     h->feed_again = (struct loop_timer){.fire = feed_again, .data = h};
+    gate_init(h);
     *ret = h;
     return 0;
 }
@@ -95,6 +96,7 @@ void handler_destroy(struct handler *h)
     if (h->hook.run)
         loop_remove_hook(h->loop, &h->hook);
     loop_disarm(h->loop, &h->feed_again);
+    gate_finish(h);
     for (size_t i = 0; i < h->n_slots && h->slots; i++)
         worker_destroy(h->slots[i].worker);
     settle_destroy(h->settle);

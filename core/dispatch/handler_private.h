@@ -6,12 +6,15 @@
 #ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 #define SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 
+#include "gate.h"
 #include "handler.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
 
 #define HANDLER_REASON_MAX 512
+/* Above this a message more in the house is one that another daemon could be at work on. */
+#define HANDLER_SLOW_NS NS_PER_SEC
 
 struct slot { /* a worker and the messages that it has */
     struct handler *handler;
@@ -37,6 +40,7 @@ struct handler {
     struct slot *slots;
     size_t n_slots;
     struct list ready;
+    struct gate gate;
     struct loop_hook hook;
     struct loop_timer feed_again; /* a worker that took nothing although it had nothing */
     struct buf headers;           /* of the message being pushed */

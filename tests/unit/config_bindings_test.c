@@ -34,8 +34,6 @@ static void values_of_later_versions_are_refused_clearly(void **state)
         {H "ordering = subject\n", "t.ini:3: ordering: ordering is not supported by this version; set none"},
         {H "ack = cumulative\n",
          "t.ini:3: ack: cumulative acks are not supported by this version; set each or confirmed"},
-        {H "rate_limit = 5/s\n", "t.ini:3: rate_limit: a rate limit is not supported by this version; set none"},
-        {H "max_in_flight = 5\n", "t.ini:3: max_in_flight: max_in_flight is not supported by this version; set none"},
         {H "batch_max = 5\n", "t.ini:3: batch_max: batches are not supported by this version; set 1"},
         {H "batch_linger = 5ms\n", "t.ini:3: batch_linger: batches are not supported by this version; set 0"},
     };
