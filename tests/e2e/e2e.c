@@ -2,6 +2,8 @@
  * e2e - connections to both sides of a mesh. */
 #include "e2e.h"
 
+#include "world.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +124,20 @@ int mesh_close(void **state)
     close_side(&mesh->b);
     nats_CloseAndWait(5000);
     return 0;
+}
+
+static void close_in_world(void *mesh)
+{
+    mesh_close(&mesh);
+}
+
+struct mesh *mesh_in(struct world *w)
+{
+    void *mesh = NULL;
+
+    mesh_open(&mesh);
+    world_at_end(w, close_in_world, mesh);
+    return mesh;
 }
 
 /* What a new or just changed cluster answers for a moment. */

@@ -31,6 +31,10 @@ struct mesh {
 int mesh_open(void **state);
 int mesh_close(void **state);
 
+/* The same for a test of world.h. */
+struct world;
+struct mesh *mesh_in(struct world *w);
+
 /* How somebody else connects; NULL: as mesh_open does. */
 struct login {
     const char *user, *password, *inbox;

@@ -136,49 +136,6 @@ static void every_node_is_ready(void **state)
         fail_msg("%s", trouble);
 }
 
-/* ---- core messages --------------------------------------------------------------------------- */
-
-static void on_probe(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *closure)
-{
-    (void)sub;
-    (void)closure;
-    natsConnection_PublishString(nc, natsMsg_GetReply(msg), "here");
-    natsMsg_Destroy(msg);
-}
-
-static void send_across(natsConnection *from, natsConnection *to, const char *subject)
-{
-    natsSubscription *probes = NULL, *sub = NULL;
-    char probe[96], text[16];
-    natsMsg *msg = NULL;
-
-    snprintf(probe, sizeof(probe), "%s.probe", subject);
-    expect_ok(natsConnection_SubscribeSync(&sub, to, subject));
-    /* Subscribed later on the same connection: whoever sees this interest has seen the other. */
-    expect_ok(natsConnection_Subscribe(&probes, to, probe, on_probe, NULL));
-    mesh_wait_interest(from, probe);
-    for (int i = 0; i < MESSAGES; i++) {
-        snprintf(text, sizeof(text), "%d", i);
-        expect_ok(natsConnection_PublishString(from, subject, text));
-    }
-    expect_ok(natsConnection_FlushTimeout(from, 5000));
-    for (int i = 0; i < MESSAGES; i++) {
-        expect_ok(natsSubscription_NextMsg(&msg, sub, 5000));
-        assert_int_equal(atoi(natsMsg_GetData(msg)), i);
-        natsMsg_Destroy(msg);
-    }
-    natsSubscription_Destroy(probes);
-    natsSubscription_Destroy(sub);
-}
-
-static void messages_cross_the_gateway_both_ways(void **state)
-{
-    struct mesh *m = *state;
-
-    send_across(m->a.nc, m->b.nc, mesh_name("e2e.mesh_up.ab"));
-    send_across(m->b.nc, m->a.nc, mesh_name("e2e.mesh_up.ba"));
-}
-
 /* ---- domains ----------------------------------------------------------------------------------- */
 
 static bool lists(jsCtx *js, const char *stream)
@@ -317,7 +274,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_node_is_ready),
-        cmocka_unit_test(messages_cross_the_gateway_both_ways),
         cmocka_unit_test(a_stream_stays_in_its_own_domain),
         cmocka_unit_test(the_other_domain_is_consumed_through_the_bridge),
         cmocka_unit_test(the_bridge_is_narrow),

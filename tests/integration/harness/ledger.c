@@ -134,6 +134,16 @@ uint32_t ledger_acked(const struct ledger *l)
     return atomic_load(&((struct ledger *)(uintptr_t)l)->acked);
 }
 
+bool ledger_has(const struct ledger *l, uint32_t id)
+{
+    return l->is_acked[id];
+}
+
+uint32_t ledger_size(const struct ledger *l)
+{
+    return l->o.count;
+}
+
 static bool all_acked(void *data)
 {
     struct ledger *l = data;

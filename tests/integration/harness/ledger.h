@@ -28,6 +28,9 @@ struct ledger;
 
 struct ledger *ledger_start(struct world *w, const struct ledger_options *o);
 uint32_t ledger_acked(const struct ledger *l); /* so far; any thread */
+/* After ledger_finish: whether this id was acknowledged, of ids below ledger_size. */
+bool ledger_has(const struct ledger *l, uint32_t id);
+uint32_t ledger_size(const struct ledger *l);
 /* Waits until all are acknowledged, failing the test at the deadline. */
 void ledger_finish(struct ledger *l, double seconds);
 
