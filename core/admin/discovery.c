@@ -20,9 +20,15 @@ struct discovery {
     const char *id; /* unique for this daemon: the random part of its inbox */
 };
 
-static bool on_this_link(const struct discovery *d, const struct handler *h)
+/* Its consumer on the cluster of this link; NULL: it has none there. */
+static struct consumer *consumer_here(const struct discovery *d, const struct handler *h)
 {
-    return api_link(consumer_api(handler_consumer(h, 0))) == d->link;
+    for (size_t i = 0; i < handler_n_consumers(h); i++) {
+        struct consumer *c = handler_consumer(h, i);
+        if (strcmp(consumer_cluster(c)->name, link_cluster(d->link)) == 0)
+            return c;
+    }
+    return NULL;
 }
 
 static json_t *describe(const struct discovery *d, const char *verb)
@@ -33,14 +39,15 @@ static json_t *describe(const struct discovery *d, const char *verb)
                      d->report->version, "metadata", "instance", d->report->name);
 }
 
-static json_t *endpoint(const struct handler *h)
+static json_t *endpoint(const struct handler *h, const struct consumer *consumer)
 {
     const struct config_handler *c = handler_config(h);
-    struct consumer *consumer = handler_consumer(h, 0);
-    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:b}}", "name", c->name, "subject",
-                     c->filter_subjects.n ? c->filter_subjects.items[0] : ">", "queue_group", c->durable, "metadata",
-                     "stream", consumer_stream(consumer), "plugin_version", handler_plugin(h)->version, "ready",
-                     handler_ready(h));
+    char filter[512];
+    config_cluster_name(c->filter_subjects.n ? c->filter_subjects.items[0] : ">", consumer_cluster(consumer)->name,
+                        filter, sizeof(filter));
+    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:b}}", "name", c->name, "subject", filter, "queue_group",
+                     c->durable, "metadata", "stream", consumer_stream(consumer), "plugin_version",
+                     handler_plugin(h)->version, "ready", handler_ready(h) && consumer_ready(consumer));
 }
 
 static void add_stats(json_t *e, const struct handler *h)
@@ -63,9 +70,10 @@ static json_t *answer(const struct discovery *d, const char *verb)
     json_t *endpoints = json_array();
     for (size_t i = 0; i < d->report->n_handlers; i++) {
         const struct handler *h = d->report->handlers[i];
-        if (!on_this_link(d, h))
+        const struct consumer *c = consumer_here(d, h);
+        if (!c)
             continue;
-        json_t *e = endpoint(h);
+        json_t *e = endpoint(h, c);
         if (strcmp(verb, "stats") == 0)
             add_stats(e, h);
         json_array_append_new(endpoints, e);

@@ -16,17 +16,57 @@ bool report_ready(const struct report *r)
     return !r->draining && r->n_refused == 0;
 }
 
+/* What a ready handler lacks: clusters that it does not reach. */
+static void put_missing(const struct handler *h, struct buf *out)
+{
+    for (size_t k = 0; k < handler_n_consumers(h); k++) {
+        const struct consumer *c = handler_consumer(h, k);
+        if (!consumer_ready(c))
+            buf_printf(out, "handler %s: without cluster %s: %s\n", handler_config(h)->name, consumer_cluster(c)->name,
+                       consumer_reason(c));
+    }
+}
+
 static void serve_ready(const struct report *r, struct http_response *out)
 {
     bool ready = report_ready(r);
     out->status = ready ? 200 : 503;
     buf_printf(&out->body, "%s\n", ready ? "ready" : r->draining ? "draining" : "not ready");
-    for (size_t i = 0; i < r->n_handlers; i++)
-        if (!handler_ready(r->handlers[i]))
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        if (handler_ready(r->handlers[i]))
+            put_missing(r->handlers[i], &out->body);
+        else
             buf_printf(&out->body, "handler %s: %s\n", handler_config(r->handlers[i])->name,
                        handler_reason(r->handlers[i]));
+    }
     for (size_t i = 0; i < r->n_refused; i++)
         buf_printf(&out->body, "handler %s: %s\n", r->refused[i].handler, r->refused[i].text);
+}
+
+/* Where the messages of handlers with several clusters come from. */
+static void put_sites(const struct report *r, struct buf *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < r->n_handlers; i++) {
+        const struct handler *h = r->handlers[i];
+        for (size_t k = 0; handler_n_consumers(h) > 1 && k < handler_n_consumers(h); k++) {
+            struct consumer *c = handler_consumer(h, k);
+            const char *cluster = consumer_cluster(c)->name;
+            if (!any)
+                buf_printf(out, "\n%-20s %-16s %-24s %-9s %12s %10s  %s\n", "handler", "cluster", "stream", "state",
+                           "delivered", "pending", "");
+            any = true;
+            buf_printf(out, "%-20s %-16s %-24s %-9s %12llu %10llu  %s%s\n", handler_config(h)->name, cluster,
+                       consumer_stream(c),
+                       !consumer_ready(c)         ? "not ready"
+                       : handler_takes_from(h, k) ? "in use"
+                                                  : "standby",
+                       (unsigned long long)consumer_stats(c)->delivered,
+                       (unsigned long long)consumer_stats(c)->num_pending, consumer_reason(c),
+                       consumer_ready(c) && strcmp(cluster, consumer_via(c)) != 0 ? "through another cluster's servers"
+                                                                                  : "");
+        }
+    }
 }
 
 static void serve_status(const struct report *r, struct http_response *out)
@@ -55,13 +95,15 @@ static void serve_status(const struct report *r, struct http_response *out)
     }
     for (size_t i = 0; i < r->n_refused; i++)
         buf_printf(&out->body, "%-20s refused   %s\n", r->refused[i].handler, r->refused[i].text);
+    put_sites(r, &out->body);
 }
 
 /* ---- metrics ----------------------------------------------------------------------- */
 
+/* NULL, which leaves the label out, where there are several: seamq_messages_settled_total tells them apart. */
 static const char *cluster_of(const struct handler *h)
 {
-    return handler_config(h)->clusters.items[0];
+    return handler_n_consumers(h) > 1 ? NULL : handler_config(h)->clusters.items[0];
 }
 
 static const char *handler_name(const struct handler *h)
@@ -203,6 +245,8 @@ static const struct {
      offsetof(struct consumer_stats, redelivered)},
     {METRIC_COUNTER, "seamq_messages_repeated_total", "Deliveries of messages that were held here already.",
      offsetof(struct consumer_stats, repeated)},
+    {METRIC_COUNTER, "seamq_messages_settled_total", "Acknowledged, dead-lettered or dropped.",
+     offsetof(struct consumer_stats, settled)},
     {METRIC_COUNTER, "seamq_messages_malformed_total", "Refused: without an acknowledgement subject.",
      offsetof(struct consumer_stats, malformed)},
     {METRIC_COUNTER, "seamq_pulls_total", "Pull requests sent.", offsetof(struct consumer_stats, pulls)},
@@ -213,6 +257,34 @@ static const struct {
     {METRIC_GAUGE, "seamq_consumer_ack_pending", "Delivered and not acknowledged, by the server's last word.",
      offsetof(struct consumer_stats, num_ack_pending)},
 };
+
+static void put_sites_metrics(const struct report *r, struct metrics *m)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+    } gauges[] = {{"seamq_consumer_ready", "1 when the consumer on that cluster is ready."},
+                  {"seamq_consumer_in_use", "1 when messages are taken from that cluster just now."},
+                  {"seamq_consumer_detour", "1 when it is reached through another cluster's servers."}};
+
+    for (size_t f = 0; f < sizeof(gauges) / sizeof(gauges[0]); f++) {
+        metrics_family(m, METRIC_GAUGE, gauges[f].name, gauges[f].help);
+        for (size_t i = 0; i < r->n_handlers; i++) {
+            for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++) {
+                const struct consumer *c = handler_consumer(r->handlers[i], k);
+                const char *cluster = consumer_cluster(c)->name;
+                const bool values[] = {consumer_ready(c), handler_takes_from(r->handlers[i], k),
+                                       strcmp(cluster, consumer_via(c)) != 0};
+                metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}, {"cluster", cluster}),
+                             values[f]);
+            }
+        }
+    }
+    metrics_family(m, METRIC_COUNTER, "seamq_failovers_total", "Times that a cluster further from home was taken.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}),
+                     handler_stats(r->handlers[i])->failovers);
+}
 
 static void put_consumers(const struct report *r, struct metrics *m)
 {
@@ -230,6 +302,7 @@ static void put_consumers(const struct report *r, struct metrics *m)
             }
         }
     }
+    put_sites_metrics(r, m);
     metrics_family(m, METRIC_GAUGE, "seamq_messages_held", "Messages held here, by what they wait for.");
     for (size_t i = 0; i < r->n_handlers; i++) {
         for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++) {

@@ -15,16 +15,6 @@
 
 /* ---- values that this version knows but does not do yet ------------------- */
 
-static bool uses_federation(const struct config_handler *h)
-{
-    return h->federation != FEDERATION_FAILOVER;
-}
-
-static bool uses_clusters(const struct config_handler *h)
-{
-    return h->clusters.n > 1;
-}
-
 static bool uses_ordering(const struct config_handler *h)
 {
     return h->ordering != ORDERING_NONE;
@@ -51,8 +41,6 @@ static const struct {
     bool (*used)(const struct config_handler *h);
     const char *what;
 } not_yet[] = {
-    {"federation", uses_federation, "only failover is supported by this version"},
-    {"clusters", uses_clusters, "several clusters for one handler are not supported by this version; name one"},
     {"ordering", uses_ordering, "ordering is not supported by this version; set none"},
     {"ack", uses_cumulative, "cumulative acks are not supported by this version; set each or confirmed"},
     {"batch_max", uses_batch_max, "batches are not supported by this version; set 1"},
@@ -90,7 +78,11 @@ static const char *stream_template(const struct config_handler *h, const char *c
 
 void config_stream_name(const struct config_handler *h, const char *cluster, char *out, size_t size)
 {
-    const char *s = stream_template(h, cluster);
+    config_cluster_name(stream_template(h, cluster), cluster, out, size);
+}
+
+void config_cluster_name(const char *s, const char *cluster, char *out, size_t size)
+{
     size_t n = 0;
 
     if (size == 0)

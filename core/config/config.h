@@ -74,7 +74,7 @@ struct config_handler {
     char *stream;                   /* may hold {cluster} {CLUSTER}; NULL until config_apply_plugin when not set */
     struct strv stream_for_cluster; /* "NAME=STREAM": the stream.NAME keys */
     char *durable;
-    struct strv filter_subjects; /* empty until config_apply_plugin when not set */
+    struct strv filter_subjects; /* may hold {cluster} {CLUSTER}; empty until config_apply_plugin when not set */
     enum create_mode create;
     char *deliver_policy; /* all, new, last, last_per_subject, by_start_sequence=N, by_start_time=RFC3339 */
     enum ack_mode ack;
@@ -85,7 +85,7 @@ struct config_handler {
     int64_t *backoff_ns; /* n_backoff >= 1; the last one repeats */
     size_t n_backoff;
     int64_t crash_limit;
-    char *dead_letter; /* stream; "off" */
+    char *dead_letter; /* stream, may hold {cluster} {CLUSTER}; "off" */
     int64_t workers;
     enum ordering_mode ordering;
     int64_t ordering_token; /* 1-based, for ORDERING_TOKEN */
@@ -145,6 +145,9 @@ void config_apply_plugin(struct config *c, struct config_handler *h, const struc
 
 /* The stream of handler `h` on `cluster` ({cluster}, {CLUSTER}, stream.NAME resolved); writes to out. */
 void config_stream_name(const struct config_handler *h, const char *cluster, char *out, size_t size);
+
+/* `text` with {cluster} and {CLUSTER} replaced: dead_letter and filter_subjects may hold them too. */
+void config_cluster_name(const char *text, const char *cluster, char *out, size_t size);
 
 /* Checks that need all handlers: unknown cluster names, two handlers with the same stream and
  * durable, same stream and durable on two domains, and values not supported by this version. */

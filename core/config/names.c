@@ -87,7 +87,7 @@ int check_stream_template(const char *text, struct error *err)
 
 int check_dead_letter(const char *text, struct error *err)
 {
-    return strcmp(text, "off") == 0 ? 0 : check_stream(text, err);
+    return strcmp(text, "off") == 0 ? 0 : check_stream_template(text, err);
 }
 
 static int check_subject(const char *text, bool wildcards, struct error *err)

@@ -105,7 +105,8 @@ const struct opt opt_table[] = {
     {HANDLER(durable), .key = "durable", .type = OPT_TEXT, .preset = "", .shown = "the handler's name",
      .check = check_durable, .help = "name of the durable consumer"},
     {HANDLER(filter_subjects), .key = "filter_subjects", .type = OPT_LIST, .preset = "", .shown = "the plugin's",
-     .flags = OPT_MAY_BE_EMPTY, .check = check_filter, .help = "subjects of the stream to take; none: all"},
+     .flags = OPT_MAY_BE_EMPTY, .check = check_filter,
+     .help = "subjects of the stream to take, may hold {cluster}; none: all"},
     {HANDLER(create), .key = "create", .type = OPT_WORD, .preset = "missing", .words = creates,
      .help =
          "missing: create the consumer at start if it is not there (replays after a deletion); never: for production"},
@@ -127,7 +128,7 @@ const struct opt opt_table[] = {
     {HANDLER(crash_limit), .key = "crash_limit", .type = OPT_INT, .preset = "2", .min = 1, .max = 1000,
      .help = "crashes or time-outs on one message before it is dead-lettered"},
     {HANDLER(dead_letter), .key = "dead_letter", .type = OPT_TEXT, .preset = "DLQ", .check = check_dead_letter,
-     .help = "stream for dead letters on the message's own cluster; off: drop with a log line"},
+     .help = "stream for dead letters on the message's own cluster, may hold {CLUSTER}; off: drop with a log line"},
     {HANDLER(workers), .key = "workers", .type = OPT_INT, .preset = "1", .min = 1, .max = 256,
      .help = "worker processes"},
     {HANDLER(ordering), .key = "ordering", .type = OPT_ORDERING, .preset = "none",

@@ -21,6 +21,7 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
                     void *data, struct error *err)
 {
     char stream[NAME_MAX_LEN];
+    char dead_letter[NAME_MAX_LEN];
     struct consumer *c = calloc(1, sizeof(*c));
     if (!c)
         return error_set(err, -ENOMEM, "handler %s: out of memory", handler->name);
@@ -35,15 +36,19 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
     list_init(&c->pump.node);
     snprintf(c->reason, sizeof(c->reason), "cluster %s: connecting", cluster->name);
     config_stream_name(handler, cluster->name, stream, sizeof(stream));
+    config_cluster_name(handler->dead_letter, cluster->name, dead_letter, sizeof(dead_letter));
     c->stream = strdup(stream);
+    c->dead_letter = strdup(dead_letter);
     lease_init(c);
-    int rc = c->stream ? held_table_init(&c->held) : -ENOMEM;
+    pull_init(c);
+    int rc = c->stream && c->dead_letter ? held_table_init(&c->held) : -ENOMEM;
     if (rc == 0)
-        rc = pull_init(c);
+        rc = route_add(c, api);
     if (rc) {
         consumer_destroy(c);
         return error_set(err, rc, "handler %s: %s", handler->name, strerror(-rc));
     }
+    route_start(c);
     *ret = c;
     return 0;
 }
@@ -54,29 +59,15 @@ void consumer_destroy(struct consumer *c)
         return;
     c->stage = STAGE_STOPPED;
     setup_stop(c);
+    route_finish(c);
     pull_finish(c);
     lease_finish(c);
     loop_disarm(c->loop, &c->stop_timer);
     api_cancel(c->stop_fence);
     held_table_finish(&c->held);
     free(c->stream);
+    free(c->dead_letter);
     free(c);
-}
-
-void consumer_link_state(struct consumer *c, enum link_state state, const char *text)
-{
-    if (c->stage == STAGE_STOPPED)
-        return;
-    if (state == LINK_UP) {
-        setup_start(c);
-        return;
-    }
-    setup_stop(c);
-    lease_link_down(c);
-    pull_reset(c, 0);
-    c->stage = STAGE_LINK;
-    c->verified = false;
-    setup_reason(c, "cluster %s: not connected: %s", c->cluster->name, text);
 }
 
 bool consumer_ready(const struct consumer *c)
@@ -92,6 +83,16 @@ const char *consumer_reason(const struct consumer *c)
 void consumer_set_window(struct consumer *c, size_t window)
 {
     c->window = window;
+}
+
+size_t consumer_window(const struct consumer *c)
+{
+    return c->window;
+}
+
+void consumer_set_patience(struct consumer *c, int64_t patience_ns)
+{
+    c->patience_ns = patience_ns;
 }
 
 /* ---- stopping ----------------------------------------------------------------------
@@ -126,7 +127,8 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
     c->stop_done = done;
     c->stop_data = data;
     c->stop_timer = (struct loop_timer){.fire = stopped, .data = c};
-    link_drain_sub(c->inbox);
+    for (size_t i = 0; i < c->n_routes; i++)
+        link_drain_sub(c->routes[i].inbox);
     lease_acked(c);
     int64_t now = loop_now_ns(c->loop);
     bool asked = c->outstanding > 0 && setup_info(c, on_fence, &c->stop_fence) == 0;
@@ -165,10 +167,12 @@ void consumer_ack(struct consumer *c, struct held *h)
     }
     if (consumer_settles(c)) /* else it is sent by lease_resume */
         answer(c, h, "");    /* an empty body acknowledges */
-    if (h->state != HELD_ACKED)
+    if (h->state != HELD_ACKED) {
         held_set_state(&c->held, h, HELD_ACKED);
-    else
+        c->stats.settled++;
+    } else {
         c->confirming = 0; /* sent again: the question under way was asked before */
+    }
     held_drop_message(&c->held, h, api_link(c->api));
     lease_acked(c);
 }
@@ -201,6 +205,7 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
 void consumer_forget(struct consumer *c, struct held *h)
 {
     loop_disarm(c->loop, &h->retry);
+    c->stats.settled += !consumer_stale(c, h);
     held_free(&c->held, h, api_link(c->api));
 }
 
@@ -224,6 +229,11 @@ const char *consumer_stream(const struct consumer *c)
 const char *consumer_durable(const struct consumer *c)
 {
     return c->handler->durable;
+}
+
+const char *consumer_dead_letter(const struct consumer *c)
+{
+    return c->dead_letter;
 }
 
 int64_t consumer_stream_created_ns(const struct consumer *c)

@@ -8,6 +8,9 @@
  * at once and checks beside it; a stream or consumer that vanished is an alarm, never made
  * anew while running.
  *
+ * A cluster with a JetStream domain may be reached through another cluster's servers while its own do
+ * not answer: see route.c.
+ *
  * Thread: the loop's.  Sources: ADR-13 (pull), ADR-15, nats-server consumer.go.
  */
 #ifndef SEAMQ_CONSUMER_CONSUMER_H
@@ -32,6 +35,7 @@ struct consumer_stats {
     uint64_t delivered;   /* messages that came in */
     uint64_t redelivered; /* of these, with a server count above 1 */
     uint64_t repeated;    /* deliveries of messages that were held already */
+    uint64_t settled;     /* acknowledged, or gone by other means */
     uint64_t malformed;   /* refused: no acknowledgement subject */
     uint64_t pulls;
     uint64_t leases_renewed;
@@ -39,18 +43,23 @@ struct consumer_stats {
     uint64_t num_ack_pending;
 };
 
-/* `handler`, `cluster` outlive the consumer. */
+/* `handler`, `cluster` outlive the consumer, and so do all apis. `index` is unique on all their links.
+ * It starts with the next iteration of the loop, or with the link's LINK_UP. */
 int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, const struct config_handler *handler,
                     const struct config_cluster *cluster, unsigned index, const struct consumer_callbacks *callbacks,
                     void *data, struct error *err);
 void consumer_destroy(struct consumer *c);
 
-/* To be called with each state of the link. */
-void consumer_link_state(struct consumer *c, enum link_state state, const char *text);
+/* Another cluster's connection by which this one's domain is reached in need. More than ROUTES_MAX are
+ * left out. 0 or -ENOMEM. */
+int consumer_add_route(struct consumer *c, struct api *api);
+
+/* To be called with each state of any link; those of no route of this consumer change nothing. */
+void consumer_link_state(struct consumer *c, const struct link *link, enum link_state state, const char *text);
 
 /* What the server said unasked about the connection: a permissions violation that concerns this
  * consumer makes it not ready, until it is heard of again. */
-void consumer_server_error(struct consumer *c, const char *text);
+void consumer_server_error(struct consumer *c, const struct link *link, const char *text);
 
 bool consumer_ready(const struct consumer *c);
 /* Why not, in one sentence; "" when ready. */
@@ -58,6 +67,12 @@ const char *consumer_reason(const struct consumer *c);
 
 /* How many messages, held and asked for, this consumer may have; 0: stop asking. */
 void consumer_set_window(struct consumer *c, size_t window);
+size_t consumer_window(const struct consumer *c);
+/* How long a request for messages stays open at most; 0: as long as the server allows. To be called
+ * before the first window. */
+void consumer_set_patience(struct consumer *c, int64_t patience_ns);
+/* Asks the server for num_pending and num_ack_pending of the stats, unless it is being asked. */
+void consumer_ask_lag(struct consumer *c);
 /* Ends pulling for good: calls `done` once nothing more can arrive (or after `deadline_ns`). */
 void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data);
 
@@ -86,6 +101,9 @@ struct api *consumer_api(const struct consumer *c);
 const struct config_cluster *consumer_cluster(const struct consumer *c);
 const char *consumer_stream(const struct consumer *c);
 const char *consumer_durable(const struct consumer *c);
+const char *consumer_dead_letter(const struct consumer *c); /* stream; "off" */
+/* The cluster by whose servers it is reached just now: its own, or another. */
+const char *consumer_via(const struct consumer *c);
 /* When the stream was created, Unix nanoseconds: part of message ids and dead-letter subjects. */
 int64_t consumer_stream_created_ns(const struct consumer *c);
 struct held_table *consumer_held(struct consumer *c);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 
 #define CONSUMER_REASON_MAX 512
+#define ROUTES_MAX 8 /* the own connection and seven others; more are not tried */
 
 enum consumer_stage {
     STAGE_LINK,        /* no connection */
@@ -21,14 +22,31 @@ enum consumer_stage {
     STAGE_STOPPED,
 };
 
+struct route { /* a connection by which the stream can be reached */
+    struct consumer *consumer;
+    struct api *api;
+    struct link_sub *inbox;
+    size_t inbox_len; /* of "<inbox>.p<index>." */
+    bool up;
+};
+
 struct consumer {
     struct loop *loop;
-    struct api *api;
+    struct api *api; /* of the route in use */
     const struct config_handler *handler;
     const struct config_cluster *cluster;
     struct consumer_callbacks callbacks;
     void *data;
     char *stream;
+    char *dead_letter; /* stream; "off" */
+
+    /* route.c: the first is the cluster's own */
+    struct route routes[ROUTES_MAX];
+    size_t n_routes;
+    size_t route;
+    char own_trouble[CONSUMER_REASON_MAX / 2]; /* why the own connection is not up */
+    int64_t detour_from_ns;
+    struct loop_timer detour;
 
     /* setup.c */
     enum consumer_stage stage;
@@ -36,7 +54,9 @@ struct consumer {
     bool was_active; /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];
-    bool forbidden; /* the reason is a permissions violation: gone with the next sign of life */
+    bool doubted; /* a permissions violation, or no answers: gone with the next sign of life */
+    int64_t verify_asked_ns;
+    int64_t unanswered_ns; /* since when verifications are not answered; 0: they are */
     struct loop_timer setup_again;
     struct api_request *setup_request;
     int64_t stream_created_ns;
@@ -47,11 +67,10 @@ struct consumer {
     int64_t max_ack_pending; /* likewise */
 
     /* pull.c */
-    struct link_sub *inbox;
     unsigned index;
-    uint64_t epoch;   /* of the reply subject: answers to older pulls are not ours any more */
-    size_t inbox_len; /* of "<inbox>.p<index>." */
+    uint64_t epoch; /* of the reply subject: answers to older pulls are not ours any more */
     size_t window;
+    int64_t patience_ns; /* 0: none of its own */
     int64_t outstanding; /* asked for and not come */
     int64_t max_batch;   /* by the server's limits; 0: none known */
     int64_t expires_ns;
@@ -69,6 +88,7 @@ struct consumer {
     struct loop_timer lease;
     struct loop_timer confirm;
     struct api_request *confirm_request;
+    struct api_request *lag_request;
     size_t confirming; /* how many of held.acked the request under way covers */
 
     /* stopping */
@@ -80,6 +100,13 @@ struct consumer {
 
     struct consumer_stats stats;
 };
+
+/* route.c */
+void route_start(struct consumer *c);
+int route_add(struct consumer *c, struct api *api);
+void route_finish(struct consumer *c);
+/* The route in use does not lead there: the next one that is up, or the same again. */
+void route_retry(struct consumer *c);
 
 /* setup.c */
 void setup_start(struct consumer *c);
@@ -94,7 +121,9 @@ void setup_heard(struct consumer *c);
 void setup_verify(struct consumer *c);
 
 /* pull.c */
-int pull_init(struct consumer *c);
+void pull_init(struct consumer *c);
+/* Listens for what pulls on this route bring. */
+int pull_listen(struct route *r);
 void pull_finish(struct consumer *c);
 void pull_start(struct consumer *c);
 /* Forgets what was asked for; asks again not before `pause_ns` from now. */
@@ -109,6 +138,9 @@ void lease_link_down(struct consumer *c);
 void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
 
 /* document.c: JSON of the JetStream API. Strings are malloc'ed, NULL: out of memory. */
+#define FILTER_MAX 512
+/* The i-th filter subject with {cluster} replaced; returns `out`. */
+const char *document_filter(const struct consumer *c, size_t i, char out[FILTER_MAX]);
 char *document_consumer_create(const struct consumer *c);
 /* Compares what the server has with the configuration: differences into `drift` (a sentence, "" if none);
  * what makes the consumer unusable into `refusal`. Takes ack_wait and max_ack_pending over. */

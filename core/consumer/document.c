@@ -31,10 +31,17 @@ static void put_deliver_policy(json_t *config, const char *policy)
         json_object_set_new(config, "opt_start_time", json_string(value + 1));
 }
 
+const char *document_filter(const struct consumer *c, size_t i, char out[FILTER_MAX])
+{
+    config_cluster_name(c->handler->filter_subjects.items[i], c->cluster->name, out, FILTER_MAX);
+    return out;
+}
+
 char *document_consumer_create(const struct consumer *c)
 {
     const struct config_handler *h = c->handler;
     json_t *config = json_object();
+    char filter[FILTER_MAX];
 
     json_object_set_new(config, "durable_name", json_string(h->durable));
     json_object_set_new(config, "name", json_string(h->durable));
@@ -46,11 +53,11 @@ char *document_consumer_create(const struct consumer *c)
     json_object_set_new(config, "max_ack_pending", json_integer(h->max_ack_pending));
     json_object_set_new(config, "replay_policy", json_string("instant"));
     if (h->filter_subjects.n == 1) {
-        json_object_set_new(config, "filter_subject", json_string(h->filter_subjects.items[0]));
+        json_object_set_new(config, "filter_subject", json_string(document_filter(c, 0, filter)));
     } else if (h->filter_subjects.n > 1) {
         json_t *list = json_array();
         for (size_t i = 0; i < h->filter_subjects.n; i++)
-            json_array_append_new(list, json_string(h->filter_subjects.items[i]));
+            json_array_append_new(list, json_string(document_filter(c, i, filter)));
         json_object_set_new(config, "filter_subjects", list);
     }
     return dump(json_pack("{s:s, s:o, s:s}", "stream_name", c->stream, "config", config, "action", "create"));
@@ -94,11 +101,13 @@ static void compare_duration(const char *key, int64_t server, int64_t ours, char
     add_text(drift, size, line);
 }
 
-static void compare_filters(const struct config_handler *h, json_t *config, char *drift, size_t size)
+static void compare_filters(const struct consumer *c, json_t *config, char *drift, size_t size)
 {
-    bool same = count_filters(config) == h->filter_subjects.n;
-    for (size_t i = 0; i < h->filter_subjects.n && same; i++)
-        same = has_filter(config, h->filter_subjects.items[i]);
+    const struct strv *filters = &c->handler->filter_subjects;
+    char filter[FILTER_MAX];
+    bool same = count_filters(config) == filters->n;
+    for (size_t i = 0; i < filters->n && same; i++)
+        same = has_filter(config, document_filter(c, i, filter));
     if (!same)
         add_text(drift, size, "filter_subjects differ: the server's are used");
 }
@@ -152,12 +161,12 @@ void document_consumer_check(struct consumer *c, json_t *config, char *drift, si
                  (long long)max_deliver);
         add_text(drift, drift_size, line);
     }
-    compare_filters(h, config, drift, drift_size);
+    compare_filters(c, config, drift, drift_size);
 }
 
 char *document_dead_letter_create(const struct consumer *c, const char *subject)
 {
-    return dump(json_pack("{s:s, s:s, s:[s], s:s, s:s, s:s, s:I}", "name", c->handler->dead_letter, "description",
+    return dump(json_pack("{s:s, s:s, s:[s], s:s, s:s, s:s, s:I}", "name", c->dead_letter, "description",
                           "Dead letters of SeaMQ handlers", "subjects", subject, "retention", "limits", "storage",
                           "file", "discard", "old", "num_replicas", (json_int_t)c->stream_replicas));
 }

@@ -86,6 +86,32 @@ static void on_lease(struct loop_timer *t)
 
 /* ---- acknowledgements ------------------------------------------------------------ */
 
+/* The server's numbers, from an answer to CONSUMER.INFO. */
+static void take_lag(struct consumer *c, const struct api_answer *a)
+{
+    if (a->rc)
+        return;
+    c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a->json, "num_pending"));
+    c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a->json, "num_ack_pending"));
+}
+
+static void on_lag(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct api_answer a;
+
+    c->lag_request = NULL;
+    api_answer(&a, rc, msg);
+    take_lag(c, &a);
+    json_decref(a.json);
+}
+
+void consumer_ask_lag(struct consumer *c)
+{
+    if (!c->lag_request && c->stage == STAGE_ACTIVE)
+        setup_info(c, on_lag, &c->lag_request);
+}
+
 static void on_confirmed(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
@@ -96,10 +122,7 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
     bool gone = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
     if (gone) /* with all that it could have forgotten */
         c->confirming = c->held.n_by_state[HELD_ACKED];
-    if (a.rc == 0) {
-        c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_pending"));
-        c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
-    }
+    take_lag(c, &a);
     if (a.rc == 0 || gone) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
             held_free(&c->held, container_of(c->held.acked.next, struct held, node), api_link(c->api));
@@ -195,5 +218,6 @@ void lease_finish(struct consumer *c)
     loop_disarm(c->loop, &c->lease);
     loop_disarm(c->loop, &c->confirm);
     api_cancel(c->confirm_request);
-    c->confirm_request = NULL;
+    api_cancel(c->lag_request);
+    c->confirm_request = c->lag_request = NULL;
 }

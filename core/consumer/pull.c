@@ -25,9 +25,14 @@
 #define PAUSE_MAX_NS (5 * NS_PER_SEC)
 #define SUBJECT_MAX 512
 
+static int64_t expires_ns(const struct consumer *c)
+{
+    return c->patience_ns && c->patience_ns < c->expires_ns ? c->patience_ns : c->expires_ns;
+}
+
 static int64_t heartbeat_ns(const struct consumer *c)
 {
-    return c->expires_ns / 2 < HEARTBEAT_NS ? c->expires_ns / 2 : HEARTBEAT_NS;
+    return expires_ns(c) / 2 < HEARTBEAT_NS ? expires_ns(c) / 2 : HEARTBEAT_NS;
 }
 
 /* What is here and will not go away by waiting for a timer. */
@@ -47,7 +52,7 @@ static int ask(struct consumer *c, int64_t batch)
              c->stream, c->handler->durable);
     snprintf(reply, sizeof(reply), "%s.p%u.%llu", link_inbox(api_link(c->api)), c->index, (unsigned long long)c->epoch);
     int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}", (long long)batch,
-                     (long long)c->expires_ns, (long long)heartbeat_ns(c));
+                     (long long)expires_ns(c), (long long)heartbeat_ns(c));
     return link_publish(api_link(c->api),
                         &(struct link_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
 }
@@ -114,7 +119,7 @@ static void on_watchdog(struct loop_timer *t)
         return;
     /* A request can be dropped unsaid while another one's heartbeats go on: when even the newest must
      * have expired, what is left of the sum is nobody's. */
-    if (loop_now_ns(c->loop) > c->asked_ns + c->expires_ns + 2 * heartbeat_ns(c)) {
+    if (loop_now_ns(c->loop) > c->asked_ns + expires_ns(c) + 2 * heartbeat_ns(c)) {
         pull_reset(c, 0);
         return;
     }
@@ -209,12 +214,12 @@ static void on_status(struct consumer *c, natsMsg *msg)
     }
 }
 
-static bool is_status(const struct consumer *c, const char *subject, uint64_t *ret_epoch)
+static bool is_status(const struct route *r, const char *subject, uint64_t *ret_epoch)
 {
-    const char *inbox = link_inbox(api_link(c->api));
-    if (subject[0] != inbox[0] || strncmp(subject, inbox, strlen(inbox)) != 0 || strlen(subject) <= c->inbox_len)
+    const char *inbox = link_inbox(api_link(r->api));
+    if (subject[0] != inbox[0] || strncmp(subject, inbox, strlen(inbox)) != 0 || strlen(subject) <= r->inbox_len)
         return false;
-    *ret_epoch = strtoull(subject + c->inbox_len, NULL, 10);
+    *ret_epoch = strtoull(subject + r->inbox_len, NULL, 10);
     return true;
 }
 
@@ -234,6 +239,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
     c->pause_ns = 0;
     setup_heard(c);
     c->stats.delivered++;
+    c->stats.num_pending = meta.pending;
     if (meta.delivered > 1)
         c->stats.redelivered++;
     if (c->outstanding > 0)
@@ -266,15 +272,17 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
 
 static void on_inbox(void *data, natsMsg *msg)
 {
-    struct consumer *c = data;
+    const struct route *r = data;
+    struct consumer *c = r->consumer;
     uint64_t epoch;
 
     c->heard_ns = loop_now_ns(c->loop);
     if (!msg) {
-        nobody(c);
+        if (r->api == c->api)
+            nobody(c);
         return;
     }
-    if (!is_status(c, natsMsg_GetSubject(msg), &epoch)) {
+    if (!is_status(r, natsMsg_GetSubject(msg), &epoch)) {
         on_delivery(c, msg);
         return;
     }
@@ -283,21 +291,24 @@ static void on_inbox(void *data, natsMsg *msg)
     link_recycle(api_link(c->api), msg);
 }
 
-int pull_init(struct consumer *c)
+int pull_listen(struct route *r)
 {
     char subject[SUBJECT_MAX];
+    struct link *link = api_link(r->api);
 
+    int n = snprintf(subject, sizeof(subject), "%s.p%u.*", link_inbox(link), r->consumer->index);
+    r->inbox_len = (size_t)n - 1;
+    r->inbox = link_subscribe(link, subject, LINK_STREAM, on_inbox, r);
+    return r->inbox ? 0 : -ENOMEM;
+}
+
+void pull_init(struct consumer *c)
+{
     c->expires_ns = EXPIRES_NS;
     c->watchdog = (struct loop_timer){.fire = on_watchdog, .data = c};
     c->pull_again = (struct loop_timer){.fire = on_pull_again, .data = c};
     c->pump = (struct loop_hook){.order = LOOP_ORDER_PULL, .run = pump, .data = c};
-    int n = snprintf(subject, sizeof(subject), "%s.p%u.*", link_inbox(api_link(c->api)), c->index);
-    c->inbox_len = (size_t)n - 1;
-    c->inbox = link_subscribe(api_link(c->api), subject, LINK_STREAM, on_inbox, c);
-    if (!c->inbox)
-        return -ENOMEM;
     loop_add_hook(c->loop, &c->pump);
-    return 0;
 }
 
 void pull_finish(struct consumer *c)
@@ -307,8 +318,6 @@ void pull_finish(struct consumer *c)
     c->pump.run = NULL;
     loop_disarm(c->loop, &c->watchdog);
     loop_disarm(c->loop, &c->pull_again);
-    link_unsubscribe(c->inbox);
-    c->inbox = NULL;
 }
 
 void pull_start(struct consumer *c)

@@ -11,12 +11,14 @@
 #include <string.h>
 
 #define AGAIN_NS (1 * NS_PER_SEC)
+#define UNANSWERED_NS (3 * NS_PER_SEC) /* an election is over by then, as a rule */
 #define SUBJECT_MAX 512
 
 static void ask_stream(struct consumer *c);
 static void ask_consumer(struct consumer *c);
 static void ask_dead_letter(struct consumer *c);
 static void active(struct consumer *c);
+static void pull(struct consumer *c);
 static void verified(struct consumer *c);
 
 static void notify(struct consumer *c)
@@ -30,13 +32,36 @@ void setup_reason(struct consumer *c, const char *fmt, ...)
     char text[CONSUMER_REASON_MAX];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    int n =
+        c->route == 0 ? 0 : snprintf(text, sizeof(text), "%s; through cluster %s: ", c->own_trouble, consumer_via(c));
+    vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
     va_end(ap);
     if (!c->ready && strcmp(text, c->reason) == 0)
         return; /* said already */
     snprintf(c->reason, sizeof(c->reason), "%s", text);
     c->ready = false;
     notify(c);
+}
+
+static void trust(struct consumer *c)
+{
+    c->doubted = false;
+    c->unanswered_ns = 0;
+    c->ready = true;
+    c->reason[0] = '\0';
+    notify(c);
+}
+
+/* It goes on pulling: the next sign of life ends the doubt. */
+static void __attribute__((format(printf, 2, 3))) doubt(struct consumer *c, const char *fmt, ...)
+{
+    char text[CONSUMER_REASON_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    setup_reason(c, "%s", text);
+    c->doubted = true;
 }
 
 static void again(struct consumer *c)
@@ -80,7 +105,7 @@ static bool trouble(struct consumer *c, const struct api_answer *a, const char *
         return false;
     if (a->rc == -ENOTCONN)
         return true;
-    if (a->rc == -ETIMEDOUT && c->forbidden)
+    if (a->rc == -ETIMEDOUT && c->doubted)
         ; /* the reason is known and better than a guess */
     else if (a->rc == -ETIMEDOUT)
         setup_reason(c,
@@ -149,11 +174,12 @@ static void create_consumer(struct consumer *c)
         return;
     }
     /* With one filter its subject is part of the request's, for servers that restrict by it. */
-    bool filter = h->filter_subjects.n == 1;
+    char filter[FILTER_MAX] = "";
+    if (h->filter_subjects.n == 1)
+        document_filter(c, 0, filter);
     log_info("consumer-create", LOG_STR("handler", h->name), LOG_STR("cluster", c->cluster->name),
              LOG_STR("stream", c->stream), LOG_STR("consumer", h->durable));
-    call(c, json, on_consumer, "CONSUMER.CREATE.%s.%s%s%s", c->stream, h->durable, filter ? "." : "",
-         filter ? h->filter_subjects.items[0] : "");
+    call(c, json, on_consumer, "CONSUMER.CREATE.%s.%s%s%s", c->stream, h->durable, *filter ? "." : "", filter);
     free(json);
 }
 
@@ -206,7 +232,9 @@ static void on_consumer(void *data, int rc, natsMsg *msg)
     if (a.err_code == JS_CONSUMER_NOT_FOUND) {
         consumer_missing(c);
     } else if (c->was_active && a.rc == -ETIMEDOUT) {
-        active(c);
+        pull(c); /* the servers that know do not answer, and pulling may work without them */
+        doubt(c,
+              "no answer from the server to CONSUMER.INFO within 5s (is there a JetStream leader?); pulling goes on");
     } else if (!trouble(c, &a, "CONSUMER.INFO")) {
         c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_pending"));
         c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
@@ -231,16 +259,18 @@ static void verified(struct consumer *c)
     lease_resume(c);
 }
 
-static void active(struct consumer *c)
+static void pull(struct consumer *c)
 {
-    verified(c); /* or the servers that know do not answer, and pulling works without them */
+    verified(c);
     c->stage = STAGE_ACTIVE;
     c->was_active = true;
-    c->forbidden = false;
-    c->ready = true;
-    c->reason[0] = '\0';
-    notify(c);
     pull_start(c);
+}
+
+static void active(struct consumer *c)
+{
+    pull(c);
+    trust(c);
 }
 
 static void on_dead_letter_made(void *data, int rc, natsMsg *msg)
@@ -258,7 +288,7 @@ static void on_dead_letter_made(void *data, int rc, natsMsg *msg)
 
 static void make_dead_letter(struct consumer *c, const char *verb, char *json)
 {
-    const char *name = c->handler->dead_letter;
+    const char *name = c->dead_letter;
     if (!json) {
         setup_reason(c, "out of memory");
         again(c);
@@ -283,13 +313,13 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
     bool missing = a.err_code == JS_STREAM_NOT_FOUND;
     if (missing && c->was_active) {
         setup_reason(c, "dead-letter stream %s was deleted while running (create it with the subject %s)",
-                     h->dead_letter, subject);
+                     c->dead_letter, subject);
         again(c);
     } else if (missing && h->create == CREATE_NEVER) {
         setup_reason(c,
                      "dead-letter stream %s does not exist on cluster %s and create = never (create it with the "
                      "subject %s, or set handler.%s.dead_letter = off)",
-                     h->dead_letter, c->cluster->name, subject, h->name);
+                     c->dead_letter, c->cluster->name, subject, h->name);
         again(c);
     } else if (missing) {
         make_dead_letter(c, "CREATE", document_dead_letter_create(c, subject));
@@ -301,7 +331,7 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
             setup_reason(c,
                          "dead-letter stream %s does not capture %s (add that subject to it, or set "
                          "handler.%s.dead_letter)",
-                         h->dead_letter, subject, h->name);
+                         c->dead_letter, subject, h->name);
             again(c);
         } else {
             make_dead_letter(c, "UPDATE", document_dead_letter_update(config, subject));
@@ -313,17 +343,17 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
 static void ask_dead_letter(struct consumer *c)
 {
     c->stage = STAGE_DEAD_LETTER;
-    if (strcmp(c->handler->dead_letter, "off") == 0)
+    if (strcmp(c->dead_letter, "off") == 0)
         active(c);
     else
-        call(c, NULL, on_dead_letter, "STREAM.INFO.%s", c->handler->dead_letter);
+        call(c, NULL, on_dead_letter, "STREAM.INFO.%s", c->dead_letter);
 }
 
 /* ---- entry points ------------------------------------------------------------------ */
 
 static void on_again(struct loop_timer *t)
 {
-    setup_start(t->data);
+    route_retry(t->data);
 }
 
 void setup_start(struct consumer *c)
@@ -353,12 +383,9 @@ int setup_info(struct consumer *c, api_reply_fn fn, struct api_request **ret)
 
 void setup_heard(struct consumer *c)
 {
-    if (!c->forbidden || c->stage != STAGE_ACTIVE)
-        return;
-    c->forbidden = false;
-    c->ready = true;
-    c->reason[0] = '\0';
-    notify(c);
+    c->unanswered_ns = 0;
+    if (c->doubted && c->stage == STAGE_ACTIVE)
+        trust(c);
 }
 
 void consumer_recheck(struct consumer *c)
@@ -390,13 +417,25 @@ static bool needs_subject(const struct consumer *c, const char *subject)
 }
 
 /* Violation texts name the subject: "Permissions Violation for Publish to "$JS.API...."". */
-void consumer_server_error(struct consumer *c, const char *text)
+void consumer_server_error(struct consumer *c, const struct link *link, const char *text)
 {
     const char *subject = strchr(text, '"');
-    if (!strstr(text, "Permissions Violation") || !subject || !needs_subject(c, subject + 1))
+    if (link != api_link(c->api) || !strstr(text, "Permissions Violation") || !subject ||
+        !needs_subject(c, subject + 1))
         return;
-    setup_reason(c, "the server refuses: %s (grant it to the user of cluster %s)", text, c->cluster->name);
-    c->forbidden = true;
+    doubt(c, "the server refuses: %s (grant it to the user of cluster %s)", text, consumer_via(c));
+}
+
+/* No answer, or one that there is no leader. */
+static void unanswered(struct consumer *c, const struct api_answer *a)
+{
+    if (!c->unanswered_ns)
+        c->unanswered_ns = c->verify_asked_ns;
+    if (loop_now_ns(c->loop) - c->unanswered_ns >= UNANSWERED_NS && !c->doubted)
+        doubt(c, "consumer %s of stream %s does not answer (%s); pulling goes on", c->handler->durable, c->stream,
+              a->rc == -ETIMEDOUT      ? "is there a JetStream leader?"
+              : a->rc == -EHOSTUNREACH ? "nobody listens there: no JetStream leader, or no way to its servers"
+                                       : a->text);
 }
 
 static void on_verified(void *data, int rc, natsMsg *msg)
@@ -413,12 +452,16 @@ static void on_verified(void *data, int rc, natsMsg *msg)
         c->verified = false;
         pull_reset(c, 0);
         setup_start(c); /* finds out which, and says it */
+    } else if (c->stage == STAGE_ACTIVE && a.rc && a.rc != -ENOTCONN) {
+        unanswered(c, &a);
     }
     json_decref(a.json);
 }
 
 void setup_verify(struct consumer *c)
 {
-    if (!c->setup_request)
-        call(c, NULL, on_verified, "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
+    if (c->setup_request)
+        return;
+    c->verify_asked_ns = loop_now_ns(c->loop);
+    call(c, NULL, on_verified, "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
 }

@@ -30,7 +30,6 @@ struct cluster { /* a link and its api */
     struct link *link;
     struct api *api;
     struct discovery *discovery;
-    unsigned n_consumers;
     char *said; /* the last reason for being down: a server that stays away is logged once */
 };
 
@@ -39,8 +38,9 @@ struct daemon {
     const struct config *config;
     struct loop *loop;
     struct loop_fd signals;
-    struct cluster *clusters; /* those that a handler uses */
+    struct cluster *clusters; /* those that a handler uses, and the rest of their mesh */
     size_t n_clusters;
+    unsigned n_consumers;
     struct link **links;
     struct handler **handlers;
     size_t n_handlers;
@@ -75,13 +75,22 @@ static void look_ready(struct daemon *d)
     notify_status("%zu handlers ready", d->n_handlers);
 }
 
+/* Of the first cluster that is ready. */
+static const char *ready_stream(const struct handler *h)
+{
+    size_t i = 0;
+    while (i + 1 < handler_n_consumers(h) && !consumer_ready(handler_consumer(h, i)))
+        i++;
+    return consumer_stream(handler_consumer(h, i));
+}
+
 static void on_handler_state(void *data, struct handler *h)
 {
     struct daemon *d = data;
     const char *name = handler_config(h)->name;
 
     if (handler_ready(h))
-        log_info("handler-ready", LOG_STR("handler", name), LOG_STR("stream", consumer_stream(handler_consumer(h, 0))),
+        log_info("handler-ready", LOG_STR("handler", name), LOG_STR("stream", ready_stream(h)),
                  LOG_STR("consumer", handler_config(h)->durable), LOG_UINT("workers", handler_n_workers(h)));
     else if (!d->draining)
         log_warn("handler-not-ready", LOG_STR("handler", name), LOG_STR("msg", handler_reason(h)));
@@ -95,6 +104,8 @@ static void on_link_state(void *data, enum link_state state, const char *text)
     struct cluster *c = data;
     struct daemon *d = c->daemon;
 
+    if (state != LINK_UP)
+        api_link_down(c->api);
     if (state == LINK_UP)
         log_info("connected", LOG_STR("cluster", c->config->name), LOG_STR("server", text));
     else if (!c->said || strcmp(c->said, text) != 0)
@@ -102,8 +113,6 @@ static void on_link_state(void *data, enum link_state state, const char *text)
                  LOG_STR("then", "trying again until it answers"));
     free(c->said);
     c->said = state == LINK_UP ? NULL : strdup(text);
-    if (state != LINK_UP)
-        api_link_down(c->api);
     for (size_t i = 0; i < d->n_handlers; i++)
         handler_link_state(d->handlers[i], c->link, state, text);
 }
@@ -114,6 +123,12 @@ static void on_link_error(void *data, const char *text)
     log_warn("server-error", LOG_STR("cluster", c->config->name), LOG_STR("msg", text));
     for (size_t i = 0; i < c->daemon->n_handlers; i++)
         handler_link_error(c->daemon->handlers[i], c->link, text);
+}
+
+/* Whether handler `i` is wanted and can be. */
+static bool runs(const struct daemon *d, size_t i)
+{
+    return d->config->handlers[i].enabled && !d->setup->refused[i].code;
 }
 
 static struct cluster *find_cluster(struct daemon *d, const char *name)
@@ -144,26 +159,57 @@ static int open_cluster(struct daemon *d, const char *name, struct error *err)
     return rc ? error_set(err, rc, "cluster %s: %s", name, strerror(-rc)) : 0;
 }
 
+/* A mesh is what has JetStream domains: each of its clusters may be the way to another one. */
+static int open_mesh(struct daemon *d, struct error *err)
+{
+    bool mesh = false;
+    int rc = 0;
+    for (size_t i = 0; i < d->n_clusters; i++)
+        mesh = mesh || d->clusters[i].config->domain;
+    for (size_t i = 0; rc == 0 && mesh && i < d->config->n_clusters; i++)
+        if (d->config->clusters[i].domain)
+            rc = open_cluster(d, d->config->clusters[i].name, err);
+    return rc;
+}
+
+static int open_clusters(struct daemon *d, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < d->config->n_handlers; i++) {
+        const struct config_handler *h = &d->config->handlers[i];
+        for (size_t k = 0; rc == 0 && runs(d, i) && k < h->clusters.n; k++)
+            rc = open_cluster(d, h->clusters.items[k], err);
+    }
+    return rc ? rc : open_mesh(d, err);
+}
+
 /* ---- handlers ------------------------------------------------------------------------------ */
+
+static int add_consumer(struct daemon *d, struct handler *h, const char *name, struct error *err)
+{
+    struct cluster *home = find_cluster(d, name);
+    int rc = handler_add_consumer(h, home->api, home->config, d->n_consumers++, err);
+
+    for (size_t i = 0; rc == 0 && home->config->domain && i < d->n_clusters; i++) {
+        const struct cluster *other = &d->clusters[i];
+        if (other != home && other->config->domain && strcmp(other->config->domain, home->config->domain) != 0)
+            rc = handler_add_route(h, other->api);
+    }
+    return rc;
+}
 
 static int open_handler(struct daemon *d, size_t i, struct error *err)
 {
     static const struct handler_callbacks callbacks = {.on_state = on_handler_state};
     const struct config_handler *c = &d->config->handlers[i];
     struct handler *h;
-    int rc = 0;
 
-    for (size_t k = 0; rc == 0 && k < c->clusters.n; k++)
-        rc = open_cluster(d, c->clusters.items[k], err);
-    if (rc == 0)
-        rc = handler_create(&h, d->loop, c, &d->setup->plugins[i], d->setup->program, &callbacks, d, err);
+    int rc = handler_create(&h, d->loop, c, &d->setup->plugins[i], d->setup->program, &callbacks, d, err);
     if (rc)
         return rc;
     d->handlers[d->n_handlers++] = h;
-    for (size_t k = 0; rc == 0 && k < c->clusters.n; k++) {
-        struct cluster *cluster = find_cluster(d, c->clusters.items[k]);
-        rc = handler_add_consumer(h, cluster->api, cluster->config, cluster->n_consumers++, err);
-    }
+    for (size_t k = 0; rc == 0 && k < c->clusters.n; k++)
+        rc = add_consumer(d, h, c->clusters.items[k], err);
     return rc;
 }
 
@@ -305,6 +351,8 @@ static int start(struct daemon *d, struct error *err)
         return error_set(err, -ENOMEM, "out of memory");
     if (strcmp(c->admin, "off") != 0)
         rc = http_create(&d->http, d->loop, c->admin, report_serve, &d->report, err);
+    if (rc == 0)
+        rc = open_clusters(d, err);
     if (rc == 0)
         rc = open_handlers(d, err);
     if (rc)

@@ -23,7 +23,7 @@
 #define START_NS (10 * NS_PER_SEC)
 #define STOP_NS (5 * NS_PER_SEC)
 #define PREFERRED_PORT 4222
-#define SUBJECTS_MAX 64
+#define SUBJECT_MAX 512
 
 struct dev {
     pid_t pid;
@@ -170,18 +170,30 @@ static natsStatus create_stream(jsCtx *js, const struct config_handler *h, const
 {
     jsStreamConfig cfg;
     jsErrCode code = 0;
-    const char *all[] = {NULL, NULL};
-    char own[300];
+    size_t n = h->filter_subjects.n;
+    char(*texts)[SUBJECT_MAX] = calloc(n + 1, SUBJECT_MAX);
+    const char **subjects = calloc(n + 1, sizeof(char *));
+    if (!texts || !subjects) {
+        free(texts);
+        free(subjects);
+        return NATS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < n; i++)
+        config_cluster_name(h->filter_subjects.items[i], h->clusters.items[0], texts[i], SUBJECT_MAX);
+    if (n == 0)
+        snprintf(texts[0], SUBJECT_MAX, "%s.>", stream);
+    for (size_t i = 0; i <= n; i++)
+        subjects[i] = texts[i];
 
     jsStreamConfig_Init(&cfg);
-    snprintf(own, sizeof(own), "%s.>", stream);
-    all[0] = own;
     cfg.Name = stream;
-    cfg.Subjects = h->filter_subjects.n ? (const char **)h->filter_subjects.items : all;
-    cfg.SubjectsLen = h->filter_subjects.n ? (int)h->filter_subjects.n : 1;
+    cfg.Subjects = subjects;
+    cfg.SubjectsLen = n ? (int)n : 1;
     cfg.Storage = js_MemoryStorage;
     natsStatus s = js_AddStream(NULL, js, &cfg, NULL, &code);
     *ret_made = s == NATS_OK;
+    free(subjects);
+    free(texts);
     return s == NATS_ERR && code == JSStreamNameExistErr ? NATS_OK : s;
 }
 

@@ -193,12 +193,18 @@ static void feed(struct handler *h)
 
 /* ---- how much to pull ---------------------------------------------------------------- */
 
-static void set_windows(struct handler *h)
+size_t feed_ready_workers(const struct handler *h)
 {
-    size_t each = prefetch(h);
     size_t n = 0;
     for (size_t i = 0; i < h->n_slots; i++)
         n += worker_ready(h->slots[i].worker);
+    return n;
+}
+
+static void set_windows(struct handler *h)
+{
+    size_t each = prefetch(h);
+    size_t n = feed_ready_workers(h);
 
     size_t window = n * each * 2; /* one lot in the rings, one on its way */
     if (each == 1)
@@ -211,8 +217,7 @@ static void set_windows(struct handler *h)
         window = 1;
     if (h->draining)
         window = 0;
-    for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_set_window(h->consumers[i], gate_window(h, h->consumers[i], window));
+    federate(h, window);
 }
 
 void feed_hook(struct loop_hook *hook)

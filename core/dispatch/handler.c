@@ -2,6 +2,8 @@
  * handler - life cycle and state of one handler. */
 #include "handler_private.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +87,7 @@ int handler_create(struct handler **ret, struct loop *loop, const struct config_
     loop_add_hook(loop, &h->hook);
     h->feed_again = (struct loop_timer){.fire = feed_again, .data = h};
     gate_init(h);
+    federate_init(h);
     *ret = h;
     return 0;
 }
@@ -97,6 +100,7 @@ void handler_destroy(struct handler *h)
         loop_remove_hook(h->loop, &h->hook);
     loop_disarm(h->loop, &h->feed_again);
     gate_finish(h);
+    federate_finish(h);
     for (size_t i = 0; i < h->n_slots && h->slots; i++)
         worker_destroy(h->slots[i].worker);
     settle_destroy(h->settle);
@@ -112,8 +116,19 @@ void handler_destroy(struct handler *h)
 static void on_consumer_state(void *data, struct consumer *c)
 {
     struct handler *h = data;
+    const char *cluster = consumer_cluster(c)->name;
+
     if (consumer_settles(c))
         settle_resume(h->settle);
+    if (h->config->clusters.n > 1 && !h->draining) {
+        if (consumer_ready(c))
+            log_info("cluster-ready", LOG_STR("handler", h->config->name), LOG_STR("cluster", cluster),
+                     LOG_STR("stream", consumer_stream(c)),
+                     strcmp(cluster, consumer_via(c)) == 0 ? LOG_NONE : LOG_STR("via", consumer_via(c)));
+        else
+            log_warn("cluster-not-ready", LOG_STR("handler", h->config->name), LOG_STR("cluster", cluster),
+                     LOG_STR("msg", consumer_reason(c)));
+    }
     handler_update_state(h);
 }
 
@@ -126,23 +141,27 @@ int handler_add_consumer(struct handler *h, struct api *api, const struct config
     if (rc)
         return rc;
     h->consumers[h->n_consumers++] = c;
+    federate_add(h, h->n_consumers - 1);
     /* What it begins with is no news: a change from it is. */
     snprintf(h->reason, sizeof(h->reason), "%s", consumer_reason(c));
     return 0;
 }
 
+int handler_add_route(struct handler *h, struct api *api)
+{
+    return consumer_add_route(h->consumers[h->n_consumers - 1], api);
+}
+
 void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text)
 {
     for (size_t i = 0; i < h->n_consumers; i++)
-        if (api_link(consumer_api(h->consumers[i])) == link)
-            consumer_link_state(h->consumers[i], state, text);
+        consumer_link_state(h->consumers[i], link, state, text);
 }
 
 void handler_link_error(struct handler *h, const struct link *link, const char *text)
 {
     for (size_t i = 0; i < h->n_consumers; i++)
-        if (api_link(consumer_api(h->consumers[i])) == link)
-            consumer_server_error(h->consumers[i], text);
+        consumer_server_error(h->consumers[i], link, text);
 }
 
 /* ---- ready or not -------------------------------------------------------------------- */
@@ -155,6 +174,17 @@ static bool any_worker_ready(const struct handler *h)
     return false;
 }
 
+/* Why there is no cluster to take messages from; "" when there is one. */
+static void explain_consumers(const struct handler *h, char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (consumer_ready(h->consumers[i]))
+            return;
+    for (size_t i = 0; i < h->n_consumers && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "; " : "", consumer_reason(h->consumers[i]));
+}
+
 void handler_update_state(struct handler *h)
 {
     char reason[HANDLER_REASON_MAX] = "";
@@ -163,9 +193,8 @@ void handler_update_state(struct handler *h)
         snprintf(reason, sizeof(reason), "draining");
     else if (!any_worker_ready(h))
         snprintf(reason, sizeof(reason), "no worker is ready: %.400s", h->worker_reason);
-    for (size_t i = 0; i < h->n_consumers && !reason[0]; i++)
-        if (!consumer_ready(h->consumers[i]))
-            snprintf(reason, sizeof(reason), "%s", consumer_reason(h->consumers[i]));
+    else
+        explain_consumers(h, reason, sizeof(reason));
     if (strcmp(reason, h->reason) == 0 && h->was_ready == !reason[0])
         return;
     memcpy(h->reason, reason, sizeof(reason));
@@ -213,6 +242,11 @@ size_t handler_n_consumers(const struct handler *h)
 struct consumer *handler_consumer(const struct handler *h, size_t i)
 {
     return h->consumers[i];
+}
+
+bool handler_takes_from(const struct handler *h, size_t i)
+{
+    return consumer_ready(h->consumers[i]) && consumer_window(h->consumers[i]) > 0;
 }
 
 size_t handler_n_workers(const struct handler *h)

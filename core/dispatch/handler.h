@@ -33,6 +33,7 @@ struct handler_stats {
     uint64_t outcomes[SETTLE_TERM + 1];
     uint64_t exits[HANDLER_EXIT_REASONS]; /* of workers, by reason */
     uint64_t restarts;
+    uint64_t failovers; /* to a cluster further from home */
     struct histogram duration;
     struct handler_counter *counters;
     size_t n_counters;
@@ -51,9 +52,12 @@ int handler_create(struct handler **ret, struct loop *loop, const struct config_
 /* Kills what is left; what is held goes back by the server's ack wait. */
 void handler_destroy(struct handler *h);
 
-/* A cluster that it consumes from; the api's link need not be up. `index` is unique on that link. */
+/* A cluster that it consumes from; the api's link need not be up. `index` is unique among all
+ * consumers. In the order of the configuration's `clusters`. */
 int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
                          struct error *err);
+/* Another cluster's connection for the consumer added last: see consumer_add_route(). */
+int handler_add_route(struct handler *h, struct api *api);
 void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text);
 void handler_link_error(struct handler *h, const struct link *link, const char *text);
 
@@ -62,6 +66,7 @@ void handler_drain(struct handler *h, int64_t deadline_ns);
 /* Nothing is held any more and all workers have ended. */
 bool handler_drained(const struct handler *h);
 
+/* A worker is ready and so is the consumer of a cluster: one cluster's outage stops no other's flow. */
 bool handler_ready(const struct handler *h);
 /* Why not; "" when ready. */
 const char *handler_reason(const struct handler *h);
@@ -72,6 +77,8 @@ const struct handler_stats *handler_stats(const struct handler *h);
 const struct settle_stats *handler_settle_stats(const struct handler *h);
 size_t handler_n_consumers(const struct handler *h);
 struct consumer *handler_consumer(const struct handler *h, size_t i);
+/* Whether messages are taken from that cluster at the moment, as far as federation has a say. */
+bool handler_takes_from(const struct handler *h, size_t i);
 size_t handler_n_workers(const struct handler *h);
 const struct worker *handler_worker(const struct handler *h, size_t i);
 const char *handler_exit_name(enum worker_exit_reason reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * handler_private - shared by handler.c (life), feed.c (messages to workers and back),
- * events.c (what workers report) and drain.c.
+ * federate.c (from which cluster), events.c (what workers report) and drain.c.
  */
 #ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 #define SEAMQ_DISPATCH_HANDLER_PRIVATE_H
@@ -28,6 +28,13 @@ struct slot { /* a worker and the messages that it has */
     bool ended;     /* drained */
 };
 
+struct federate {
+    size_t active;     /* failover: the consumer in use */
+    int64_t lost_ns;   /* failover: since when it is not ready; 0: it is */
+    int64_t ask_at_ns; /* overflow: when to ask for the others' backlog */
+    struct loop_timer wake;
+};
+
 struct handler {
     struct loop *loop;
     const struct config_handler *config;
@@ -37,6 +44,7 @@ struct handler {
     struct settle *settle;
     struct consumer **consumers;
     size_t n_consumers;
+    struct federate federate;
     struct slot *slots;
     size_t n_slots;
     struct list ready;
@@ -70,6 +78,15 @@ void feed_again(struct loop_timer *timer);
 struct held *feed_running(struct slot *slot, uint64_t id);
 void feed_done(struct slot *slot, struct held *m);
 void feed_measure(struct handler *h, int64_t duration_ns);
+
+size_t feed_ready_workers(const struct handler *h);
+
+/* federate.c: `window` is for all clusters together */
+void federate_init(struct handler *h);
+void federate_finish(struct handler *h);
+void federate_wake(struct loop_timer *t);
+void federate_add(struct handler *h, size_t i);
+void federate(struct handler *h, size_t window);
 
 /* drain.c */
 void drain_take_back(struct handler *h);

@@ -85,7 +85,7 @@ static void put_headers(struct buf *b, const struct settlement *t, enum extent e
     const struct settle *s = t->settle;
 
     put_header(b, "Nats-Expected-Last-Subject-Sequence", "0", 1);
-    put_header(b, "Nats-Expected-Stream", s->handler->dead_letter, VALUE_MAX);
+    put_header(b, "Nats-Expected-Stream", consumer_dead_letter(h->consumer), VALUE_MAX);
     put_header(b, "Seamq-Reason", dead_reason_name(t->reason), VALUE_MAX);
     if (t->text)
         put_header(b, "Seamq-Error", t->text, VALUE_MAX);
@@ -131,7 +131,7 @@ static void on_stored(void *data, int rc, natsMsg *msg)
     settlement_again(t);
     if (a.rc == -EHOSTUNREACH)
         consumer_recheck(t->held->consumer);
-    log_error("dead-letter-failed", LOG_STR("handler", s->handler->name), LOG_STR("stream", s->handler->dead_letter),
+    log_error("dead-letter-failed", LOG_STR("handler", s->handler->name), LOG_STR("stream", consumer_dead_letter(t->held->consumer)),
               LOG_UINT("seq", t->held->stream_seq),
               LOG_STR("error", a.rc == -EREMOTEIO      ? a.text
                                : a.rc == -EHOSTUNREACH ? "no stream takes dead letters"

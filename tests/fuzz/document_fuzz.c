@@ -18,7 +18,9 @@ static void check_consumer(json_t *config)
     for (size_t n = 0; n <= 2; n++) {
         struct config_handler h = {
             .filter_subjects = {.items = filters, .n = n}, .ack_wait_ns = 30 * NS_PER_SEC, .max_ack_pending = 1000};
-        struct consumer c = {.handler = &h, .ack_wait_ns = h.ack_wait_ns, .max_ack_pending = h.max_ack_pending};
+        struct config_cluster cluster = {.name = (char *)"default"};
+        struct consumer c = {
+            .handler = &h, .cluster = &cluster, .ack_wait_ns = h.ack_wait_ns, .max_ack_pending = h.max_ack_pending};
         memset(drift, 'x', sizeof(drift));
         memset(refusal, 'x', sizeof(refusal));
         document_consumer_check(&c, config, drift, sizeof(drift), refusal, sizeof(refusal));

@@ -27,10 +27,6 @@ static void values_of_later_versions_are_refused_clearly(void **state)
 {
 #define H "[handler.a]\nstream = S\n"
     static const struct ini_case cases[] = {
-        {H "federation = all\n", "t.ini:3: federation: only failover is supported by this version"},
-        {H "federation = overflow\n", "t.ini:3: federation: only failover is supported by this version"},
-        {"[cluster.b]\n[cluster.default]\n" H "clusters = default b\n",
-         "t.ini:5: clusters: several clusters for one handler are not supported by this version; name one"},
         {H "ordering = subject\n", "t.ini:3: ordering: ordering is not supported by this version; set none"},
         {H "ack = cumulative\n",
          "t.ini:3: ack: cumulative acks are not supported by this version; set each or confirmed"},

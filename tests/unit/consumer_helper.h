@@ -28,7 +28,7 @@ static inline void bench_link(void *data, enum link_state state, const char *tex
     struct bench *b = data;
     if (state == LINK_DOWN)
         api_link_down(b->api);
-    consumer_link_state(b->c, state, text);
+    consumer_link_state(b->c, b->r->link, state, text);
 }
 
 static inline void bench_message(void *data, struct held *h)

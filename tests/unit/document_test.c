@@ -14,6 +14,7 @@
 static char *filters[] = {(char *)"orders.eu.>", (char *)"orders.us.*", (char *)"orders.x"};
 static struct config_handler handler;
 static struct consumer consumer;
+static const struct config_cluster cluster = {.name = (char *)"sea-a"};
 static char drift[CONSUMER_REASON_MAX];
 static char refusal[CONSUMER_REASON_MAX];
 
@@ -24,12 +25,15 @@ static int set_up(void **state)
         .name = (char *)"billing",
         .durable = (char *)"billing-d",
         .deliver_policy = (char *)"all",
-        .dead_letter = (char *)"DLQ",
         .ack_wait_ns = 30 * NS_PER_SEC,
         .max_ack_pending = 1000,
         .filter_subjects = {.items = filters},
     };
-    consumer = (struct consumer){.handler = &handler, .stream = (char *)"ORDERS", .stream_replicas = 3};
+    consumer = (struct consumer){.handler = &handler,
+                                 .cluster = &cluster,
+                                 .stream = (char *)"ORDERS",
+                                 .dead_letter = (char *)"DLQ",
+                                 .stream_replicas = 3};
     return 0;
 }
 
