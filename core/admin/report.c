@@ -316,6 +316,14 @@ static void put_consumers(const struct report *r, struct metrics *m)
     }
 }
 
+/* A consumer that nothing is taken from tells no numbers by itself: who looks again sees them. */
+static void ask_lag(const struct report *r)
+{
+    for (size_t i = 0; i < r->n_handlers; i++)
+        for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++)
+            consumer_ask_lag(handler_consumer(r->handlers[i], k));
+}
+
 void report_serve(void *data, const char *path, const char *query, struct http_response *out)
 {
     const struct report *r = data;
@@ -328,6 +336,7 @@ void report_serve(void *data, const char *path, const char *query, struct http_r
         serve_ready(r, out);
     } else if (strcmp(path, "/") == 0) {
         serve_status(r, out);
+        ask_lag(r);
     } else if (strcmp(path, "/metrics") == 0) {
         struct metrics m = METRICS_INIT(&out->body);
         out->status = 200;
@@ -337,5 +346,6 @@ void report_serve(void *data, const char *path, const char *query, struct http_r
         put_settled(r, &m);
         put_workers(r, &m);
         put_consumers(r, &m);
+        ask_lag(r);
     }
 }

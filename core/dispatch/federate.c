@@ -14,8 +14,8 @@
 
 #include "base/log.h"
 
-/* Longer than a reconnect to another server of the cluster takes. */
-#define FAILOVER_AFTER_NS (500 * NS_PER_MS)
+/* Longer than a reconnect to another server of the cluster takes, or the first try of a detour (route.c). */
+#define FAILOVER_AFTER_NS NS_PER_SEC
 #define ASK_LAG_NS NS_PER_SEC
 /* Away from home a request is not left open: what comes later is for those who are at home there. */
 #define VISIT_NS (2 * NS_PER_SEC)
@@ -45,6 +45,11 @@ void federate_add(struct handler *h, size_t i)
 static const char *cluster_name(const struct handler *h, size_t i)
 {
     return consumer_cluster(h->consumers[i])->name;
+}
+
+static void give(struct handler *h, size_t i, size_t window)
+{
+    consumer_set_window(h->consumers[i], gate_window(h, h->consumers[i], window));
 }
 
 /* ---- failover --------------------------------------------------------------------- */
@@ -92,7 +97,7 @@ static void failover(struct handler *h, size_t window)
 {
     choose(h);
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_set_window(h->consumers[i], i <= h->federate.active ? window : 0);
+        give(h, i, i <= h->federate.active ? window : 0);
 }
 
 /* ---- all ---------------------------------------------------------------------------- */
@@ -106,7 +111,7 @@ static void all(struct handler *h, size_t window)
     if (window && !share)
         share = 1;
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_set_window(h->consumers[i], share);
+        give(h, i, share);
 }
 
 /* ---- overflow ------------------------------------------------------------------------ */
@@ -136,7 +141,7 @@ static void overflow(struct handler *h, size_t window)
     size_t left = spare(h, window);
     bool ask = now >= f->ask_at_ns;
 
-    consumer_set_window(h->consumers[0], window);
+    give(h, 0, window);
     for (size_t i = 1; i < h->n_consumers; i++) {
         struct consumer *c = h->consumers[i];
         uint64_t backlog = consumer_ready(c) ? consumer_stats(c)->num_pending : 0;
@@ -146,7 +151,7 @@ static void overflow(struct handler *h, size_t window)
         /* No more than there is: an open request would take what comes later, too. */
         if (take > backlog + at_work(c))
             take = (size_t)backlog + at_work(c);
-        consumer_set_window(c, take);
+        give(h, i, take);
         left -= take < left ? take : left;
     }
     if (ask) { /* of home too: others who work there may have taken what was pending */
@@ -160,7 +165,7 @@ static void overflow(struct handler *h, size_t window)
 void federate(struct handler *h, size_t window)
 {
     if (h->n_consumers == 1) {
-        consumer_set_window(h->consumers[0], window);
+        give(h, 0, window);
         return;
     }
     switch (h->config->federation) {

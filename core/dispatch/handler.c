@@ -132,6 +132,17 @@ static void on_consumer_state(void *data, struct consumer *c)
     handler_update_state(h);
 }
 
+/* Why there is no cluster to take messages from; "" when there is one. */
+static void explain_consumers(const struct handler *h, char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (consumer_ready(h->consumers[i]))
+            return;
+    for (size_t i = 0; i < h->n_consumers && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "; " : "", consumer_reason(h->consumers[i]));
+}
+
 int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
                          struct error *err)
 {
@@ -143,7 +154,7 @@ int handler_add_consumer(struct handler *h, struct api *api, const struct config
     h->consumers[h->n_consumers++] = c;
     federate_add(h, h->n_consumers - 1);
     /* What it begins with is no news: a change from it is. */
-    snprintf(h->reason, sizeof(h->reason), "%s", consumer_reason(c));
+    explain_consumers(h, h->reason, sizeof(h->reason));
     return 0;
 }
 
@@ -172,17 +183,6 @@ static bool any_worker_ready(const struct handler *h)
         if (worker_ready(h->slots[i].worker) || h->slots[i].coming)
             return true;
     return false;
-}
-
-/* Why there is no cluster to take messages from; "" when there is one. */
-static void explain_consumers(const struct handler *h, char *out, size_t size)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < h->n_consumers; i++)
-        if (consumer_ready(h->consumers[i]))
-            return;
-    for (size_t i = 0; i < h->n_consumers && n < size; i++)
-        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "; " : "", consumer_reason(h->consumers[i]));
 }
 
 void handler_update_state(struct handler *h)

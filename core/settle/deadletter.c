@@ -131,8 +131,8 @@ static void on_stored(void *data, int rc, natsMsg *msg)
     settlement_again(t);
     if (a.rc == -EHOSTUNREACH)
         consumer_recheck(t->held->consumer);
-    log_error("dead-letter-failed", LOG_STR("handler", s->handler->name), LOG_STR("stream", consumer_dead_letter(t->held->consumer)),
-              LOG_UINT("seq", t->held->stream_seq),
+    log_error("dead-letter-failed", LOG_STR("handler", s->handler->name),
+              LOG_STR("stream", consumer_dead_letter(t->held->consumer)), LOG_UINT("seq", t->held->stream_seq),
               LOG_STR("error", a.rc == -EREMOTEIO      ? a.text
                                : a.rc == -EHOSTUNREACH ? "no stream takes dead letters"
                                                        : strerror(-a.rc)),
