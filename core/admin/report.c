@@ -83,15 +83,17 @@ static void serve_status(const struct report *r, struct http_response *out)
         const struct handler *h = r->handlers[i];
         uint64_t pending = 0;
         size_t held = 0;
+        char note[512];
         for (size_t k = 0; k < handler_n_consumers(h); k++) {
             struct consumer *c = handler_consumer(h, k);
             pending += consumer_stats(c)->num_pending;
             held += consumer_held(c)->n_by_state[HELD_RUNNING] + consumer_held(c)->n_by_state[HELD_READY];
         }
+        handler_note(h, note, sizeof(note));
         buf_printf(&out->body, "%-20s %-9s %12llu %12llu %10llu %10zu %8llu  %s\n", handler_config(h)->name,
                    handler_ready(h) ? "ready" : "not ready", (unsigned long long)handler_stats(h)->handled,
                    (unsigned long long)handler_settle_stats(h)->acked, (unsigned long long)pending, held,
-                   (unsigned long long)handler_stats(h)->restarts, handler_reason(h));
+                   (unsigned long long)handler_stats(h)->restarts, handler_ready(h) ? note : handler_reason(h));
     }
     for (size_t i = 0; i < r->n_refused; i++)
         buf_printf(&out->body, "%-20s refused   %s\n", r->refused[i].handler, r->refused[i].text);
@@ -167,7 +169,7 @@ static const struct settle_metric settle_metrics[] = {
 static void put_settled(const struct report *r, struct metrics *m)
 {
     metrics_family(m, METRIC_COUNTER, "seamq_messages_processed_total",
-                   "Outcomes: ack, dead and term are for good, nak is a failed attempt.");
+                   "Outcomes: ack, dead and term are for good, nak is a failed attempt, unavailable none.");
     for (size_t i = 0; i < r->n_handlers; i++) {
         const struct handler *h = r->handlers[i];
         const struct settle_stats *s = handler_settle_stats(h);
@@ -177,8 +179,11 @@ static void put_settled(const struct report *r, struct metrics *m)
         const struct {
             const char *outcome;
             uint64_t n;
-        } rows[] = {
-            {"ack", s->acked}, {"nak", handler_stats(h)->outcomes[SETTLE_NAK]}, {"dead", dead}, {"term", s->dropped}};
+        } rows[] = {{"ack", s->acked},
+                    {"nak", handler_stats(h)->outcomes[SETTLE_NAK]},
+                    {"dead", dead},
+                    {"term", s->dropped},
+                    {"unavailable", handler_stats(h)->outcomes[HANDLER_UNAVAILABLE]}};
         for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
             metrics_uint(
                 m,
@@ -200,6 +205,19 @@ static void put_settled(const struct report *r, struct metrics *m)
                          *(const uint64_t *)(const void *)(stats + settle_metrics[f].offset));
         }
     }
+}
+
+static void put_breakers(const struct report *r, struct metrics *m)
+{
+    metrics_family(m, METRIC_GAUGE, "seamq_breaker_open",
+                   "1 while the handler waits for something that it said is unavailable.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}),
+                     handler_breaker(r->handlers[i])->open);
+    metrics_family(m, METRIC_COUNTER, "seamq_breaker_opened_total", "How often that began.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}),
+                     handler_breaker(r->handlers[i])->opened);
 }
 
 static void put_workers(const struct report *r, struct metrics *m)
@@ -344,6 +362,7 @@ void report_serve(void *data, const char *path, const char *query, struct http_r
         put_build(r, &m);
         put_links(r, &m);
         put_settled(r, &m);
+        put_breakers(r, &m);
         put_workers(r, &m);
         put_consumers(r, &m);
         ask_lag(r);

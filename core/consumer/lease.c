@@ -69,7 +69,7 @@ static void on_lease(struct loop_timer *t)
         bool end = h == last;
         if (h->lease_until_ns <= now) {
             lose(c, h);
-        } else if (h->state == HELD_READY && now - h->arrived_ns > c->handler->timeout_ns) {
+        } else if (h->state == HELD_READY && !h->keep && now - h->arrived_ns > c->handler->timeout_ns) {
             list_remove(&h->node); /* waited here for longer than a handler may take: another worker may have it */
             consumer_give_back(c, h, 0);
         } else {

@@ -26,6 +26,15 @@ static void on_ready(void *data, struct worker *w)
     handler_update_state(slot->handler);
 }
 
+/* Its refusals say nothing of how long a message takes, so they are not measured. */
+static void unavailable(struct handler *h, struct held *m, const struct worker_outcome *o)
+{
+    settle_unstage(h->settle, m);
+    gate_unavailable(h, m, o->delay_ns, o->text);
+    if (h->draining && h->n_stopping == 0)
+        drain_take_back(h);
+}
+
 static void on_outcome(void *data, struct worker *w, const struct worker_outcome *o)
 {
     struct slot *slot = data;
@@ -37,14 +46,19 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
         nonsense(slot, "outcome", o->id);
         return;
     }
-    enum settle_outcome outcome =
-        o->outcome >= SETTLE_ACK && o->outcome <= SETTLE_TERM ? (enum settle_outcome)o->outcome : SETTLE_NAK;
+    int outcome = o->outcome >= 0 && o->outcome < HANDLER_OUTCOMES ? o->outcome : SETTLE_NAK;
     feed_done(slot, m);
-    feed_measure(h, o->duration_ns);
     histogram_observe(&h->stats.duration, o->duration_ns);
     h->stats.handled++;
     h->stats.outcomes[outcome]++;
-    settle_outcome(h->settle, m, outcome, o->delay_ns, o->text);
+    if (outcome == HANDLER_UNAVAILABLE) {
+        unavailable(h, m, o);
+        return;
+    }
+    feed_measure(h, o->duration_ns);
+    if (h->gate.watched)
+        gate_result(h, m, outcome != SETTLE_NAK);
+    settle_outcome(h->settle, m, (enum settle_outcome)outcome, o->delay_ns, o->text);
 }
 
 static void on_staged(void *data, struct worker *w, const struct worker_staged *s)
@@ -132,17 +146,21 @@ static void take_back(struct slot *slot, const struct worker_exit *e)
         struct held *m = container_of(slot->running.prev, struct held, node);
         feed_done(slot, m);
         settle_unstage(h->settle, m);
-        if (e->running && m->run_id == e->running && blames(e))
+        if (e->running && m->run_id == e->running && blames(e)) {
             guilty = m;
-        else
-            feed_front(h, m);
+            continue;
+        }
+        gate_withdrawn(h, m);
+        feed_front(h, m);
     }
-    if (guilty)
+    if (guilty) {
+        gate_result(h, guilty, false);
         settle_crashed(h->settle, guilty,
                        &(struct settle_crash){.signal = e->signal,
                                               .text = e->text,
                                               .backtrace = e->backtrace,
                                               .timeout = e->reason == WORKER_EXIT_TIMEOUT});
+    }
 }
 
 static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)

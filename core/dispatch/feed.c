@@ -187,7 +187,7 @@ static void feed(struct handler *h)
         list_push_back(&slot->running, &m->node);
         slot->pushed++;
         slot->n++;
-        gate_pass(h);
+        gate_pass(h, m);
     }
 }
 

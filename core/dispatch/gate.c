@@ -2,18 +2,23 @@
  * gate - whether a message may start, and how many are worth pulling. */
 #include "handler_private.h"
 
+#include "base/log.h"
+
 static void on_again(struct loop_timer *t)
 {
     (void)t; /* the hook runs at the end of this iteration */
 }
 
+static bool has_limit(const struct config_handler *c)
+{
+    return c->rate_limit > 0 || c->max_in_flight > 0;
+}
+
 void gate_init(struct handler *h)
 {
-    const struct config_handler *c = h->config;
-
-    h->gate = (struct gate){.closable = c->rate_limit > 0 || c->max_in_flight > 0, .again = {.fire = on_again}};
-    if (c->rate_limit > 0)
-        rate_init(&h->gate.rate, c->rate_limit);
+    h->gate = (struct gate){.watched = has_limit(h->config), .again = {.fire = on_again}};
+    if (h->config->rate_limit > 0)
+        rate_init(&h->gate.rate, h->config->rate_limit);
 }
 
 void gate_finish(struct handler *h)
@@ -30,26 +35,79 @@ static size_t running(const struct handler *h)
     return n;
 }
 
+/* The loop turns again at that time if it is still to come. */
+static bool is_due(struct handler *h, int64_t at_ns)
+{
+    if (at_ns <= loop_now_ns(h->loop))
+        return true;
+    loop_arm(h->loop, &h->gate.again, at_ns);
+    return false;
+}
+
+/* Closed, or it is time for the probe. */
+static bool breaker_lets(struct handler *h)
+{
+    const struct breaker *b = &h->gate.breaker;
+    return !b->open || (!b->probe && is_due(h, b->probe_ns));
+}
+
 bool gate_open(struct handler *h)
 {
     const struct config_handler *c = h->config;
 
-    if (!h->gate.closable)
+    if (!h->gate.watched)
         return true;
+    if (!breaker_lets(h))
+        return false;
     if (c->max_in_flight > 0 && running(h) >= (size_t)c->max_in_flight)
         return false; /* the next outcome opens it */
-    if (c->rate_limit > 0 && rate_due_ns(&h->gate.rate) > loop_now_ns(h->loop)) {
-        loop_arm(h->loop, &h->gate.again, rate_due_ns(&h->gate.rate));
-        return false;
-    }
-    return true;
+    return c->rate_limit == 0 || is_due(h, rate_due_ns(&h->gate.rate));
 }
 
-void gate_pass(struct handler *h)
+void gate_pass(struct handler *h, struct held *m)
 {
-    if (h->gate.closable && h->config->rate_limit > 0)
+    m->keep = false;
+    if (!h->gate.watched)
+        return;
+    if (h->config->rate_limit > 0)
         rate_start(&h->gate.rate, loop_now_ns(h->loop));
+    breaker_start(&h->gate.breaker, m);
 }
+
+/* ---- the breaker -------------------------------------------------------------------- */
+
+void gate_unavailable(struct handler *h, struct held *m, int64_t delay_ns, const char *text)
+{
+    struct breaker *b = &h->gate.breaker;
+    int64_t now = loop_now_ns(h->loop);
+    bool probed = b->probe == m;
+    bool opened = breaker_unavailable(b, m, delay_ns, text, now);
+
+    h->gate.watched = true;
+    m->keep = opened || probed; /* the next probe is never far; the others may go back when they get old */
+    feed_front(h, m);
+    if (opened)
+        log_warn("breaker-open", LOG_STR("handler", h->config->name), LOG_STR("error", b->reason),
+                 LOG_NS("probe_in", b->probe_ns - now),
+                 LOG_STR("msg", "nothing is pulled or started until a single message gets through"));
+}
+
+void gate_result(struct handler *h, struct held *m, bool success)
+{
+    struct breaker *b = &h->gate.breaker;
+    if (!breaker_result(b, m, success, loop_now_ns(h->loop)))
+        return;
+    h->gate.watched = has_limit(h->config);
+    log_info("breaker-closed", LOG_STR("handler", h->config->name), LOG_NS("after", loop_now_ns(h->loop) - b->since_ns),
+             LOG_STR("msg", "pulling again"));
+}
+
+void gate_withdrawn(struct handler *h, struct held *m)
+{
+    breaker_withdrawn(&h->gate.breaker, m);
+}
+
+/* ---- how much to pull ------------------------------------------------------------------ */
 
 /* What the workers have, and no more of slow messages; of fast ones as many on their way. */
 static size_t in_flight_window(const struct handler *h)
@@ -68,12 +126,20 @@ static size_t rate_window(struct handler *h)
     return room;
 }
 
+/* Nothing, unless a message is wanted to try with. */
+static size_t probe_window(struct handler *h, const size_t *n)
+{
+    return list_empty(&h->ready) && breaker_lets(h) ? n[HELD_RUNNING] + n[HELD_SETTLING] + 1 : 0;
+}
+
 size_t gate_window(struct handler *h, struct consumer *c, size_t window)
 {
     const size_t *n = consumer_held(c)->n_by_state;
 
-    if (!h->gate.closable || window == 0)
+    if (!h->gate.watched || window == 0)
         return window;
+    if (h->gate.breaker.open)
+        return probe_window(h, n);
     if (h->config->max_in_flight > 0) {
         size_t most = n[HELD_SETTLING] + in_flight_window(h);
         window = window < most ? window : most;

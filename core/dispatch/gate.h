@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * gate - what keeps messages from the workers although workers are free: rate_limit and
- * max_in_flight of the configuration.  A handler without either passes on one test of `closable`.
+ * max_in_flight of the configuration, and the breaker of a handler whose dependency is down.  When
+ * none of them is at work a message passes on one test.
  *
  * What may not start soon is not pulled: the window is what runs and what may start within
  * GATE_AHEAD_NS, so nothing waits here for a token while another daemon could have it.
@@ -11,18 +12,21 @@
 #ifndef SEAMQ_DISPATCH_GATE_H
 #define SEAMQ_DISPATCH_GATE_H
 
+#include "breaker.h"
 #include "rate.h"
 
 #include "base/loop.h"
 
 #define GATE_AHEAD_NS INT64_C(100000000) /* a pull's way to the server and back, generously */
 
-struct handler;
 struct consumer;
+struct handler;
+struct held;
 
 struct gate {
-    bool closable; /* whether any of the limits is configured */
+    bool watched; /* a limit is configured, or the breaker is open */
     struct rate rate;
+    struct breaker breaker;
     struct loop_timer again; /* nothing else may happen until a message may start, or be asked for */
 };
 
@@ -30,8 +34,14 @@ void gate_init(struct handler *h);
 void gate_finish(struct handler *h);
 /* Whether a message may go to a worker now. */
 bool gate_open(struct handler *h);
-/* One goes. */
-void gate_pass(struct handler *h);
+/* `m` goes. */
+void gate_pass(struct handler *h, struct held *m);
+/* It came back "unavailable", in no list: held for another try, which is the same attempt. */
+void gate_unavailable(struct handler *h, struct held *m, int64_t delay_ns, const char *text);
+/* It came back otherwise. */
+void gate_result(struct handler *h, struct held *m, bool success);
+/* It came back and had not begun. */
+void gate_withdrawn(struct handler *h, struct held *m);
 /* The part of `window` that is of use to consumer `c`. */
 size_t gate_window(struct handler *h, struct consumer *c, size_t window);
 

@@ -229,6 +229,17 @@ const struct handler_stats *handler_stats(const struct handler *h)
     return &h->stats;
 }
 
+void handler_note(const struct handler *h, char *out, size_t size)
+{
+    const struct breaker *b = &h->gate.breaker;
+    snprintf(out, size, "%s%s", b->open ? "breaker open: " : "", b->open ? b->reason : "");
+}
+
+const struct breaker *handler_breaker(const struct handler *h)
+{
+    return &h->gate.breaker;
+}
+
 const struct settle_stats *handler_settle_stats(const struct handler *h)
 {
     return settle_stats(h->settle);

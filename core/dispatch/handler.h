@@ -12,6 +12,8 @@
 #ifndef SEAMQ_DISPATCH_HANDLER_H
 #define SEAMQ_DISPATCH_HANDLER_H
 
+#include "breaker.h"
+
 #include "base/histogram.h"
 #include "base/loop.h"
 #include "config/config.h"
@@ -23,6 +25,9 @@ struct handler;
 
 #define HANDLER_EXIT_REASONS (WORKER_EXIT_SPAWN + 1)
 
+/* What the handler needs is down: not for the settle module, because nothing is settled. */
+enum { HANDLER_UNAVAILABLE = SETTLE_TERM + 1, HANDLER_OUTCOMES };
+
 struct handler_counter { /* of seamq_count() */
     char name[64];
     uint64_t value;
@@ -30,7 +35,7 @@ struct handler_counter { /* of seamq_count() */
 
 struct handler_stats {
     uint64_t handled; /* outcomes that workers gave */
-    uint64_t outcomes[SETTLE_TERM + 1];
+    uint64_t outcomes[HANDLER_OUTCOMES];
     uint64_t exits[HANDLER_EXIT_REASONS]; /* of workers, by reason */
     uint64_t restarts;
     uint64_t failovers; /* to a cluster further from home */
@@ -70,11 +75,14 @@ bool handler_drained(const struct handler *h);
 bool handler_ready(const struct handler *h);
 /* Why not; "" when ready. */
 const char *handler_reason(const struct handler *h);
+/* What keeps a ready handler from working, "" when nothing does; written to out. */
+void handler_note(const struct handler *h, char *out, size_t size);
 
 const struct config_handler *handler_config(const struct handler *h);
 const struct plugin_info *handler_plugin(const struct handler *h);
 const struct handler_stats *handler_stats(const struct handler *h);
 const struct settle_stats *handler_settle_stats(const struct handler *h);
+const struct breaker *handler_breaker(const struct handler *h);
 size_t handler_n_consumers(const struct handler *h);
 struct consumer *handler_consumer(const struct handler *h, size_t i);
 /* Whether messages are taken from that cluster at the moment, as far as federation has a say. */

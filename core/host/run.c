@@ -151,7 +151,7 @@ static void judge(int outcome, struct record_outcome *o)
     if (outcome == SEAMQ_ACK && host.publish_failed) {
         o->outcome = SEAMQ_NAK;
         snprintf(host.reason, sizeof(host.reason), "%s: nothing was sent", host.publish_failed);
-    } else if (outcome < SEAMQ_ACK || outcome > SEAMQ_TERM) {
+    } else if (outcome < SEAMQ_ACK || outcome > SEAMQ_UNAVAILABLE) {
         o->outcome = SEAMQ_NAK;
         snprintf(host.reason, sizeof(host.reason), "the handler returned %d, which is no outcome", outcome);
     }

@@ -64,7 +64,7 @@ static int on_message(void *self, const seamq_msg *msg)
     if (seamq_publish(msg, "out.a", msg->data, msg->size) < 0)
         return seamq_nak(msg, SEAMQ_BACKOFF, "cannot publish from %s", msg->subject);
     if (tenant == NULL)
-        return seamq_term(msg, "no tenant");
+        return msg->attempt > 1 ? seamq_term(msg, "no tenant") : seamq_unavailable(msg, SEAMQ_SECOND, "no tenants");
     headers[0].name = "Tenant";
     headers[0].value = tenant;
     out.subject = "out.b";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layout of ABI 1.0 on 64-bit machines, as numbers: moving a field does not compile.  Compiled
+ * Layout of the ABI on 64-bit machines, as numbers: moving a field does not compile.  Compiled
  * against the current header and, with -I, against each frozen one.  Append, never edit.
  */
 #include <seamq/plugin.h>
@@ -101,6 +101,10 @@ VALUE(SEAMQ_OPEN_CONFIG, 2);
 VALUE(SEAMQ_MS, 1000000);
 VALUE(SEAMQ_SECOND, 1000000000);
 VALUE(SEAMQ_ABI_MAJOR, 1);
+
+#if SEAMQ_ABI_MINOR >= 1
+VALUE(SEAMQ_UNAVAILABLE, 4);
+#endif
 
 int main(void)
 {

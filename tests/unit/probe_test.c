@@ -17,7 +17,7 @@ static const struct {
     {"undefined_symbol", "undefined symbol: seamq_nobody_defines_this"},
     {"no_symbol", "exports no symbol seamq_plugin_v1"},
     {"next_major", "built for plugin ABI 2, this is SeaMQ 1."},
-    {"wrong_major", "built for plugin ABI 2.0, this is SeaMQ 1."},
+    {"wrong_major", "built for plugin ABI 2."},
     {"newer_minor", "needs plugin ABI 1.7, this is SeaMQ 1."},
     {"small_struct", "its descriptor says 24 bytes"},
     {"option_size", "(options 4)"},

@@ -35,6 +35,7 @@
  *            covers; what is missing counts as zero.
  *
  * Changelog
+ *   1.1      SEAMQ_UNAVAILABLE and seamq_unavailable(); a 1.0 host takes it as a NAK.
  *   1.0      The first.  Not in it: a batch entry point (handle_batch).  Who is to blame for a
  *            crash within a batch, and whose deadline counts, no host has proved yet, and the
  *            place costs nothing to add: a 1.1 plugin that has both entries and targets minor
@@ -49,7 +50,7 @@
 #include <stdint.h>
 
 #define SEAMQ_ABI_MAJOR 1u
-#define SEAMQ_ABI_MINOR 0u
+#define SEAMQ_ABI_MINOR 1u
 #define SEAMQ_ENTRY "seamq_plugin_v1" /* the one symbol a plugin exports */
 
 /* The oldest 1.x host that this plugin must load in.  Define it before the include to promise
@@ -86,7 +87,9 @@ enum {
     SEAMQ_ACK = 0,  /* done: send what was staged, wait for its confirmation, acknowledge */
     SEAMQ_NAK = 1,  /* failed for now: again after a delay, until `max_attempts`, then dead */
     SEAMQ_DEAD = 2, /* cannot succeed: keep a copy in the dead-letter stream */
-    SEAMQ_TERM = 3  /* drop: never again, no copy */
+    SEAMQ_TERM = 3, /* drop: never again, no copy */
+    SEAMQ_UNAVAILABLE = 4 /* 1.1: what the handler needs is down, whatever the message: all wait, no
+                             attempt counts, and now and then one message tries whether it is back */
 };                  /* any other value counts as SEAMQ_NAK */
 
 #define SEAMQ_BACKOFF INT64_C(-1) /* as a NAK's delay: the next step of the handler's `backoff` */
@@ -272,6 +275,17 @@ static inline int SEAMQ_PRINTF_(2, 3) seamq_term(const seamq_msg *msg, const cha
     seamq_host_->settle(msg, SEAMQ_TERM, 0, fmt, ap);
     va_end(ap);
     return SEAMQ_TERM;
+}
+
+/* The first try is about a second later, then ever less often, up to 30 s; not before delay_ns
+ * (what a Retry-After said; SEAMQ_BACKOFF: no wish).  ACK, DEAD or TERM of that try end the wait. */
+static inline int SEAMQ_PRINTF_(3, 4) seamq_unavailable(const seamq_msg *msg, int64_t delay_ns, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    seamq_host_->settle(msg, SEAMQ_UNAVAILABLE, delay_ns, fmt, ap);
+    va_end(ap);
+    return SEAMQ_UNAVAILABLE;
 }
 
 /* From open: it failed for now, say why.  Opening is tried again, with a growing pause. */

@@ -13,6 +13,8 @@
  *   publish-crash SUBJECT      stages, crashes on the first attempt, acks the second without staging
  *   echo                       the effects line also gets size, subject and the header X-Test
  *   garbage                    returns an outcome that does not exist, once
+ *   needs FILE                 unavailable until FILE exists
+ *   needs-crash FILE           the same, then crashes on the first attempt, acks the second
  * A message without an id (empty, or not text) counts as "0 echo". */
 #include <seamq/plugin.h>
 
@@ -103,6 +105,8 @@ static int run(const seamq_msg *msg, const char *id, const char *verb, char *res
         nap(first * SEAMQ_MS);
     if (strcmp(verb, "garbage") == 0)
         return msg->attempt == 1 ? 4711 : SEAMQ_ACK;
+    if (strncmp(verb, "needs", 5) == 0 && access(a ? a : "", F_OK) != 0)
+        return seamq_unavailable(msg, SEAMQ_BACKOFF, "no %s yet", a ? a : "file");
     if (strcmp(verb, "publish") == 0)
         return stage(msg, id, a, second);
     if (strncmp(verb, "publish-", 8) == 0 && msg->attempt == 1) {
@@ -111,6 +115,8 @@ static int run(const seamq_msg *msg, const char *id, const char *verb, char *res
             return seamq_nak(msg, 100 * SEAMQ_MS, "asked to");
         misbehave("crash");
     }
+    if (strcmp(verb, "needs-crash") == 0 && msg->attempt == 1)
+        misbehave("crash");
     if ((strcmp(verb, "crash") == 0 || strcmp(verb, "hang") == 0 || strcmp(verb, "exit") == 0 ||
          strcmp(verb, "abort") == 0 || strcmp(verb, "leak") == 0) &&
         msg->attempt <= (uint64_t)first)

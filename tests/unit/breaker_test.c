@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * breaker: closed, open and probing, by a clock that the test holds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "dispatch/breaker.h"
+
+#include <string.h>
+
+#define USUAL INT64_C(-1)
+
+static const int a, b, c; /* stand for messages */
+
+/* Between the pause and a quarter more. */
+static void expect_probe_in(const struct breaker *k, int64_t now, int64_t pause)
+{
+    assert_true(k->probe_ns >= now + pause);
+    assert_true(k->probe_ns <= now + pause + pause / 4);
+}
+
+static void one_message_opens_it_and_its_reason_is_kept(void **state)
+{
+    struct breaker k = {0};
+    (void)state;
+    breaker_start(&k, &a);
+    assert_null(k.probe); /* closed: no message is a probe */
+    assert_true(breaker_unavailable(&k, &a, USUAL, "db: refused", 5 * NS_PER_SEC));
+    assert_true(k.open);
+    assert_int_equal(k.opened, 1);
+    assert_int_equal(k.since_ns, 5 * NS_PER_SEC);
+    assert_string_equal(k.reason, "db: refused");
+    expect_probe_in(&k, 5 * NS_PER_SEC, NS_PER_SEC);
+}
+
+static void the_pause_doubles_to_its_limit_and_starts_over_after_a_success(void **state)
+{
+    static const int64_t seconds[] = {1, 2, 4, 8, 16, 30, 30};
+    struct breaker k = {0};
+    int64_t now = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+        assert_int_equal(breaker_unavailable(&k, &a, USUAL, "", now), i == 0);
+        expect_probe_in(&k, now, seconds[i] * NS_PER_SEC);
+        now = k.probe_ns;
+        breaker_start(&k, &a);
+    }
+    assert_true(breaker_result(&k, &a, true, now));
+    assert_false(k.open);
+    assert_true(breaker_unavailable(&k, &b, USUAL, "again", now));
+    expect_probe_in(&k, now, NS_PER_SEC);
+    assert_int_equal(k.opened, 2);
+}
+
+static void the_handler_can_ask_for_longer_but_not_for_ever(void **state)
+{
+    struct breaker k = {0};
+    (void)state;
+    breaker_unavailable(&k, &a, 90 * NS_PER_SEC, "", 0);
+    expect_probe_in(&k, 0, 90 * NS_PER_SEC);
+    breaker_start(&k, &a);
+    breaker_unavailable(&k, &a, INT64_MAX, "", 0);
+    expect_probe_in(&k, 0, 3600 * NS_PER_SEC);
+}
+
+static void what_was_under_way_decides_nothing(void **state)
+{
+    struct breaker k = {0};
+    (void)state;
+    breaker_unavailable(&k, &a, USUAL, "first", 0);
+    int64_t probe = k.probe_ns;
+    assert_false(breaker_unavailable(&k, &b, 60 * NS_PER_SEC, "second", 1));
+    assert_false(breaker_result(&k, &c, true, 1));
+    assert_true(k.open);
+    assert_int_equal(k.probe_ns, probe);
+    assert_string_equal(k.reason, "first");
+}
+
+static void a_failed_probe_keeps_it_open(void **state)
+{
+    struct breaker k = {0};
+    (void)state;
+    breaker_unavailable(&k, &a, USUAL, "", 0);
+    breaker_start(&k, &b);
+    assert_ptr_equal(k.probe, &b);
+    assert_false(breaker_result(&k, &b, false, 10 * NS_PER_SEC));
+    assert_true(k.open);
+    assert_null(k.probe);
+    expect_probe_in(&k, 10 * NS_PER_SEC, 2 * NS_PER_SEC);
+}
+
+static void a_probe_that_did_not_begin_is_made_good_at_once(void **state)
+{
+    struct breaker k = {0};
+    (void)state;
+    breaker_unavailable(&k, &a, USUAL, "", 0);
+    int64_t probe = k.probe_ns;
+    breaker_start(&k, &b);
+    breaker_withdrawn(&k, &c);
+    assert_ptr_equal(k.probe, &b);
+    breaker_withdrawn(&k, &b);
+    assert_null(k.probe);
+    assert_int_equal(k.probe_ns, probe);
+}
+
+static void long_reasons_are_cut(void **state)
+{
+    struct breaker k = {0};
+    char text[2000];
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    breaker_unavailable(&k, &a, USUAL, text, 0);
+    assert_int_equal(strlen(k.reason), BREAKER_REASON_MAX - 1);
+    breaker_start(&k, &a);
+    breaker_unavailable(&k, &a, USUAL, "", 0);
+    assert_string_equal(k.reason, "no reason given");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_message_opens_it_and_its_reason_is_kept),
+        cmocka_unit_test(the_pause_doubles_to_its_limit_and_starts_over_after_a_success),
+        cmocka_unit_test(the_handler_can_ask_for_longer_but_not_for_ever),
+        cmocka_unit_test(what_was_under_way_decides_nothing),
+        cmocka_unit_test(a_failed_probe_keeps_it_open),
+        cmocka_unit_test(a_probe_that_did_not_begin_is_made_good_at_once),
+        cmocka_unit_test(long_reasons_are_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
