@@ -103,12 +103,12 @@ void cluster_check(struct config *c, const struct section *s, const struct confi
     check_tls(c, s, cl);
 }
 
-static void check_overlaps(struct config *c, const struct section *s, const struct config_handler *h)
+void check_filters(struct config *c, const struct section *s, const struct strv *filters)
 {
-    for (size_t i = 0; i < h->filter_subjects.n; i++)
-        for (size_t k = i + 1; k < h->filter_subjects.n; k++) {
-            const char *a = h->filter_subjects.items[i];
-            const char *b = h->filter_subjects.items[k];
+    for (size_t i = 0; i < filters->n; i++)
+        for (size_t k = i + 1; k < filters->n; k++) {
+            const char *a = filters->items[i];
+            const char *b = filters->items[k];
             if (!subjects_overlap(a, b))
                 continue;
             config_add_problem(c, "%s: %s and %s overlap, which the server refuses; keep the wider one",
@@ -133,6 +133,6 @@ static void check_streams(struct config *c, const struct section *s, const struc
 
 void handler_check(struct config *c, const struct section *s, const struct config_handler *h)
 {
-    check_overlaps(c, s, h);
+    check_filters(c, s, &h->filter_subjects);
     check_streams(c, s, h);
 }

@@ -69,6 +69,12 @@ int config_create(struct config **ret)
     return 0;
 }
 
+void config_use_streams(struct config *c, char *const *env)
+{
+    c->priv->use_streams = true;
+    c->priv->expand_env = env;
+}
+
 static void entry_finish(struct entry *e)
 {
     free(e->sub);
@@ -97,6 +103,7 @@ void config_destroy(struct config *c)
         handler_finish(&c->handlers[i]);
     for (size_t i = 0; i < c->priv->n_sections; i++)
         section_finish(&c->priv->sections[i]);
+    streams_finish(c);
     free(c->clusters);
     free(c->handlers);
     free(c->priv->sections);

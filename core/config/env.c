@@ -50,26 +50,32 @@ static void upper(char *out, size_t size, const char *text)
     out[i] = '\0';
 }
 
-/* Names of the provisioning script and the build, and what Kubernetes sets in every pod beside a
- * service whose name begins with seamq. */
-static bool is_foreign(const char *name, const char *value)
+bool env_is_service(const char *name, const char *value)
 {
-    static const char *const words[] = {"SEAMQ_CONFIG", "SEAMQ_STREAMS", "SEAMQ_CONSUMERS", "SEAMQ_NATS_ROOT",
-                                        "SEAMQ_NATS_SERVER"};
-    static const char *const prefixes[] = {"SEAMQ_STREAM_", "SEAMQ_CONSUMER_", "SEAMQ_PROVISION_"};
     static const char *const services[] = {"_SERVICE_HOST", "_SERVICE_PORT", "_TCP",      "_UDP",      "_TCP_PROTO",
                                            "_UDP_PROTO",    "_TCP_PORT",     "_UDP_PORT", "_TCP_ADDR", "_UDP_ADDR"};
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcmp(name, words[i]) == 0)
-            return true;
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-        if (has_prefix(name, prefixes[i]))
-            return true;
     for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
         if (has_suffix(name, services[i]) && (i < 2 || strstr(name, "_PORT_")))
             return true;
     return strstr(name, "_SERVICE_PORT_") || (has_suffix(name, "_PORT") && strstr(value, "://"));
+}
+
+/* Names of other programs: of seamq stream (env_streams.c), its front, and the build. */
+static const char *const foreign_names[] = {"SEAMQ_CONFIG", "SEAMQ_STREAMS",   "SEAMQ_CONSUMERS",
+                                            "SEAMQ_BIN",    "SEAMQ_NATS_ROOT", "SEAMQ_NATS_SERVER"};
+
+static bool is_foreign(const char *name, const char *value)
+{
+    static const char *const prefixes[] = {"SEAMQ_STREAM_", "SEAMQ_CONSUMER_", "SEAMQ_PROVISION_"};
+
+    for (size_t i = 0; i < sizeof(foreign_names) / sizeof(foreign_names[0]); i++)
+        if (strcmp(name, foreign_names[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        if (has_prefix(name, prefixes[i]))
+            return true;
+    return env_is_service(name, value);
 }
 
 /* ---- where a name is cut -------------------------------------------------- */
@@ -194,6 +200,13 @@ static void unknown_name(struct config *c, const char *name, enum section_kind k
             config_add_problem(c, "%s: unknown variable (did you mean SEAMQ_%s?)", name, key);
             return;
         }
+        unsigned distance = near_limit(key);
+        for (size_t i = 0; i < sizeof(foreign_names) / sizeof(foreign_names[0]); i++)
+            near_try(name, foreign_names[i], &best, &distance);
+        if (best) {
+            config_add_problem(c, "%s: unknown variable (did you mean %s?)", name, best);
+            return;
+        }
     } else if (nearest_name(name, kind, rest, near, sizeof(near))) {
         config_add_problem(c, "%s: unknown variable (did you mean %s?)", name, near);
         return;
@@ -276,7 +289,7 @@ static void resolve_kind(struct config *c, enum section_kind kind)
     }
 }
 
-static const char *env_value(const struct config *c, const char *name)
+const char *env_value(const struct config *c, const char *name)
 {
     size_t len = strlen(name);
     for (size_t i = 0; i < c->priv->env.n; i++) {
@@ -336,4 +349,6 @@ void env_resolve(struct config *c)
     resolve_kind(c, SECTION_CLUSTER); /* before the handlers, whose stream.CLUSTER names them */
     resolve_kind(c, SECTION_HANDLER);
     resolve_nats(c);
+    if (c->priv->use_streams)
+        env_resolve_streams(c);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_HEADING 49 /* what inih keeps */
+#define MAX_HEADING TITLE_SIZE
 
 static bool heading_kind(const char *text, size_t len, enum section_kind *ret)
 {
@@ -23,6 +23,14 @@ static bool heading_kind(const char *text, size_t len, enum section_kind *ret)
     return false;
 }
 
+/* ".NAME" where sections of this kind have one. */
+static const char *heading_tail(const char *kind_name)
+{
+    enum section_kind kind = SECTION_SEAMQD;
+    heading_kind(kind_name, strlen(kind_name), &kind);
+    return section_kind_example(kind) ? ".NAME" : "";
+}
+
 static void unknown_section(struct ini_source *in, const char *text, size_t len)
 {
     char kind[MAX_HEADING + 1];
@@ -33,8 +41,7 @@ static void unknown_section(struct ini_source *in, const char *text, size_t len)
     for (int k = 0; k < N_SECTION_KINDS; k++)
         near_try(kind, section_kind_name((enum section_kind)k), &near, &distance);
     if (near)
-        ini_problem(in, "unknown section [%s] (did you mean [%s%s]?)", text, near,
-                    strcmp(near, "seamqd") == 0 ? "" : ".NAME");
+        ini_problem(in, "unknown section [%s] (did you mean [%s%s]?)", text, near, heading_tail(near));
     else
         ini_problem(in, "unknown section [%s] (there are [seamqd], [cluster.NAME] and [handler.NAME])", text);
 }
@@ -44,6 +51,7 @@ static void enter_section(struct ini_source *in, const char *text)
 {
     struct error err = {0};
     struct buf origin = {0};
+    struct buf expanded = {0};
     enum section_kind kind;
     size_t len = strcspn(text, ".");
     const char *name = text[len] ? text + len + 1 : "";
@@ -52,25 +60,26 @@ static void enter_section(struct ini_source *in, const char *text)
         unknown_section(in, text, len);
         return;
     }
-    if (kind == SECTION_SEAMQD && text[len]) {
-        ini_problem(in, "[seamqd] has no name behind it");
+    const char *example = section_kind_example(kind);
+    if (!example && text[len]) {
+        ini_problem(in, "[%s] has no name behind it", section_kind_name(kind));
         return;
     }
-    if (kind != SECTION_SEAMQD && !*name) {
-        ini_problem(in, "[%s] needs a name (try [%s.%s])", text, section_kind_name(kind),
-                    kind == SECTION_CLUSTER ? "default" : "orders");
+    if (example && !*name) {
+        ini_problem(in, "[%s] needs a name (try [%s.%s])", text, section_kind_name(kind), example);
         return;
     }
-    if (kind != SECTION_SEAMQD && check_section_name(name, &err) < 0) {
-        ini_problem(in, "[%s]: %s", text, err.text);
-        return;
-    }
-
     ini_origin(in, &origin);
     const char *at = buf_str(&origin);
     if (!at)
         in->c->priv->oom = true;
-    struct section *s = at ? section_get(in->c, kind, name, at) : NULL;
+    if (at && in->c->priv->use_streams && kind >= SECTION_PROVISION)
+        name = expand(in->c, at, name, &expanded) ? buf_str(&expanded) : NULL;
+    if (name && section_check_name(kind, name, &err) < 0) {
+        ini_problem(in, "[%s]: %s", text, err.text);
+        name = NULL;
+    }
+    struct section *s = at && name ? section_get(in->c, kind, name, at) : NULL;
     if (s) {
         if (s->heading && ini_same_file(in, s->heading))
             ini_problem(in, "section [%s] stands at %s already; put its keys together there", text, s->heading);
@@ -79,6 +88,7 @@ static void enter_section(struct ini_source *in, const char *text)
         in->section = (size_t)(s - in->c->priv->sections);
         in->refused = false;
     }
+    buf_finish(&expanded);
     buf_finish(&origin);
 }
 

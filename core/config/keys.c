@@ -77,7 +77,7 @@ int check_sub_key(const char *key, struct error *err)
 
 static void unknown_key(struct config *c, const struct section *s, const struct assignment *a)
 {
-    char title[64];
+    char title[TITLE_SIZE];
     section_title(s, title, sizeof(title));
 
     /* A key of another section is a better hint than a similar one of this. */
@@ -85,7 +85,7 @@ static void unknown_key(struct config *c, const struct section *s, const struct 
         enum section_kind kind = (enum section_kind)k;
         if (kind != s->kind && opt_find(kind, a->key, NULL)) {
             config_add_problem(c, "%s: unknown key %s in %s (it belongs into [%s%s])", a->place, QUOTE(a->key), title,
-                               section_kind_name(kind), kind == SECTION_SEAMQD ? "" : ".NAME");
+                               section_kind_name(kind), section_kind_example(kind) ? ".NAME" : "");
             return;
         }
     }
@@ -96,8 +96,8 @@ static void unknown_key(struct config *c, const struct section *s, const struct 
         config_add_problem(c, "%s: unknown key %s in %s (a plugin's own option is written option.%s)", a->place,
                            QUOTE(a->key), title, a->key);
     else
-        config_add_problem(c, "%s: unknown key %s in %s (seamqd --help lists the keys)", a->place, QUOTE(a->key),
-                           title);
+        config_add_problem(c, "%s: unknown key %s in %s (%s --help lists the keys)", a->place, QUOTE(a->key), title,
+                           s->kind < SECTION_PROVISION ? "seamqd" : "seamq stream apply");
 }
 
 struct entry *assign(struct config *c, struct section *s, const struct assignment *a)
@@ -123,6 +123,17 @@ struct entry *assign(struct config *c, struct section *s, const struct assignmen
     return section_add(c, s, &e);
 }
 
+int section_check_name(enum section_kind kind, const char *name, struct error *err)
+{
+    switch (kind) {
+    case SECTION_CLUSTER:
+    case SECTION_HANDLER: return check_section_name(name, err);
+    case SECTION_STREAM: return check_stream(name, err);
+    case SECTION_CONSUMER: return strcmp(name, DEFAULTS_NAME) == 0 ? 0 : check_consumer(name, err);
+    default: return 0; /* it has none */
+    }
+}
+
 /* Splits "SECTION.KEY": the section's kind, its name and the key; false: not of that form. */
 static bool split_path(char *path, enum section_kind *ret_kind, char **ret_name, char **ret_key)
 {
@@ -136,7 +147,7 @@ static bool split_path(char *path, enum section_kind *ret_kind, char **ret_name,
         *ret_kind = (enum section_kind)k;
         *ret_name = dot - 1; /* "" */
         *ret_key = dot;
-        if (k == SECTION_SEAMQD)
+        if (!section_kind_example(*ret_kind))
             return true;
         *ret_name = dot;
         dot = strchr(dot, '.');
@@ -173,7 +184,7 @@ void config_set(struct config *c, const char *assignment)
             c, "%s: not a key (seamqd.KEY, cluster.NAME.KEY or handler.NAME.KEY; try handler.orders.workers=4)", place);
         return;
     }
-    if (kind != SECTION_SEAMQD && check_section_name(name, &err) < 0) {
+    if (section_check_name(kind, name, &err) < 0) {
         config_add_problem(c, "%s: %s", place, err.text);
         return;
     }

@@ -75,6 +75,35 @@ int check_durable(const char *text, struct error *err)
     return check_token(text, "consumer", err);
 }
 
+/* A stream's name, and behind `between` another that `second` checks. */
+static int check_halves(const char *text, char between, int (*second)(const char *, struct error *), struct error *err)
+{
+    char stream[NATS_NAME_MAX + 2]; /* one too many shows that it is too long */
+    const char *at = strchr(text, between);
+    snprintf(stream, sizeof(stream), "%.*s", (int)(at ? at - text : NATS_NAME_MAX + 1), text);
+    int r = check_stream(stream, err);
+    return r == 0 && at ? second(at + 1, err) : r;
+}
+
+int check_consumer(const char *text, struct error *err)
+{
+    if (!strchr(text, '/'))
+        return error_set(err, -EINVAL, "%s is not STREAM/NAME (try ORDERS/billing)", QUOTE(text));
+    return check_halves(text, '/', check_durable, err);
+}
+
+int check_origin(const char *text, struct error *err)
+{
+    return check_halves(text, '@', check_domain, err);
+}
+
+int check_placement(const char *text, struct error *err)
+{
+    if (!*text || has_space(text) || strlen(text) > NATS_NAME_MAX)
+        return error_set(err, -EINVAL, "%s is not a cluster or tag (no spaces)", QUOTE(text));
+    return 0;
+}
+
 int check_stream_template(const char *text, struct error *err)
 {
     for (const char *s = text; (s = strpbrk(s, "{}")) != NULL; s = strchr(s, '}') + 1) {

@@ -26,6 +26,9 @@ int check_stream_template(const char *text, struct error *err); /* with {cluster
 int check_durable(const char *text, struct error *err);
 int check_filter(const char *text, struct error *err); /* a subject, wildcards allowed */
 int check_dead_letter(const char *text, struct error *err);
+int check_consumer(const char *text, struct error *err);  /* STREAM/NAME */
+int check_origin(const char *text, struct error *err);    /* STREAM or STREAM@DOMAIN */
+int check_placement(const char *text, struct error *err); /* a cluster or tag of servers */
 int check_deliver_policy(const char *text, struct error *err);
 
 /* Do two filter subjects match a common subject?  The server refuses such a consumer. */

@@ -31,12 +31,19 @@ static const struct opt_word federations[] = {
     {"failover", FEDERATION_FAILOVER}, {"all", FEDERATION_ALL}, {"overflow", FEDERATION_OVERFLOW}, {NULL, 0}};
 static const struct opt_word creates[] = {{"missing", CREATE_MISSING}, {"never", CREATE_NEVER}, {NULL, 0}};
 static const struct opt_word trusts[] = {{"strict", TRUST_STRICT}, {"any", TRUST_ANY}, {NULL, 0}};
+static const struct opt_word storages[] = {{"file", STORAGE_FILE}, {"memory", STORAGE_MEMORY}, {NULL, 0}};
+static const struct opt_word retentions[] = {
+    {"limits", RETENTION_LIMITS}, {"interest", RETENTION_INTEREST}, {"workqueue", RETENTION_WORKQUEUE}, {NULL, 0}};
+static const struct opt_word discards[] = {{"old", DISCARD_OLD}, {"new", DISCARD_NEW}, {NULL, 0}};
 static const struct opt_word acks[] = {
     {"each", ACK_EACH}, {"confirmed", ACK_CONFIRMED}, {"cumulative", ACK_CUMULATIVE}, {NULL, 0}};
 
 #define SEAMQD(f) .section = SECTION_SEAMQD, .offset = offsetof(struct config, f)
 #define CLUSTER(f) .section = SECTION_CLUSTER, .offset = offsetof(struct config_cluster, f)
 #define HANDLER(f) .section = SECTION_HANDLER, .offset = offsetof(struct config_handler, f)
+#define PROVISION(f) .section = SECTION_PROVISION, .offset = offsetof(struct config_provision, f)
+#define STREAM(f) .section = SECTION_STREAM, .offset = offsetof(struct config_stream, f)
+#define CONSUMER(f) .section = SECTION_CONSUMER, .offset = offsetof(struct config_consumer, f)
 
 /* clang-format off: one row is one key */
 const struct opt opt_table[] = {
@@ -60,7 +67,7 @@ const struct opt opt_table[] = {
     {CLUSTER(urls), .key = "urls", .type = OPT_LIST, .preset = "nats://127.0.0.1:4222", .check = check_url,
      .nats_env = "NATS_URL", .help = "servers of the cluster, nats:// or tls://"},
     {CLUSTER(domain), .key = "domain", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY, .check = check_domain,
-     .help = "JetStream domain"},
+     .nats_env = "NATS_JS_DOMAIN", .help = "JetStream domain"},
     {CLUSTER(user), .key = "user", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY | OPT_FROM_FILE,
      .nats_env = "NATS_USER", .help = "user name, with password"},
     {CLUSTER(password), .key = "password", .type = OPT_TEXT, .preset = "",
@@ -147,14 +154,71 @@ const struct opt opt_table[] = {
      .max = INT64_MAX, .help = "replace a worker after so many messages"},
     {HANDLER(max_memory), .key = "max_memory", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1 << 20,
      .max = INT64_MAX, .help = "replace a worker that holds more, between messages; at twice as much it is killed"},
+
+    {PROVISION(timeout_ns), .key = "timeout", .type = OPT_DURATION, .preset = "60s", .min = SEC, .max = HOUR,
+     .help = "for all of it, waiting for the servers included"},
+    {PROVISION(dry_run), .key = "dry_run", .type = OPT_BOOL, .preset = "no",
+     .help = "show the plan and change nothing"},
+
+    {STREAM(subjects), .key = "subjects", .type = OPT_LIST, .preset = "", .flags = OPT_MAY_BE_EMPTY,
+     .check = check_filter, .help = "what it captures; every stream but a mirror or one with sources needs some"},
+    {STREAM(replicas), .key = "replicas", .type = OPT_INT, .preset = "", .shown = "1", .min = 1, .max = 5,
+     .help = "servers that keep a copy; taken down only where this is set"},
+    {STREAM(storage), .key = "storage", .type = OPT_WORD, .preset = "file", .words = storages,
+     .help = "cannot be changed"},
+    {STREAM(retention), .key = "retention", .type = OPT_WORD, .preset = "limits", .words = retentions,
+     .help = "workqueue: a message goes when it is acknowledged; interest: when all consumers have acknowledged it"},
+    {STREAM(max_age_ns), .key = "max_age", .type = OPT_DURATION, .preset = "none", .flags = OPT_NONE, .min = 100 * MS,
+     .max = INT64_MAX, .help = "messages go when they are older"},
+    {STREAM(max_bytes), .key = "max_bytes", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1,
+     .max = INT64_MAX, .help = "size of all messages"},
+    {STREAM(max_msgs), .key = "max_msgs", .type = OPT_INT, .preset = "none", .flags = OPT_NONE, .min = 1,
+     .max = INT64_MAX, .help = "number of messages"},
+    {STREAM(max_msg_size), .key = "max_msg_size", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1,
+     .max = INT32_MAX, .help = "size of one message with its headers"},
+    {STREAM(discard), .key = "discard", .type = OPT_WORD, .preset = "old", .words = discards,
+     .help = "at a limit: drop the oldest messages, or refuse new ones"},
+    {STREAM(duplicate_window_ns), .key = "duplicate_window", .type = OPT_DURATION, .preset = "",
+     .shown = "2m, or a shorter max_age", .min = 100 * MS, .max = INT64_MAX,
+     .help = "how long Nats-Msg-Id is remembered"},
+    {STREAM(mirror), .key = "mirror", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY, .check = check_origin,
+     .help = "the stream to copy: STREAM, or STREAM@DOMAIN of another domain; cannot be changed"},
+    {STREAM(sources), .key = "sources", .type = OPT_LIST, .preset = "", .flags = OPT_MAY_BE_EMPTY,
+     .check = check_origin, .help = "streams to gather from: STREAM or STREAM@DOMAIN"},
+    {STREAM(placement_cluster), .key = "placement_cluster", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY,
+     .check = check_placement, .help = "the cluster whose servers keep it"},
+    {STREAM(placement_tags), .key = "placement_tags", .type = OPT_LIST, .preset = "", .flags = OPT_MAY_BE_EMPTY,
+     .check = check_placement, .help = "tags that those servers have"},
+
+    {CONSUMER(filter_subjects), .key = "filter_subjects", .type = OPT_LIST, .preset = "", .shown = "all",
+     .flags = OPT_MAY_BE_EMPTY, .check = check_filter, .help = "as the handler's; where it takes the plugin's, those"},
+    {CONSUMER(deliver_policy), .key = "deliver_policy", .type = OPT_TEXT, .preset = "all",
+     .check = check_deliver_policy,
+     .help = "where it starts: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=TIME; cannot be "
+             "changed"},
+    {CONSUMER(ack), .key = "ack", .type = OPT_WORD, .preset = "each", .words = acks,
+     .help = "as the handler's: each and confirmed are acknowledged one by one; cannot be changed"},
+    {CONSUMER(ack_wait_ns), .key = "ack_wait", .type = OPT_DURATION, .preset = "30s", .min = SEC, .max = 24 * HOUR,
+     .help = "the server's lease on a message"},
+    {CONSUMER(max_ack_pending), .key = "max_ack_pending", .type = OPT_INT, .preset = "5000", .min = 1, .max = MILLION,
+     .help = "unsettled messages that the server allows"},
+    {CONSUMER(replicas), .key = "replicas", .type = OPT_INT, .preset = "", .shown = "the stream's", .min = 1, .max = 5,
+     .help = "servers that keep its position"},
 };
 /* clang-format on */
 const size_t opt_count = sizeof(opt_table) / sizeof(opt_table[0]);
 
 const char *section_kind_name(enum section_kind kind)
 {
-    static const char *const names[N_SECTION_KINDS] = {"seamqd", "cluster", "handler"};
+    static const char *const names[N_SECTION_KINDS] = {"seamqd",    "cluster", "handler",
+                                                       "provision", "stream",  "consumer"};
     return names[kind];
+}
+
+const char *section_kind_example(enum section_kind kind)
+{
+    static const char *const examples[N_SECTION_KINDS] = {NULL, "default", "orders", NULL, "ORDERS", "ORDERS/billing"};
+    return examples[kind];
 }
 
 const struct opt *opt_find(enum section_kind kind, const char *key, bool *ret_is_file)

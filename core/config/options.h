@@ -12,7 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum section_kind { SECTION_SEAMQD, SECTION_CLUSTER, SECTION_HANDLER, N_SECTION_KINDS };
+enum section_kind {
+    SECTION_SEAMQD,
+    SECTION_CLUSTER,
+    SECTION_HANDLER,
+    SECTION_PROVISION, /* these are for seamq; seamqd leaves them alone */
+    SECTION_STREAM,
+    SECTION_CONSUMER,
+    N_SECTION_KINDS
+};
 
 /* What a value looks like, and the field that it lands in. */
 enum opt_type {
@@ -59,8 +67,10 @@ struct opt {
 extern const struct opt opt_table[];
 extern const size_t opt_count;
 
-/* "seamqd", "cluster", "handler". */
+/* "seamqd", "cluster", "handler"... */
 const char *section_kind_name(enum section_kind kind);
+/* "orders": of a section for messages; NULL: sections of this kind have none. */
+const char *section_kind_example(enum section_kind kind);
 
 /* The row of `key`; with `ret_is_file` also KEY_file of those that may come from a file.  NULL: unknown. */
 const struct opt *opt_find(enum section_kind kind, const char *key, bool *ret_is_file);

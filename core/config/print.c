@@ -117,7 +117,7 @@ static void print_key(FILE *out, const struct section *s, const struct opt *o, c
 
 static void print_section(FILE *out, const struct section *s, const void *target)
 {
-    char title[64];
+    char title[TITLE_SIZE];
 
     fprintf(out, "%s\n", section_title(s, title, sizeof(title)));
     for (size_t i = 0; i < opt_count; i++)

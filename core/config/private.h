@@ -9,13 +9,16 @@
 #ifndef SEAMQ_CONFIG_PRIVATE_H
 #define SEAMQ_CONFIG_PRIVATE_H
 
+#include "base/buf.h"
 #include "config.h"
 #include "options.h"
 
 #define MAX_PROBLEMS 1000 /* a file of garbage does not fill the memory */
-#define MAX_SECTIONS 1000
-#define MAX_TEXT 65536 /* one value */
+#define MAX_SECTIONS 10000
+#define DEFAULTS_NAME "DEFAULT" /* [stream.DEFAULT]: for all streams */
+#define MAX_TEXT 65536          /* one value */
 #define SECRET_MASK "********"
+#define TITLE_SIZE 544 /* "[consumer.STREAM/NAME]" */
 
 enum source { /* the higher wins */
               SOURCE_DEFAULT,
@@ -52,6 +55,8 @@ struct config_private {
     struct strv env; /* what config_load_env kept: NAME=VALUE */
     struct strv problems;
     bool oom;
+    bool use_streams;
+    char *const *expand_env; /* where ${NAME} is looked up; borrowed */
 };
 
 /* config.c: storage */
@@ -70,6 +75,8 @@ const struct entry *section_winner(const struct section *s, const struct opt *o,
 const char *entry_place(const struct section *s, const struct entry *e, char *out, size_t size);
 /* The place of the key's winner, or "handler.orders: KEY" when it has none. */
 const char *key_place(const struct section *s, const char *key, char *out, size_t size);
+/* Whether it may be called so. */
+int section_check_name(enum section_kind kind, const char *name, struct error *err);
 /* "[handler.orders]" */
 const char *section_title(const struct section *s, char *out, size_t size);
 
@@ -100,9 +107,22 @@ int check_readable(const char *path, struct error *err);
 
 /* env.c */
 void env_resolve(struct config *c);
+/* The variable's value; NULL: not set, or empty. */
+const char *env_value(const struct config *c, const char *name);
+/* What Kubernetes sets in every pod beside a service whose name begins with seamq. */
+bool env_is_service(const char *name, const char *value);
+/* env_streams.c: SEAMQ_STREAMS and its family. */
+void env_resolve_streams(struct config *c);
 
-/* resolve.c: every key of a section into its struct. */
-void section_resolve(struct config *c, const struct section *s, void *target);
+/* expand.c: `text` with each ${NAME} replaced, into `out`; false after a problem at `place`. */
+bool expand(struct config *c, const char *place, const char *text, struct buf *out);
+
+/* streams.c */
+void streams_resolve(struct config *c);
+void streams_finish(struct config *c);
+
+/* resolve.c: every key of a section into its struct; what `defaults` (may be NULL) says holds where it says nothing. */
+void section_resolve(struct config *c, const struct section *s, const struct section *defaults, void *target);
 /* All of it or nothing. */
 int handler_add_option(struct config *c, struct config_handler *h, const char *name, const char *value,
                        const char *origin);
@@ -111,5 +131,7 @@ int handler_resolve(struct config *c, struct section *s, struct config_handler *
 /* check.c: what concerns several keys of one section */
 void cluster_check(struct config *c, const struct section *s, const struct config_cluster *cl);
 void handler_check(struct config *c, const struct section *s, const struct config_handler *h);
+/* Filter subjects of one consumer do not overlap. */
+void check_filters(struct config *c, const struct section *s, const struct strv *filters);
 
 #endif

@@ -17,11 +17,17 @@ static const char *const section_intro[N_SECTION_KINDS] = {
      "section there is one cluster, `default`."),
     ("One binding: a plugin, the stream that it consumes, and how. A plugin in a plugin directory that no section "
      "names gets one by itself, named after its file, with everything at its default."),
+    "How `seamq stream plan` and `seamq stream apply` go about it; `seamqd` leaves this and the next two sections "
+    "alone.",
+    ("A stream as it is wanted, `NAME` exactly as the server has it; [provisioning.md](provisioning.md) says how. What "
+     "`[stream.DEFAULT]` says holds for every stream that says nothing else."),
+    "A durable pull consumer as it is wanted. `[consumer.DEFAULT]` holds for all.",
 };
 
 static const char *section_heading(enum section_kind kind)
 {
-    static const char *const names[N_SECTION_KINDS] = {"seamqd", "cluster.NAME", "handler.NAME"};
+    static const char *const names[N_SECTION_KINDS] = {"seamqd",    "cluster.NAME", "handler.NAME",
+                                                       "provision", "stream.NAME",  "consumer.STREAM/NAME"};
     return names[kind];
 }
 
@@ -63,32 +69,45 @@ static void print_help_row(FILE *out, const char *key, const char *preset, const
     print_wrapped(out, HELP_COLUMN, help);
 }
 
+static void print_help_section(FILE *out, enum section_kind kind)
+{
+    fprintf(out, "\n[%s]\n", section_heading(kind));
+    for (size_t i = 0; i < opt_count; i++) {
+        const struct opt *o = &opt_table[i];
+        char words[128];
+        char help[512];
+        const char *not_yet = opt_not_yet(o);
+        if (o->section != kind)
+            continue;
+        opt_shown_type(o, words, sizeof(words));
+        snprintf(help, sizeof(help), "%s%s%s%s%s%s%s", o->help, o->type == OPT_WORD ? " (" : "",
+                 o->type == OPT_WORD ? words : "", o->type == OPT_WORD ? ")" : "",
+                 o->flags & OPT_FROM_FILE ? "; also as a file's content: KEY_file" : "", not_yet ? "; " : "",
+                 not_yet ? not_yet : "");
+        print_help_row(out, o->key, opt_shown_preset(o), help);
+    }
+}
+
 void config_print_help(FILE *out)
 {
     fprintf(out, "Keys of the ini file; on the command line SECTION.KEY=VALUE, in the environment SEAMQ_KEY,\n"
                  "SEAMQ_CLUSTER_NAME_KEY, SEAMQ_HANDLER_NAME_KEY. First the flag counts, then the environment,\n"
                  "the file, the default. Lists: spaces or commas. Durations 250ms 30s 5m 2h, sizes 64k 10M.\n");
-    for (int k = 0; k < N_SECTION_KINDS; k++) {
-        fprintf(out, "\n[%s]\n", section_heading((enum section_kind)k));
-        for (size_t i = 0; i < opt_count; i++) {
-            const struct opt *o = &opt_table[i];
-            char words[128];
-            char help[512];
-            const char *not_yet = opt_not_yet(o);
-            if ((int)o->section != k)
-                continue;
-            opt_shown_type(o, words, sizeof(words));
-            snprintf(help, sizeof(help), "%s%s%s%s%s%s%s", o->help, o->type == OPT_WORD ? " (" : "",
-                     o->type == OPT_WORD ? words : "", o->type == OPT_WORD ? ")" : "",
-                     o->flags & OPT_FROM_FILE ? "; also as a file's content: KEY_file" : "", not_yet ? "; " : "",
-                     not_yet ? not_yet : "");
-            print_help_row(out, o->key, opt_shown_preset(o), help);
-        }
-        if (k == SECTION_HANDLER) {
-            print_help_row(out, "stream.CLUSTER", "", "another stream on that cluster");
-            print_help_row(out, "option.KEY", "the plugin's", "an option of the plugin");
-        }
-    }
+    print_help_section(out, SECTION_SEAMQD);
+    print_help_section(out, SECTION_CLUSTER);
+    print_help_section(out, SECTION_HANDLER);
+    print_help_row(out, "stream.CLUSTER", "", "another stream on that cluster");
+    print_help_row(out, "option.KEY", "the plugin's", "an option of the plugin");
+}
+
+void config_print_streams_help(FILE *out)
+{
+    fprintf(out, "Keys of the ini file; in the environment SEAMQ_PROVISION_KEY, SEAMQ_STREAM_NAME_KEY for the\n"
+                 "names in SEAMQ_STREAMS, and SEAMQ_CONSUMER_STREAM_NAME_KEY for those in SEAMQ_CONSUMERS\n"
+                 "(STREAM/NAME). The name DEFAULT stands for what all have in common.\n");
+    print_help_section(out, SECTION_PROVISION);
+    print_help_section(out, SECTION_STREAM);
+    print_help_section(out, SECTION_CONSUMER);
 }
 
 /* ---- docs/configuration.md ------------------------------------------------------- */
@@ -112,7 +131,7 @@ static const char page_intro[] =
     "2. the environment: `SEAMQ_HANDLER_ORDERS_WORKERS=4`\n"
     "3. the file\n"
     "4. for the cluster `default` only: `NATS_URL`, `NATS_USER`, `NATS_PASSWORD`, `NATS_TOKEN`, `NATS_CREDS`,\n"
-    "   `NATS_NKEY`, `NATS_CERT`, `NATS_KEY`, `NATS_CA`\n"
+    "   `NATS_NKEY`, `NATS_CERT`, `NATS_KEY`, `NATS_CA`, `NATS_JS_DOMAIN`\n"
     "5. what the plugin declares: its stream, subjects and options\n"
     "6. the default\n"
     "\n"
@@ -142,7 +161,8 @@ static const char page_intro[] =
     "\n"
     "## The file\n"
     "\n"
-    "Sections `[seamqd]`, `[cluster.NAME]`, `[handler.NAME]`, each once; `KEY = VALUE`, each key once in its section.\n"
+    "Sections `[seamqd]`, `[cluster.NAME]`, `[handler.NAME]` (and for `seamq stream` those of "
+    "[provisioning.md](provisioning.md)),\neach once; `KEY = VALUE`, each key once in its section.\n"
     "`;` or `#` at the begin of a line starts a comment, and so does ` ;` (with a blank before it) behind a value: a\n"
     "value that holds ` ;` can only be given by the environment, the command line or, for a secret, as a file. Quotes\n"
     "are part of the value. An indented line continues the list above it:\n"
@@ -166,7 +186,7 @@ static const char page_intro[] =
     "Where a name can be read in several ways, a section that exists (in the file, on the command line) is preferred,\n"
     "then the longest key, read from the right. Handlers are best not named `...-option-...` or `...-stream-...`.\n"
     "\n"
-    "`SEAMQ_CONFIG` is the file, as `--config`. Left alone are the names of the provisioning script\n"
+    "`SEAMQ_CONFIG` is the file, as `--config`. Left alone are the names that only `seamq stream` reads\n"
     "(`SEAMQ_STREAMS`, `SEAMQ_STREAM_*`, `SEAMQ_CONSUMERS`, `SEAMQ_CONSUMER_*`, `SEAMQ_PROVISION_*`) and what "
     "Kubernetes\n"
     "adds for services whose name begins with `seamq` (`SEAMQ_..._SERVICE_HOST`, `SEAMQ_..._PORT_9222_TCP`, ...).\n"
@@ -233,7 +253,9 @@ static const char page_examples[] = "\n"
 
 static void print_env_names(FILE *out, const struct opt *o)
 {
-    static const char *const prefixes[N_SECTION_KINDS] = {"SEAMQ_", "SEAMQ_CLUSTER_NAME_", "SEAMQ_HANDLER_NAME_"};
+    static const char *const prefixes[N_SECTION_KINDS] = {
+        "SEAMQ_",           "SEAMQ_CLUSTER_NAME_", "SEAMQ_HANDLER_NAME_",
+        "SEAMQ_PROVISION_", "SEAMQ_STREAM_NAME_",  "SEAMQ_CONSUMER_STREAM_NAME_"};
 
     fprintf(out, "`%s", prefixes[o->section]);
     upper(out, o->key);

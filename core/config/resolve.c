@@ -37,10 +37,17 @@ static void check_both_forms(struct config *c, const struct section *s, const st
     }
 }
 
+/* Does a file's ${NAME} mean something here? */
+static bool is_expanded(const struct config *c, const struct section *s, const struct entry *e)
+{
+    return c->priv->use_streams && s->kind >= SECTION_PROVISION && e->source == SOURCE_FILE;
+}
+
 static void entry_convert(struct config *c, const struct section *s, const struct entry *e, void *target)
 {
     struct error err = {0};
     char place[256];
+    struct buf expanded = {0};
     char *secret = NULL;
     int r = 0;
 
@@ -52,14 +59,19 @@ static void entry_convert(struct config *c, const struct section *s, const struc
         r = read_secret_file(e->value, &secret, &err);
     else if ((e->o->flags & OPT_SECRET) && strcmp(e->value, SECRET_MASK) == 0)
         r = error_set(&err, -EINVAL, "the value is the mask that --print-config writes; put the secret there");
-    if (r == 0)
-        r = opt_convert(c, e->o, secret ? secret : e->value, target, &err);
+    const char *value = secret ? secret : e->value;
+    entry_place(s, e, place, sizeof(place));
+    if (is_expanded(c, s, e))
+        value = expand(c, place, value, &expanded) ? buf_str(&expanded) : NULL;
+    if (r == 0 && value)
+        r = opt_convert(c, e->o, value, target, &err);
     if (r < 0)
-        config_add_problem(c, "%s: %s", entry_place(s, e, place, sizeof(place)), err.text);
+        config_add_problem(c, "%s: %s", place, err.text);
+    buf_finish(&expanded);
     free(secret);
 }
 
-void section_resolve(struct config *c, const struct section *s, void *target)
+void section_resolve(struct config *c, const struct section *s, const struct section *defaults, void *target)
 {
     for (size_t i = 0; i < opt_count; i++) {
         const struct opt *o = &opt_table[i];
@@ -69,11 +81,14 @@ void section_resolve(struct config *c, const struct section *s, void *target)
          * always right: the unit tests convert each. */
         if (*o->preset)
             opt_convert(c, o, o->preset, target, NULL);
+        const struct section *from = s;
         const struct entry *e = section_winner(s, o, NULL);
+        if (!e && defaults)
+            e = section_winner(from = defaults, o, NULL);
         if (!e)
             continue;
-        check_both_forms(c, s, e);
-        entry_convert(c, s, e, target);
+        check_both_forms(c, from, e);
+        entry_convert(c, from, e, target);
     }
 }
 
@@ -90,7 +105,7 @@ static void resolve_seamqd(struct config *c)
 
     if (!s)
         return;
-    section_resolve(c, s, c);
+    section_resolve(c, s, NULL, c);
     if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
         strcpy(host, "seamqd");
     default_text(c, &c->name, host);
@@ -109,7 +124,7 @@ static void resolve_cluster(struct config *c, const struct section *s)
     }
     struct config_cluster *cl = &all[c->n_clusters++];
     *cl = (struct config_cluster){.name = name};
-    section_resolve(c, s, cl);
+    section_resolve(c, s, NULL, cl);
     cluster_check(c, s, cl);
 }
 
@@ -163,7 +178,7 @@ int handler_resolve(struct config *c, struct section *s, struct config_handler *
     *h = (struct config_handler){.name = config_strdup(c, s->name)};
     if (!h->name)
         return -ENOMEM;
-    section_resolve(c, s, h);
+    section_resolve(c, s, NULL, h);
     default_text(c, &h->plugin, s->name);
     default_text(c, &h->durable, s->name);
     resolve_sub_keys(c, s, h);
@@ -204,4 +219,6 @@ void config_finish(struct config *c)
         if (c->priv->sections[i].kind == SECTION_CLUSTER)
             resolve_cluster(c, &c->priv->sections[i]);
     resolve_handlers(c);
+    if (c->priv->use_streams)
+        streams_resolve(c);
 }

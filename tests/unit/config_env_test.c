@@ -38,8 +38,10 @@ static void variables_reach_every_section(void **state)
 
 static void every_key_has_its_variable_and_its_flag(void **state)
 {
-    static const char *const prefixes[] = {"SEAMQ_", "SEAMQ_CLUSTER_A_B_", "SEAMQ_HANDLER_A_B_"};
-    static const char *const sections[] = {"seamqd", "cluster.a-b", "handler.a-b"};
+    static const char *const prefixes[] = {"SEAMQ_",           "SEAMQ_CLUSTER_A_B_", "SEAMQ_HANDLER_A_B_",
+                                           "SEAMQ_PROVISION_", "SEAMQ_STREAM_A_B_",  "SEAMQ_CONSUMER_A_B_C_"};
+    static const char *const sections[] = {"seamqd",    "cluster.a-b", "handler.a-b",
+                                           "provision", "stream.a-b",  "consumer.A/b-c"};
     (void)state;
 
     write_text("file", "x");
@@ -52,7 +54,7 @@ static void every_key_has_its_variable_and_its_flag(void **state)
         for (char *s = env; *s; s++)
             *s = (char)toupper((unsigned char)*s);
         snprintf(env + n, sizeof(env) - (size_t)n, "=%s", value);
-        struct config *c = make_config(NULL, ENV(env), NULL);
+        struct config *c = make_streams(NULL, ENV(env, "SEAMQ_STREAMS=a-b", "SEAMQ_CONSUMERS=A/b-c"), NULL);
         env[n] = '\0';
         assert_string_equal(config_origin(c, sections[o->section], o->key), env);
         config_destroy(c);

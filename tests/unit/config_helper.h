@@ -52,11 +52,13 @@ static inline int leave_temporary(void **state)
     return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
-/* Up to and with config_finish(). `ini` (as t.ini), `env` and `flags` (NULL-terminated) may be NULL. */
-static inline struct config *make_config(const char *ini, const char *const *env, const char *const *flags)
+static inline struct config *make_any_config(bool streams, const char *ini, const char *const *env,
+                                             const char *const *flags)
 {
     struct config *c = NULL;
     assert_int_equal(config_create(&c), 0);
+    if (streams)
+        config_use_streams(c, (char *const *)(uintptr_t)env);
     if (ini) {
         write_text("t.ini", ini);
         assert_int_equal(config_load_file(c, "t.ini"), 0);
@@ -67,6 +69,18 @@ static inline struct config *make_config(const char *ini, const char *const *env
         config_set(c, *flags);
     config_finish(c);
     return c;
+}
+
+/* Up to and with config_finish(). `ini` (as t.ini), `env` and `flags` (NULL-terminated) may be NULL. */
+static inline struct config *make_config(const char *ini, const char *const *env, const char *const *flags)
+{
+    return make_any_config(false, ini, env, flags);
+}
+
+/* As seamq stream reads it. */
+static inline struct config *make_streams(const char *ini, const char *const *env, const char *const *flags)
+{
+    return make_any_config(true, ini, env, flags);
 }
 
 static inline void print_problems(const struct config *c)

@@ -15,7 +15,10 @@ static void every_default_is_a_right_value(void **state)
         if (!*o->preset)
             continue;
         snprintf(ini, sizeof(ini), "[%s%s]\n%s = %s\n", section_kind_name(o->section),
-                 o->section == SECTION_SEAMQD ? "" : ".default", o->key, o->preset);
+                 !section_kind_example(o->section) ? ""
+                 : o->section == SECTION_CONSUMER  ? ".A/b"
+                                                   : ".default",
+                 o->key, o->preset);
         struct config *c = make_config(ini, NULL, NULL);
         expect_no_problems(c);
         config_destroy(c);
