@@ -171,6 +171,25 @@ bool subjects_overlap(const char *a, const char *b)
     }
 }
 
+bool subject_covers(const char *pattern, const char *subject)
+{
+    for (;;) {
+        size_t p = strcspn(pattern, ".");
+        size_t s = strcspn(subject, ".");
+        if (p == 1 && *pattern == '>')
+            return s > 0;
+        if (s == 1 && *subject == '>')
+            return false;
+        bool any = p == 1 && *pattern == '*';
+        if (!any && (p != s || memcmp(pattern, subject, p) != 0))
+            return false;
+        if (!pattern[p] || !subject[s])
+            return pattern[p] == subject[s];
+        pattern += p + 1;
+        subject += s + 1;
+    }
+}
+
 /* `n` digits as a number; -1 if there are fewer. */
 static int digits(const char **pos, int n)
 {

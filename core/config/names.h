@@ -33,6 +33,8 @@ int check_deliver_policy(const char *text, struct error *err);
 
 /* Do two filter subjects match a common subject?  The server refuses such a consumer. */
 bool subjects_overlap(const char *a, const char *b);
+/* Whether everything that `subject` (may hold wildcards) matches is matched by `pattern`. */
+bool subject_covers(const char *pattern, const char *subject);
 
 /* The URL with user:password as user:********, and a token as ********.  Returns out. */
 const char *url_mask(const char *url, char *out, size_t size);

@@ -150,7 +150,5 @@ char *document_dead_letter_create(const struct consumer *c, const char *subject)
 /* The stream's configuration with `subject` added. */
 char *document_dead_letter_update(json_t *config, const char *subject);
 bool document_stream_captures(json_t *config, const char *subject);
-/* RFC 3339 with nanoseconds, as the server writes it; 0 if it is not one. */
-int64_t document_time_ns(const char *text);
 
 #endif

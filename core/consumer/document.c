@@ -3,11 +3,11 @@
 #include "consumer_private.h"
 
 #include "base/value.h"
+#include "config/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static char *dump(json_t *json)
 {
@@ -183,64 +183,11 @@ char *document_dead_letter_update(json_t *config, const char *subject)
     return dump(copy);
 }
 
-/* Whether everything that `subject` (may hold wildcards) matches is matched by `pattern`. */
-static bool covers(const char *pattern, const char *subject)
-{
-    for (;;) {
-        size_t p = strcspn(pattern, ".");
-        size_t s = strcspn(subject, ".");
-        if (p == 1 && *pattern == '>')
-            return s > 0;
-        if (s == 1 && *subject == '>')
-            return false;
-        bool any = p == 1 && *pattern == '*';
-        if (!any && (p != s || memcmp(pattern, subject, p) != 0))
-            return false;
-        if (!pattern[p] || !subject[s])
-            return pattern[p] == subject[s];
-        pattern += p + 1;
-        subject += s + 1;
-    }
-}
-
 bool document_stream_captures(json_t *config, const char *subject)
 {
     json_t *item;
     size_t i;
     json_array_foreach(json_object_get(config, "subjects"), i,
-                       item) if (json_is_string(item) && covers(json_string_value(item), subject)) return true;
+                       item) if (json_is_string(item) && subject_covers(json_string_value(item), subject)) return true;
     return false;
-}
-
-int64_t document_time_ns(const char *text)
-{
-    struct tm tm = {0};
-    if (!text)
-        return 0;
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (!rest)
-        return 0;
-    int64_t ns = 0;
-    if (*rest == '.') {
-        int64_t unit = NS_PER_SEC;
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
-            unit /= 10;
-            ns += (*rest - '0') * unit;
-        }
-    }
-    int64_t offset = 0;
-    int hours;
-    int minutes;
-    int len = 0;
-    if (*rest == 'Z')
-        len = 1;
-    else if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d%n", &hours, &minutes, &len) == 2) {
-        offset = (*rest == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-        len++;
-    }
-    int64_t t;
-    if (len == 0 || rest[len] || __builtin_mul_overflow(timegm(&tm) - offset, NS_PER_SEC, &t) ||
-        __builtin_add_overflow(t, ns, &t))
-        return 0; /* the year 1, Go's "never", does not fit either */
-    return t;
 }

@@ -3,6 +3,7 @@
 #include "consumer_private.h"
 
 #include "base/log.h"
+#include "base/value.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -142,7 +143,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
         ask_consumer(c); /* a region may be down that pulling does not need */
     } else if (!trouble(c, &a, "STREAM.INFO")) {
         json_t *config = json_object_get(a.json, "config");
-        int64_t created = document_time_ns(json_string_value(json_object_get(a.json, "created")));
+        int64_t created = value_time_ns(json_string_value(json_object_get(a.json, "created")));
         if (c->stream_created_ns && created != c->stream_created_ns)
             log_error("stream-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                       LOG_STR("stream", c->stream),
@@ -217,7 +218,7 @@ static void bound(struct consumer *c, json_t *config, const char *created)
     if (drift[0] && !c->was_active)
         log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift));
-    c->consumer_created_ns = document_time_ns(created);
+    c->consumer_created_ns = value_time_ns(created);
     verified(c);
     ask_dead_letter(c);
 }
@@ -447,7 +448,7 @@ static void on_verified(void *data, int rc, natsMsg *msg)
     api_answer(&a, rc, msg);
     bool missing = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
     bool another =
-        a.rc == 0 && document_time_ns(json_string_value(json_object_get(a.json, "created"))) != c->consumer_created_ns;
+        a.rc == 0 && value_time_ns(json_string_value(json_object_get(a.json, "created"))) != c->consumer_created_ns;
     if (c->stage == STAGE_ACTIVE && (missing || another)) {
         c->verified = false;
         pull_reset(c, 0);

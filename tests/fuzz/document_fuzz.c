@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * document_fuzz - a subject or time on the first line, behind it the JSON configuration of a
  * stream or consumer: sentences that end, limits above 0, and subjects that are captured when added. */
+#include "base/value.h"
 #include "consumer/consumer_private.h"
 
 #include <assert.h>
@@ -51,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (len)
         memcpy(line, data, len);
     line[len] = '\0';
-    document_time_ns(line);
+    value_time_ns(line);
     json_t *config = end ? json_loadb((const char *)end + 1, size - len - 1, 0, NULL) : NULL;
     if (json_is_object(config)) {
         check_consumer(config);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * document_time_test - RFC 3339 times as servers write them, and what is none. */
-#include "consumer/consumer_private.h"
+ * value_time_test - RFC 3339 times as servers write them, and what is none. */
+#include "base/clock.h"
+#include "base/value.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,8 +33,8 @@ static void times_are_read_with_fractions_and_offsets(void **state)
         {"2262-04-11T23:47:16Z", INT64_C(9223372036) * NS_PER_SEC},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (document_time_ns(rows[i].text) != rows[i].ns)
-            fail_msg("%s: %lld", rows[i].text, (long long)document_time_ns(rows[i].text));
+        if (value_time_ns(rows[i].text) != rows[i].ns)
+            fail_msg("%s: %lld", rows[i].text, (long long)value_time_ns(rows[i].text));
 }
 
 static void what_is_no_time_is_0(void **state)
@@ -57,28 +58,28 @@ static void what_is_no_time_is_0(void **state)
         "2023-11-14T22:13:20+0200",
         "2023-11-14T22:13:20+xx:yy",
     };
-    assert_int_equal(document_time_ns(NULL), 0);
+    assert_int_equal(value_time_ns(NULL), 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        if (document_time_ns(bad[i]) != 0)
-            fail_msg("\"%s\": %lld", bad[i], (long long)document_time_ns(bad[i]));
+        if (value_time_ns(bad[i]) != 0)
+            fail_msg("\"%s\": %lld", bad[i], (long long)value_time_ns(bad[i]));
 }
 
 static void bytes_behind_a_time_make_it_none(void **state)
 {
     (void)state;
-    assert_int_equal(document_time_ns("2023-11-14T22:13:20Zjunk"), 0);
-    assert_int_equal(document_time_ns("2023-11-14T22:13:20+02:00junk"), 0);
-    assert_int_equal(document_time_ns("2023-11-14T22:13:20.5Z."), 0);
-    assert_int_equal(document_time_ns("2023-11-14T22:13:20Z+02:00"), 0);
+    assert_int_equal(value_time_ns("2023-11-14T22:13:20Zjunk"), 0);
+    assert_int_equal(value_time_ns("2023-11-14T22:13:20+02:00junk"), 0);
+    assert_int_equal(value_time_ns("2023-11-14T22:13:20.5Z."), 0);
+    assert_int_equal(value_time_ns("2023-11-14T22:13:20Z+02:00"), 0);
 }
 
 /* Go's zero time is what a server shows for "never". */
 static void times_that_nanoseconds_cannot_hold_are_0(void **state)
 {
     (void)state;
-    assert_int_equal(document_time_ns("0001-01-01T00:00:00Z"), 0);
-    assert_int_equal(document_time_ns("9999-12-31T23:59:59Z"), 0);
-    assert_int_equal(document_time_ns("2262-04-11T23:47:17Z"), 0);
+    assert_int_equal(value_time_ns("0001-01-01T00:00:00Z"), 0);
+    assert_int_equal(value_time_ns("9999-12-31T23:59:59Z"), 0);
+    assert_int_equal(value_time_ns("2262-04-11T23:47:17Z"), 0);
 }
 
 int main(void)
