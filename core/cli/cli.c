@@ -38,12 +38,13 @@ int cli_usage(const char *fmt, ...)
 
 /* ---- arguments ---------------------------------------------------------------- */
 
-/* cluster.default.urls=...: a key of the configuration, and no file's name. */
+/* cluster.default.urls=...: a key of the configuration, and no file's name. Only consumers have a / in theirs. */
 static bool is_assignment(const char *arg)
 {
     const char *eq = strchr(arg, '=');
     const char *dot = strchr(arg, '.');
-    return eq && dot && dot < eq && !memchr(arg, '/', (size_t)(eq - arg));
+    return eq && dot && dot < eq &&
+           (!memchr(arg, '/', (size_t)(eq - arg)) || strncmp(arg, "consumer.", strlen("consumer.")) == 0);
 }
 
 /* Where the value of the flag in `arg` ("--rate", "--rate=5") goes; NULL: it is another flag. */
@@ -208,6 +209,8 @@ static int run(const struct verb *verb, char **argv, char *const *env)
     if (!verb->offline && config_create(&cli.config) < 0)
         return cli_failed("out of memory");
     int status = take_arguments(&cli, argv);
+    if (status == 0 && verb->configure)
+        status = verb->configure(&cli);
     if (status == 0 && !verb->offline)
         status = load_config(&cli);
     if (status == 0)

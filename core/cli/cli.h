@@ -55,6 +55,9 @@ struct verb {
     size_t min_args;
     size_t max_args;
     bool offline; /* reads no configuration and connects nowhere */
+    /* Adds sources to cli->config, before it is finished; 0 or an exit status. NULL: nothing to add. */
+    int (*configure)(struct cli *cli);
+    void (*print_keys)(FILE *out); /* keys that are the verb's own, for --help; NULL: none */
     int (*run)(struct cli *cli);
 };
 

@@ -65,6 +65,10 @@ void help_print(FILE *out, const char *noun, const struct verb *verb)
     fprintf(out, "\nOptions of every verb:\n");
     print_flags(out, common);
     fprintf(out, "\n%s", about_keys);
+    if (verb && verb->print_keys) {
+        fputc('\n', out);
+        verb->print_keys(out);
+    }
     if (!noun && !verb)
         fprintf(out, "seamq NOUN --help shows a noun's options.\n");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * streams - STREAM.LIST, page by page. */
+ * streams - STREAM.LIST and STREAM.NAMES, page by page. */
 #include "streams.h"
 
 #include "base/clock.h"
@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-int streams_list(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err)
+/* All pages of `subject` in one array. */
+static int read_pages(struct session *s, const char *subject, const char *domain, int64_t deadline_ns, json_t **ret,
+                      struct error *err)
 {
     json_t *all = json_array();
     int rc = all ? 0 : error_set(err, -ENOMEM, "out of memory");
@@ -15,7 +17,7 @@ int streams_list(struct session *s, const char *domain, int64_t deadline_ns, jso
     for (bool more = true; rc == 0 && more;) {
         char body[64];
         snprintf(body, sizeof(body), "{\"offset\":%zu}", json_array_size(all));
-        struct call call = {.subject = "STREAM.LIST", .body = body, .domain = domain};
+        struct call call = {.subject = subject, .body = body, .domain = domain};
         rc = session_call(s, &call, deadline_ns - clock_now_ns(), err);
         json_t *page = json_object_get(call.answer.json, "streams");
         if (rc == 0 && json_is_array(page) && json_array_extend(all, page) < 0)
@@ -31,4 +33,24 @@ int streams_list(struct session *s, const char *domain, int64_t deadline_ns, jso
     }
     *ret = all;
     return 0;
+}
+
+int streams_list(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err)
+{
+    return read_pages(s, "STREAM.LIST", domain, deadline_ns, ret, err);
+}
+
+int streams_names(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err)
+{
+    json_t *list;
+    json_t *name;
+    size_t i;
+    int rc = read_pages(s, "STREAM.NAMES", domain, deadline_ns, &list, err);
+
+    if (rc < 0)
+        return rc;
+    *ret = json_object();
+    json_array_foreach(list, i, name) json_object_set_new(*ret, json_string_value(name), json_true());
+    json_decref(list);
+    return *ret ? 0 : error_set(err, -ENOMEM, "out of memory");
 }

@@ -13,4 +13,7 @@
  * session's. 0, or a negative errno with a sentence. */
 int streams_list(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err);
 
+/* Only the names: an object with a key for each. */
+int streams_names(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err);
+
 #endif

@@ -5,8 +5,14 @@
 #ifndef SEAMQ_CLI_VERBS_H
 #define SEAMQ_CLI_VERBS_H
 
-struct cli;
+#include "cli/cli.h"
 
 int stream_ls(struct cli *cli);
+
+extern const struct flag stream_plan_flags[];
+extern const struct flag stream_apply_flags[];
+int stream_configure(struct cli *cli);
+int stream_plan(struct cli *cli);
+int stream_apply(struct cli *cli);
 
 #endif
