@@ -155,7 +155,7 @@ const struct opt opt_table[] = {
     {HANDLER(max_memory), .key = "max_memory", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1 << 20,
      .max = INT64_MAX, .help = "replace a worker that holds more, between messages; at twice as much it is killed"},
 
-    {PROVISION(timeout_ns), .key = "timeout", .type = OPT_DURATION, .preset = "60s", .min = SEC, .max = HOUR,
+    {PROVISION(timeout_ns), .key = "timeout", .type = OPT_DURATION, .preset = "2m", .min = SEC, .max = HOUR,
      .help = "for all of it, waiting for the servers included"},
     {PROVISION(dry_run), .key = "dry_run", .type = OPT_BOOL, .preset = "no",
      .help = "show the plan and change nothing"},

@@ -81,7 +81,7 @@ static void defaults_are_the_handlers(void **state)
     assert_true(s->replicas == 0 && s->storage == STORAGE_FILE && s->retention == RETENTION_LIMITS);
     assert_true(s->max_age_ns == 0 && s->max_bytes == 0 && s->max_msgs == 0 && s->max_msg_size == 0);
     assert_true(s->discard == DISCARD_OLD && s->duplicate_window_ns == 0 && !s->mirror && !s->placement_cluster);
-    assert_true(c->provision.timeout_ns == 60000000000 && !c->provision.dry_run);
+    assert_true(c->provision.timeout_ns == 120000000000 && !c->provision.dry_run);
     config_destroy(c);
 }
 
