@@ -4,26 +4,21 @@
  * Exit status: 0 as asked, 1 failed at run time, 2 usage or configuration.
  */
 #include "base/log.h"
-#include "base/clock.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "daemon/dev.h"
-#include "worker/worker.h"
+#include "daemon/generation.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PROBE_NS (10 * NS_PER_SEC)
-
 extern char **environ;
 
 struct flags {
-    const char *config;
+    struct generation_sources sources;
     bool dev;
     bool check;
     bool print_config;
@@ -54,8 +49,8 @@ static int wrong_usage(const char *what, const char *why)
     return EXIT_USAGE;
 }
 
-/* -1: go on; else the exit status. */
-static int parse_flags(int argc, char **argv, struct config *config, struct flags *f)
+/* Room for as many texts as the command line has. -1: go on; else the exit status. */
+static int parse_flags(int argc, char **argv, char **dirs, struct flags *f)
 {
     enum { CONFIG, PLUGIN_DIR, DEV, CHECK, PRINT, VERSION, HELP };
     static const struct option options[] = {
@@ -71,8 +66,8 @@ static int parse_flags(int argc, char **argv, struct config *config, struct flag
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
         switch (c) {
-        case CONFIG: f->config = optarg; break;
-        case PLUGIN_DIR: config_set_flag(config, "--plugin-dir", "seamqd", "plugin_dir", optarg); break;
+        case CONFIG: f->sources.file = optarg; break;
+        case PLUGIN_DIR: dirs[f->sources.n_plugin_dirs++] = optarg; break;
         case DEV: f->dev = true; break;
         case CHECK: f->check = true; break;
         case PRINT: f->print_config = true; break;
@@ -85,80 +80,20 @@ static int parse_flags(int argc, char **argv, struct config *config, struct flag
         default: return wrong_usage(argv[optind - 1], "is not an option");
         }
     }
-    for (; optind < argc; optind++) {
+    f->sources.plugin_dirs = dirs;
+    f->sources.assignments = argv + optind;
+    f->sources.n_assignments = (size_t)(argc - optind);
+    for (; optind < argc; optind++)
         if (!strchr(argv[optind], '='))
             return wrong_usage(argv[optind], "is not SECTION.KEY=VALUE (a plugin directory is given by --plugin-dir)");
-        config_set(config, argv[optind]);
-    }
     return -1;
 }
 
-/* seamq-worker: as configured, else beside seamqd, else ../libexec/seamq, else the installed one. */
-static int find_worker(const struct config *c, char *out, size_t size, struct error *err)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (strcmp(c->worker, "auto") != 0) {
-        snprintf(out, size, "%s", c->worker);
-        return access(out, X_OK) == 0 ? 0 : error_set(err, -errno, "seamqd.worker: %s: %s", out, strerror(errno));
-    }
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    static const char *const places[] = {"", "../libexec/seamq/"};
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(out, size, "%s/%sseamq-worker", self, places[i]);
-        if (access(out, X_OK) == 0)
-            return 0;
-    }
-    snprintf(out, size, "%s/seamq-worker", SEAMQ_LIBEXECDIR);
-    if (access(out, X_OK) == 0)
-        return 0;
-    return error_set(err, -ENOENT,
-                     "seamq-worker is neither beside seamqd (%s) nor in %s (set seamqd.worker to its path)", self,
-                     SEAMQ_LIBEXECDIR);
-}
-
-/* Asks each plugin what it is, in a process of its own, and takes its defaults. */
-static int load_plugins(struct config *c, const char *worker, struct plugin_info **ret_infos, struct error **ret_errs)
-{
-    const char **paths = calloc(c->n_handlers + 1, sizeof(char *));
-    size_t *index = calloc(c->n_handlers + 1, sizeof(size_t));
-    struct plugin_info *found = calloc(c->n_handlers + 1, sizeof(*found));
-    struct error *failed = calloc(c->n_handlers + 1, sizeof(*failed));
-    *ret_infos = calloc(c->n_handlers + 1, sizeof(**ret_infos));
-    *ret_errs = calloc(c->n_handlers + 1, sizeof(**ret_errs));
-    bool ok = paths && index && found && failed && *ret_infos && *ret_errs;
-    size_t n = 0;
-
-    for (size_t i = 0; ok && i < c->n_handlers; i++) {
-        if (!c->handlers[i].enabled || !c->handlers[i].plugin_path)
-            continue;
-        paths[n] = c->handlers[i].plugin_path;
-        index[n++] = i;
-    }
-    if (ok)
-        worker_probe(worker, paths, n, PROBE_NS, found, failed);
-    for (size_t k = 0; k < n; k++) {
-        size_t i = index[k];
-        (*ret_infos)[i] = found[k];
-        (*ret_errs)[i] = failed[k];
-        if (failed[k].code == 0)
-            config_apply_plugin(c, &c->handlers[i], &(*ret_infos)[i]);
-    }
-    free(paths);
-    free(index);
-    free(found);
-    free(failed);
-    return ok ? 0 : -ENOMEM;
-}
-
-static size_t n_refused(const struct config *c, const struct error *errs)
+static size_t n_refused(const struct generation *g)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->n_handlers; i++)
-        n += errs[i].code != 0;
+    for (size_t i = 0; g->refused && i < g->config->n_handlers; i++)
+        n += g->refused[i].code != 0;
     return n;
 }
 
@@ -171,55 +106,50 @@ static int print_problems(const struct config *c)
     return EXIT_USAGE;
 }
 
-static int check(struct config *c, const struct error *errs)
+static void print_streams(const struct config_handler *h)
 {
-    for (size_t i = 0; i < c->n_handlers; i++)
-        if (errs[i].code)
-            config_add_problem(c, "handler %s: %s", c->handlers[i].name, errs[i].text);
+    char stream[256];
+    for (size_t i = 0; i < h->clusters.n; i++) {
+        config_stream_name(h, h->clusters.items[i], stream, sizeof(stream));
+        printf("%s %s", i ? "," : " stream", *stream ? stream : "-");
+        if (h->clusters.n > 1)
+            printf(" on %s", h->clusters.items[i]);
+    }
+}
+
+static int check(const struct generation *g)
+{
+    struct config *c = g->config;
+    for (size_t i = 0; g->refused && i < c->n_handlers; i++)
+        if (g->refused[i].code)
+            config_add_problem(c, "handler %s: %s", c->handlers[i].name, g->refused[i].text);
     if (config_n_problems(c))
         return print_problems(c);
     printf("ok: %zu handler%s\n", c->n_handlers, c->n_handlers == 1 ? "" : "s");
-    for (size_t i = 0; i < c->n_handlers; i++)
-        printf("  %-20s %s stream %s\n", c->handlers[i].name,
-               c->handlers[i].enabled ? c->handlers[i].plugin_path : "(disabled)",
-               c->handlers[i].stream ? c->handlers[i].stream : "-");
-    return 0;
-}
-
-/* --dev: every cluster that handlers use is the private server. */
-static int use_dev_server(struct config *c, struct dev *dev)
-{
-    for (size_t i = 0; i < c->n_clusters; i++) {
-        struct config_cluster *k = &c->clusters[i];
-        char *url = strdup(dev_url(dev));
-        if (!url || k->urls.n == 0)
-            return -ENOMEM;
-        free(k->urls.items[0]);
-        k->urls.items[0] = url;
-        for (size_t n = 1; n < k->urls.n; n++)
-            free(k->urls.items[n]);
-        k->urls.n = 1;
+    for (size_t i = 0; i < c->n_handlers; i++) {
+        printf("  %-20s %s", c->handlers[i].name, c->handlers[i].enabled ? c->handlers[i].plugin_path : "(disabled)");
+        print_streams(&c->handlers[i]);
+        putchar('\n');
     }
     return 0;
 }
 
-static int run(struct config *c, const char *worker, const struct plugin_info *infos, const struct error *errs,
-               bool dev)
+static int run(struct generation *g, struct generation_sources *sources, bool dev)
 {
     struct dev *server = NULL;
     struct daemon *d = NULL;
     struct error err = {0};
-    struct daemon_setup setup = {
-        .config = c, .program = worker, .version = SEAMQ_VERSION, .plugins = infos, .refused = errs};
 
     daemon_block_signals();
     int rc = dev ? dev_start(&server, &err) : 0;
+    if (rc == 0 && dev) {
+        sources->url = dev_url(server);
+        rc = generation_use_server(g, sources->url);
+    }
     if (rc == 0 && dev)
-        rc = use_dev_server(c, server);
-    if (rc == 0 && dev)
-        rc = dev_create_streams(server, c, errs, &err);
+        rc = dev_create_streams(server, g->config, g->refused, &err);
     if (rc == 0)
-        rc = daemon_create(&d, &setup, &err);
+        rc = daemon_create(&d, g, sources, SEAMQ_VERSION, &err);
     int status = 1;
     if (rc)
         log_error("start-failed", LOG_STR("msg", err.text));
@@ -230,66 +160,59 @@ static int run(struct config *c, const char *worker, const struct plugin_info *i
     return status;
 }
 
-static int with_config(struct config *c, const struct flags *f)
+static void say_no_handlers(struct config *c)
 {
-    char worker[PATH_MAX + 64];
-    struct plugin_info *infos = NULL;
-    struct error *errs = NULL;
-    struct error err = {0};
-    int status;
-
-    config_finish(c);
-    log_setup(STDERR_FILENO, c->log_level, c->log_format);
-    if (f->dev || c->plugin_trust == TRUST_ANY)
-        worker_trust_any();
-    config_discover(c);
-    if (find_worker(c, worker, sizeof(worker), &err))
-        config_add_problem(c, "%s", err.text);
-    else if (load_plugins(c, worker, &infos, &errs))
-        config_add_problem(c, "out of memory");
-    config_check_bindings(c);
     if (c->n_handlers == 0 && config_n_problems(c) == 0)
         config_add_problem(c,
                            "no handlers: there is no .so in %s (put one there, or name its directory with "
                            "--plugin-dir DIR or SEAMQ_PLUGIN_DIR)",
                            c->plugin_dirs.n ? c->plugin_dirs.items[0] : "the plugin directory");
+}
 
+static int with_flags(struct flags *f)
+{
+    struct generation *g;
+    int status;
+
+    f->sources.env = environ;
+    f->sources.trust_any = f->dev;
+    if (generation_load(&g, &f->sources)) {
+        fprintf(stderr, "seamqd: out of memory\n");
+        return 1;
+    }
+    struct config *c = g->config;
+    log_setup(STDERR_FILENO, c->log_level, c->log_format);
+    say_no_handlers(c);
     if (f->print_config) {
         config_print(c, stdout);
         status = config_n_problems(c) ? print_problems(c) : 0;
-    } else if (!errs || (!f->check && config_n_problems(c))) {
-        status = print_problems(c);
     } else if (f->check) {
-        status = check(c, errs);
+        status = check(g);
+    } else if (config_n_problems(c)) {
+        status = print_problems(c);
     } else {
         log_info("start", LOG_STR("version", SEAMQ_VERSION), LOG_STR("name", c->name),
-                 LOG_UINT("handlers", c->n_handlers), LOG_UINT("refused", n_refused(c, errs)));
-        status = run(c, worker, infos, errs, f->dev);
+                 LOG_UINT("handlers", c->n_handlers), LOG_UINT("refused", n_refused(g)));
+        status = run(g, &f->sources, f->dev);
     }
-    for (size_t i = 0; i < c->n_handlers && infos; i++)
-        plugin_info_finish(&infos[i]);
-    free(infos);
-    free(errs);
+    generation_unref(g);
     return status;
 }
 
 int main(int argc, char **argv)
 {
-    struct config *config;
-    struct flags flags = {0};
+    struct flags flags = {.sources.file = getenv("SEAMQ_CONFIG")};
+    char **dirs = calloc((size_t)argc, sizeof(char *));
 
-    if (config_create(&config)) {
+    if (!dirs) {
         fprintf(stderr, "seamqd: out of memory\n");
         return 1;
     }
-    int status = parse_flags(argc, argv, config, &flags);
-    if (status < 0) {
-        const char *file = flags.config ? flags.config : getenv("SEAMQ_CONFIG");
-        if (file && *file)
-            config_load_file(config, file);
-        config_load_env(config, environ);
-        status = with_config(config, &flags);
-    }
-    config_destroy(config);
+    if (flags.sources.file && !*flags.sources.file)
+        flags.sources.file = NULL;
+    int status = parse_flags(argc, argv, dirs, &flags);
+    if (status < 0)
+        status = with_flags(&flags);
+    free(dirs);
     return status;
 }

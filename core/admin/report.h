@@ -15,6 +15,22 @@ struct report_refused { /* a plugin that did not load */
     const char *text;
 };
 
+struct report_change { /* what a reload made of one handler */
+    char *handler;
+    const char *action; /* added renewed replaced removed refused */
+    char *text;         /* the plugin's version, or why */
+};
+
+struct report_reload { /* the last one, or the one under way */
+    uint64_t number;   /* 0: none yet */
+    const char *why;
+    bool running;
+    bool failed;   /* as a whole: nothing was taken over */
+    int64_t at_ns; /* Unix time */
+    struct report_change *changes;
+    size_t n_changes;
+};
+
 struct report { /* filled by the daemon, which owns everything in it */
     const char *version;
     const char *name;
@@ -26,6 +42,9 @@ struct report { /* filled by the daemon, which owns everything in it */
     size_t n_links;
     const struct report_refused *refused;
     size_t n_refused;
+    const struct report_reload *reload;
+    void (*start_reload)(void *data); /* data: reload_data */
+    void *reload_data;
 };
 
 /* The http server's handler; `data` is a struct report. */

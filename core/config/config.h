@@ -203,6 +203,15 @@ void config_check_bindings(struct config *c);
 
 struct config_cluster *config_find_cluster(const struct config *c, const char *name);
 
+/* ---- two configurations, for a reload ---- */
+
+bool config_cluster_same(const struct config_cluster *a, const struct config_cluster *b);
+/* The first key of [seamqd] that differs and is read at start only; NULL: none. */
+const char *config_needs_restart(const struct config *a, const struct config *b);
+/* CONSUMER: more differs than what workers and retries need. The clusters themselves are not looked at. */
+enum config_change { CHANGE_NONE, CHANGE_WORKERS, CHANGE_CONSUMER };
+enum config_change config_handler_change(const struct config_handler *a, const struct config_handler *b);
+
 /* Problems found so far, each one line for a person. */
 size_t config_n_problems(const struct config *c);
 const char *config_problem(const struct config *c, size_t i);

@@ -42,6 +42,7 @@ enum {
     OPT_FROM_FILE = 2, /* also as KEY_file: the value is the file's content */
     OPT_NONE = 4,      /* the word `none` means 0 */
     OPT_MAY_BE_EMPTY = 8,
+    OPT_LIVE = 16, /* a reload takes it over in place: no new consumer, no restart of seamqd */
 };
 
 struct opt_word {

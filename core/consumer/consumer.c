@@ -70,6 +70,11 @@ void consumer_destroy(struct consumer *c)
     free(c);
 }
 
+void consumer_set_config(struct consumer *c, const struct config_handler *handler)
+{
+    c->handler = handler;
+}
+
 bool consumer_ready(const struct consumer *c)
 {
     return c->ready;

@@ -61,6 +61,9 @@ void consumer_link_state(struct consumer *c, const struct link *link, enum link_
  * consumer makes it not ready, until it is heard of again. */
 void consumer_server_error(struct consumer *c, const struct link *link, const char *text);
 
+/* The same consumer by another reading of the configuration, which outlives it. */
+void consumer_set_config(struct consumer *c, const struct config_handler *handler);
+
 bool consumer_ready(const struct consumer *c);
 /* Why not, in one sentence; "" when ready. */
 const char *consumer_reason(const struct consumer *c);
@@ -103,6 +106,7 @@ const char *consumer_stream(const struct consumer *c);
 const char *consumer_durable(const struct consumer *c);
 const char *consumer_dead_letter(const struct consumer *c); /* stream; "off" */
 /* The cluster by whose servers it is reached just now: its own, or another. */
+bool consumer_uses(const struct consumer *c, const struct link *link);
 const char *consumer_via(const struct consumer *c);
 /* When the stream was created, Unix nanoseconds: part of message ids and dead-letter subjects. */
 int64_t consumer_stream_created_ns(const struct consumer *c);

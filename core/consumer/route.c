@@ -136,6 +136,14 @@ void consumer_link_state(struct consumer *c, const struct link *link, enum link_
     choose(c);
 }
 
+bool consumer_uses(const struct consumer *c, const struct link *link)
+{
+    for (size_t i = 0; i < c->n_routes; i++)
+        if (api_link(c->routes[i].api) == link)
+            return true;
+    return false;
+}
+
 const char *consumer_via(const struct consumer *c)
 {
     return link_cluster(api_link(c->api));

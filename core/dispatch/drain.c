@@ -51,11 +51,13 @@ void handler_drain(struct handler *h, int64_t deadline_ns)
     h->n_stopping = h->n_consumers;
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_stop(h->consumers[i], deadline_ns, pulls_ended, h);
-    for (size_t i = 0; i < h->n_slots; i++) {
-        if (h->slots[i].refused)
-            h->slots[i].ended = true;
+    crew_destroy(h->next);
+    h->next = NULL;
+    for (size_t i = 0; i < h->crew->n; i++) {
+        if (h->crew->slots[i].refused)
+            h->crew->slots[i].ended = true;
         else
-            worker_revoke(h->slots[i].worker, workers_until);
+            worker_revoke(h->crew->slots[i].worker, workers_until);
     }
     handler_update_state(h);
 }
@@ -64,9 +66,13 @@ bool handler_drained(const struct handler *h)
 {
     if (h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
         return false;
-    for (size_t i = 0; i < h->n_slots; i++)
-        if (!h->slots[i].ended)
+    if (!crew_ended(h->crew))
+        return false;
+    list_for_each(node, &h->leaving)
+    {
+        if (!crew_ended(container_of(node, struct crew, node)))
             return false;
+    }
     for (size_t i = 0; i < h->n_consumers; i++)
         if (consumer_unconfirmed(h->consumers[i]))
             return false;

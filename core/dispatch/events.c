@@ -121,7 +121,7 @@ static void log_exit(const struct slot *slot, const struct worker_exit *e)
     bool calm = e->reason == WORKER_EXIT_STOPPED || e->reason == WORKER_EXIT_RECYCLE;
     enum log_level level = e->reason == WORKER_EXIT_REFUSED ? LOG_LEVEL_ERROR : calm ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
 
-    LOG_AT(level, "worker-exit", LOG_STR("handler", c->name), LOG_INT("worker", slot - slot->handler->slots),
+    LOG_AT(level, "worker-exit", LOG_STR("handler", c->name), LOG_INT("worker", slot->index),
            LOG_STR("reason", handler_exit_name(e->reason)), LOG_STR("msg", e->text),
            e->backtrace ? LOG_STR("backtrace", e->backtrace) : LOG_NONE,
            LOG_UINT("unstarted", slot->n - (e->running && slot->n ? 1 : 0)),
@@ -178,7 +178,12 @@ static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
     slot->coming = e->restart_in_ns == 0;
     slot->refused = e->reason == WORKER_EXIT_REFUSED && e->restart_in_ns < 0;
     take_back(slot, e);
-    snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", e->text);
+    if (slot->crew == h->crew) {
+        snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", e->text);
+        h->stumbled = h->stumbled || h->waiting;
+    } else if (slot->crew == h->next) {
+        crew_failed(slot->crew, e->text);
+    }
     if (h->draining && h->n_stopping == 0)
         drain_take_back(h);
     handler_update_state(h);

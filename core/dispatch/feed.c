@@ -145,8 +145,8 @@ static int push(struct slot *slot, struct held *m)
 static struct slot *least_busy(struct handler *h, size_t limit)
 {
     struct slot *best = NULL;
-    for (size_t i = 0; i < h->n_slots; i++) {
-        struct slot *s = &h->slots[i];
+    for (size_t i = 0; i < h->crew->n; i++) {
+        struct slot *s = &h->crew->slots[i];
         bool used_up = h->config->max_messages > 0 && s->pushed >= h->config->max_messages;
         if (!s->full && !used_up && s->n < limit && worker_ready(s->worker) && (!best || s->n < best->n))
             best = s;
@@ -157,9 +157,9 @@ static struct slot *least_busy(struct handler *h, size_t limit)
 void feed_again(struct loop_timer *timer)
 {
     struct handler *h = timer->data;
-    for (size_t i = 0; i < h->n_slots; i++)
-        if (h->slots[i].n == 0)
-            h->slots[i].full = false;
+    for (size_t i = 0; i < h->crew->n; i++)
+        if (h->crew->slots[i].n == 0)
+            h->crew->slots[i].full = false;
 }
 
 static void feed(struct handler *h)
@@ -196,8 +196,8 @@ static void feed(struct handler *h)
 size_t feed_ready_workers(const struct handler *h)
 {
     size_t n = 0;
-    for (size_t i = 0; i < h->n_slots; i++)
-        n += worker_ready(h->slots[i].worker);
+    for (size_t i = 0; i < h->crew->n; i++)
+        n += worker_ready(h->crew->slots[i].worker);
     return n;
 }
 
@@ -215,7 +215,7 @@ static void set_windows(struct handler *h)
         window = (size_t)(WINDOW_BYTES / h->size_bytes);
     if (n && window == 0)
         window = 1;
-    if (h->draining)
+    if (h->draining || h->waiting)
         window = 0;
     federate(h, window);
 }
@@ -224,7 +224,7 @@ void feed_hook(struct loop_hook *hook)
 {
     struct handler *h = hook->data;
     feed(h);
-    for (size_t i = 0; i < h->n_slots; i++)
-        worker_submit(h->slots[i].worker);
+    for (size_t i = 0; i < h->crew->n; i++)
+        worker_submit(h->crew->slots[i].worker);
     set_windows(h);
 }

@@ -30,8 +30,14 @@ void gate_finish(struct handler *h)
 static size_t running(const struct handler *h)
 {
     size_t n = 0;
-    for (size_t i = 0; i < h->n_slots; i++)
-        n += h->slots[i].n;
+    for (size_t i = 0; i < h->crew->n; i++)
+        n += h->crew->slots[i].n;
+    list_for_each(node, &h->leaving)
+    {
+        const struct crew *crew = container_of(node, struct crew, node);
+        for (size_t i = 0; i < crew->n; i++)
+            n += crew->slots[i].n;
+    }
     return n;
 }
 

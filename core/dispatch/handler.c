@@ -9,80 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STREAM_MAX 256
-
-static int create_workers(struct handler *h, const char *program, struct error *err)
+int handler_create(struct handler **ret, struct loop *loop, const struct crew_plan *plan,
+                   const struct handler_callbacks *callbacks, void *data, struct error *err)
 {
-    const struct config_handler *c = h->config;
-    size_t n_bindings = c->clusters.n;
-    struct worker_binding *bindings = calloc(n_bindings, sizeof(*bindings));
-    char(*streams)[STREAM_MAX] = calloc(n_bindings, STREAM_MAX);
-    struct worker_option *options = calloc(c->n_options + 1, sizeof(*options));
-    int rc = bindings && streams && options ? 0 : error_set(err, -ENOMEM, "handler %s: out of memory", c->name);
-
-    for (size_t i = 0; rc == 0 && i < n_bindings; i++) {
-        config_stream_name(c, c->clusters.items[i], streams[i], STREAM_MAX);
-        bindings[i] = (struct worker_binding){streams[i], c->durable, c->clusters.items[i]};
-    }
-    for (size_t i = 0; rc == 0 && i < c->n_options; i++)
-        options[i] = (struct worker_option){c->options[i].name, c->options[i].value};
-    for (size_t i = 0; rc == 0 && i < h->n_slots; i++) {
-        struct slot *slot = &h->slots[i];
-        struct worker_config w = {
-            .program = program,
-            .plugin = c->plugin_path,
-            .handler = c->name,
-            .index = (unsigned)i,
-            .count = (unsigned)h->n_slots,
-            .bindings = bindings,
-            .n_bindings = n_bindings,
-            .options = options,
-            .n_options = c->n_options,
-            .timeout_ns = c->timeout_ns,
-            .max_messages = c->max_messages,
-            .max_memory = c->max_memory,
-        };
-        rc = worker_create(&slot->worker, h->loop, &w, &handler_worker_callbacks, slot, err);
-    }
-    free(bindings);
-    free(streams);
-    free(options);
-    return rc;
-}
-
-int handler_create(struct handler **ret, struct loop *loop, const struct config_handler *config,
-                   const struct plugin_info *info, const char *program, const struct handler_callbacks *callbacks,
-                   void *data, struct error *err)
-{
+    const struct config_handler *config = plan->config;
     struct handler *h = calloc(1, sizeof(*h));
     if (!h)
         return error_set(err, -ENOMEM, "handler %s: out of memory", config->name);
     h->loop = loop;
     h->config = config;
-    h->info = info;
+    h->info = plan->info;
     h->callbacks = *callbacks;
     h->data = data;
     list_init(&h->ready);
+    list_init(&h->leaving);
     list_init(&h->hook.node);
     snprintf(h->worker_reason, sizeof(h->worker_reason), "its workers are starting");
-    h->n_slots = (size_t)config->workers;
-    h->slots = calloc(h->n_slots, sizeof(*h->slots));
     h->consumers = calloc(config->clusters.n, sizeof(struct consumer *));
-    int rc = h->slots && h->consumers ? 0 : error_set(err, -ENOMEM, "handler %s: out of memory", config->name);
-    for (size_t i = 0; rc == 0 && i < h->n_slots; i++) {
-        h->slots[i].handler = h;
-        list_init(&h->slots[i].running);
-    }
+    int rc = h->consumers ? 0 : -ENOMEM;
     if (rc == 0)
-        rc = settle_create(&h->settle, loop, config, info->version, &(struct settle_callbacks){.retry = feed_retry}, h);
-    if (rc == 0)
-        rc = create_workers(h, program, err);
+        rc = settle_create(&h->settle, loop, config, h->info->version, &(struct settle_callbacks){.retry = feed_retry},
+                           h);
+    rc = rc ? error_set(err, rc, "handler %s: out of memory", config->name) : crew_create(&h->crew, h, plan, err);
     if (rc) {
         handler_destroy(h);
         return rc;
     }
-    for (size_t i = 0; i < h->n_slots; i++)
-        worker_start(h->slots[i].worker);
+    crew_start(h->crew);
     h->hook = (struct loop_hook){.order = LOOP_ORDER_DISPATCH, .run = feed_hook, .data = h};
     loop_add_hook(loop, &h->hook);
     h->feed_again = (struct loop_timer){.fire = feed_again, .data = h};
@@ -101,13 +54,13 @@ void handler_destroy(struct handler *h)
     loop_disarm(h->loop, &h->feed_again);
     gate_finish(h);
     federate_finish(h);
-    for (size_t i = 0; i < h->n_slots && h->slots; i++)
-        worker_destroy(h->slots[i].worker);
+    crew_destroy(h->crew);
+    crew_destroy(h->next);
+    list_for_each_safe(node, &h->leaving) crew_destroy(container_of(node, struct crew, node));
     settle_destroy(h->settle);
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_destroy(h->consumers[i]);
     free(h->consumers);
-    free(h->slots);
     free(h->stats.counters);
     buf_finish(&h->headers);
     free(h);
@@ -175,12 +128,28 @@ void handler_link_error(struct handler *h, const struct link *link, const char *
         consumer_server_error(h->consumers[i], link, text);
 }
 
+void handler_wait(struct handler *h, bool wait)
+{
+    h->waiting = wait;
+}
+
+const char *handler_hopeless(const struct handler *h)
+{
+    return h->stumbled ? h->worker_reason : NULL;
+}
+
+bool handler_relieved(struct handler *h)
+{
+    crew_bury(h);
+    return list_empty(&h->leaving);
+}
+
 /* ---- ready or not -------------------------------------------------------------------- */
 
 static bool any_worker_ready(const struct handler *h)
 {
-    for (size_t i = 0; i < h->n_slots; i++)
-        if (worker_ready(h->slots[i].worker) || h->slots[i].coming)
+    for (size_t i = 0; i < h->crew->n; i++)
+        if (worker_ready(h->crew->slots[i].worker) || h->crew->slots[i].coming)
             return true;
     return false;
 }
@@ -213,6 +182,14 @@ const char *handler_reason(const struct handler *h)
 }
 
 /* ---- what others want to know ----------------------------------------------------------- */
+
+bool handler_uses(const struct handler *h, const struct link *link)
+{
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (consumer_uses(h->consumers[i], link))
+            return true;
+    return false;
+}
 
 const struct config_handler *handler_config(const struct handler *h)
 {
@@ -262,10 +239,10 @@ bool handler_takes_from(const struct handler *h, size_t i)
 
 size_t handler_n_workers(const struct handler *h)
 {
-    return h->n_slots;
+    return h->crew->n;
 }
 
 const struct worker *handler_worker(const struct handler *h, size_t i)
 {
-    return h->slots[i].worker;
+    return h->crew->slots[i].worker;
 }

@@ -49,11 +49,16 @@ struct handler_callbacks {
     void (*on_state)(void *data, struct handler *h);
 };
 
-/* `config` and `info` outlive the handler. `program` is the path of seamq-worker.  The workers are
- * started at once.  0, or negative with a sentence. */
-int handler_create(struct handler **ret, struct loop *loop, const struct config_handler *config,
-                   const struct plugin_info *info, const char *program, const struct handler_callbacks *callbacks,
-                   void *data, struct error *err);
+struct crew_plan {       /* what workers are made by; outlives them */
+    const char *program; /* path of seamq-worker */
+    const struct config_handler *config;
+    const struct plugin_info *info;
+    const struct image *image; /* NULL: whatever is at the plugin's path */
+};
+
+/* The workers are started at once.  0, or negative with a sentence. */
+int handler_create(struct handler **ret, struct loop *loop, const struct crew_plan *plan,
+                   const struct handler_callbacks *callbacks, void *data, struct error *err);
 /* Kills what is left; what is held goes back by the server's ack wait. */
 void handler_destroy(struct handler *h);
 
@@ -65,6 +70,24 @@ int handler_add_consumer(struct handler *h, struct api *api, const struct config
 int handler_add_route(struct handler *h, struct api *api);
 void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text);
 void handler_link_error(struct handler *h, const struct link *link, const char *text);
+
+/* Starts other workers beside those that serve, by a plan whose configuration differs in nothing that
+ * consumers need (config_handler_change). 0; -EBUSY: draining, or at it already; negative with a sentence. */
+int handler_renew(struct handler *h, const struct crew_plan *plan, struct error *err);
+/* To be asked until it is neither NONE nor STARTING: relieves the old workers as soon as the new ones are
+ * ready. From DONE on the old plan is used only until handler_relieved(). FAILED: nothing has changed, and
+ * `why` says what was wrong with the new. Not from a callback. */
+enum renewal { RENEWAL_NONE, RENEWAL_STARTING, RENEWAL_DONE, RENEWAL_FAILED };
+enum renewal handler_renewal(struct handler *h, char *why, size_t size);
+/* Calls it off: the old workers stay. Not from a callback. */
+void handler_keep(struct handler *h);
+/* All relieved workers have ended. Not from a callback. */
+bool handler_relieved(struct handler *h);
+
+/* While it waits nothing is pulled: for one that is to follow another on the same consumer. */
+void handler_wait(struct handler *h, bool wait);
+/* A worker will not come up: why, or NULL. */
+const char *handler_hopeless(const struct handler *h);
 
 /* Stops pulling, gives unstarted messages back, lets running ones finish until `deadline_ns`. */
 void handler_drain(struct handler *h, int64_t deadline_ns);
@@ -78,6 +101,8 @@ const char *handler_reason(const struct handler *h);
 /* What keeps a ready handler from working, "" when nothing does; written to out. */
 void handler_note(const struct handler *h, char *out, size_t size);
 
+/* Whether one of its consumers may be reached by that link. */
+bool handler_uses(const struct handler *h, const struct link *link);
 const struct config_handler *handler_config(const struct handler *h);
 const struct plugin_info *handler_plugin(const struct handler *h);
 const struct handler_stats *handler_stats(const struct handler *h);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * handler_private - shared by handler.c (life), feed.c (messages to workers and back),
- * federate.c (from which cluster), events.c (what workers report) and drain.c.
+ * federate.c (from which cluster), crew.c (the workers), events.c (what workers report) and drain.c.
  */
 #ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 #define SEAMQ_DISPATCH_HANDLER_PRIVATE_H
@@ -18,6 +18,8 @@
 
 struct slot { /* a worker and the messages that it has */
     struct handler *handler;
+    struct crew *crew;
+    unsigned index; /* in its crew */
     struct worker *worker;
     struct list running; /* in the order in which they were pushed: it answers in that order */
     size_t n;
@@ -26,6 +28,15 @@ struct slot { /* a worker and the messages that it has */
     bool refused;   /* it will not be restarted */
     bool coming;    /* its replacement is starting right now: no news for anybody */
     bool ended;     /* drained */
+};
+
+struct crew {
+    struct list node; /* in handler.leaving */
+    struct handler *handler;
+    struct crew_plan plan;
+    struct slot *slots;
+    size_t n;
+    char *reason; /* why it does not get ready; NULL: nothing is known against it */
 };
 
 struct federate {
@@ -45,8 +56,9 @@ struct handler {
     struct consumer **consumers;
     size_t n_consumers;
     struct federate federate;
-    struct slot *slots;
-    size_t n_slots;
+    struct crew *crew;   /* the serving one */
+    struct crew *next;   /* starting; NULL: none */
+    struct list leaving; /* relieved, with something left to do */
     struct list ready;
     struct gate gate;
     struct loop_hook hook;
@@ -55,6 +67,8 @@ struct handler {
     uint64_t next_run_id;
     int64_t duration_ns; /* moving average of a message; 0: none handled yet */
     double size_bytes;   /* moving average of a message */
+    bool waiting;        /* for its predecessor: nothing is pulled */
+    bool stumbled;       /* a worker ended while it waited */
     bool draining;
     size_t n_stopping; /* consumers whose pulls have not ended */
     bool was_ready;
@@ -67,6 +81,15 @@ extern const struct worker_callbacks handler_worker_callbacks; /* events.c; data
 
 /* handler.c */
 void handler_update_state(struct handler *h);
+
+/* crew.c */
+int crew_create(struct crew **ret, struct handler *h, const struct crew_plan *plan, struct error *err);
+void crew_start(struct crew *crew);
+void crew_destroy(struct crew *crew);
+void crew_failed(struct crew *crew, const char *why);
+bool crew_ended(const struct crew *crew);
+/* Frees those that have left. Not from a worker's callback. */
+void crew_bury(struct handler *h);
 
 /* feed.c */
 void feed_message(void *data, struct held *m);

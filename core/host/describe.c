@@ -89,7 +89,7 @@ int host_describe_json(const char *path)
     struct buf b = {0};
 
     host_table(&table);
-    if (loader_load(&l, path, &table, false, &err, &note)) {
+    if (loader_load(&l, path, NULL, &table, false, &err, &note)) {
         fprintf(stderr, "%s\n", err.text);
         return 2;
     }

@@ -157,18 +157,18 @@ static int describe(struct loaded *l, void *dl, const struct seamq_host *host, s
     return rc ? rc : copy_options(l, err);
 }
 
-static void *load(const char *path, struct error *err)
+static void *load(const char *from, const char *path, struct error *err)
 {
     char *with_slash = NULL; /* without one dlopen() searches elsewhere */
-    if (!strchr(path, '/') && asprintf(&with_slash, "./%s", path) < 0) {
+    if (!strchr(from, '/') && asprintf(&with_slash, "./%s", from) < 0) {
         error_set(err, -ENOMEM, "%s: out of memory", path);
         return NULL;
     }
-    void *dl = dlopen(with_slash ? with_slash : path, RTLD_NOW | RTLD_LOCAL);
+    void *dl = dlopen(with_slash ? with_slash : from, RTLD_NOW | RTLD_LOCAL);
     if (!dl) {
         const char *why = dlerror();
-        size_t n = strlen(with_slash ? with_slash : path);
-        if (why && strncmp(why, with_slash ? with_slash : path, n) == 0 && strncmp(why + n, ": ", 2) == 0)
+        size_t n = strlen(with_slash ? with_slash : from);
+        if (why && strncmp(why, with_slash ? with_slash : from, n) == 0 && strncmp(why + n, ": ", 2) == 0)
             why += n + 2;
         error_set(err, -ENOEXEC, "%s: cannot be loaded: %s", path, why ? why : "the dynamic linker does not say why");
     }
@@ -176,18 +176,15 @@ static void *load(const char *path, struct error *err)
     return dl;
 }
 
-int loader_load(struct loaded *ret, const char *path, const struct seamq_host *host, int pin, struct error *err,
-                struct error *ret_note)
+static int load_file(void **ret, const char *path, const struct image *image, int pin, struct error *err,
+                     struct error *ret_note)
 {
-    struct loaded l = {.path = path};
     struct pin_copy *copy = NULL;
-
-    ret_note->code = 0;
-    int rc = pin_copy(&copy, path, err);
+    int rc = pin_copy(&copy, path, image, err);
     if (rc)
         return rc;
-    void *dl = load(path, err);
-    if (!dl) {
+    *ret = load(path, path, err);
+    if (!*ret) {
         rc = err->code;
     } else if (pin) {
         rc = pin_loaded(copy, err);
@@ -197,6 +194,27 @@ int loader_load(struct loaded *ret, const char *path, const struct seamq_host *h
         }
     }
     pin_copy_free(copy);
+    return rc;
+}
+
+/* The file is another one by now, or gone. Nothing can change under a sealed image: no pinning. */
+static int load_image(void **ret, const char *path, const struct image *image, struct error *err)
+{
+    char from[64];
+    snprintf(from, sizeof(from), "/proc/self/fd/%d", image->fd);
+    *ret = load(from, path, err);
+    return *ret ? 0 : err->code;
+}
+
+int loader_load(struct loaded *ret, const char *path, const struct image *image, const struct seamq_host *host, int pin,
+                struct error *err, struct error *ret_note)
+{
+    struct loaded l = {.path = path};
+    void *dl = NULL;
+
+    ret_note->code = 0;
+    int rc = image && !image_matches(image, path) ? load_image(&dl, path, image, err)
+                                                  : load_file(&dl, path, image, pin, err, ret_note);
     if (rc == 0)
         rc = describe(&l, dl, host, err);
     if (rc)

@@ -9,6 +9,7 @@
 #define SEAMQ_HOST_LOADER_H
 
 #include "base/error.h"
+#include "ring/image.h"
 
 #include <seamq/plugin.h>
 
@@ -27,10 +28,11 @@ struct loaded {
     size_t n_options;
 };
 
-/* Loads, calls the entry point with `host`, checks.  0; -EAGAIN: the file changed meanwhile, try
+/* `image` (NULL: none) is what is to run: the file is loaded while it is that, else the image itself.
+ * Loads, calls the entry point with `host`, checks.  0; -EAGAIN: the file changed meanwhile, try
  * again; other negative errnos: refused for good.  With `pin` the code is made independent of
  * the file (pin.h); if the kernel forbids that, *ret_note holds the sentence (code 0: none). */
-int loader_load(struct loaded *ret, const char *path, const struct seamq_host *host, int pin, struct error *err,
-                struct error *ret_note);
+int loader_load(struct loaded *ret, const char *path, const struct image *image, const struct seamq_host *host, int pin,
+                struct error *err, struct error *ret_note);
 
 #endif

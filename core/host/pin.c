@@ -11,15 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "elf_check.h"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U /* Linux 6.3; without it vm.memfd_noexec decides */
-#endif
 
 struct pin_copy {
     char *path; /* resolved */
@@ -47,56 +41,38 @@ static int count_object(struct dl_phdr_info *o, size_t size, void *data)
     return 0;
 }
 
-static int exec_memfd(const char *path)
+/* The bytes: of the image where there is one, else a copy of our own. */
+static int take_bytes_of(struct pin_copy *c, const char *path, const struct image *image, struct error *err)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    char cut[200];
-    snprintf(cut, sizeof(cut), "%s", name); /* the kernel's limit is 249 bytes */
-    int fd = memfd_create(cut, MFD_CLOEXEC | MFD_EXEC);
-    return fd < 0 ? memfd_create(cut, MFD_CLOEXEC) : fd;
-}
+    struct image own = IMAGE_NONE;
+    int rc = 0;
 
-static int copy_bytes(int to, int from, uint64_t size)
-{
-    off_t at = 0;
-    while ((uint64_t)at < size) {
-        ssize_t n = sendfile(to, from, &at, size - (uint64_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EAGAIN; /* shorter than a moment ago */
-    }
+    if (image)
+        c->memfd = fcntl(image->fd, F_DUPFD_CLOEXEC, 0);
+    else if ((rc = image_take(&own, path)) == 0)
+        c->memfd = own.fd;
+    if (rc == -EAGAIN)
+        return error_set(err, rc, "%s: changed while it was read (a copy that has not finished?)", path);
+    if (rc)
+        return error_set(err, rc, "%s: %s", path, rc == -EACCES ? "no permission to read it" : strerror(-rc));
+    if (c->memfd < 0)
+        return image ? error_set(err, -errno, "%s: %s", path, strerror(errno))
+                     : error_set(err, -ENOEXEC, "%s: not a regular file", path);
     return 0;
 }
 
-int pin_copy(struct pin_copy **ret, const char *path, struct error *err)
+int pin_copy(struct pin_copy **ret, const char *path, const struct image *image, struct error *err)
 {
-    int rc = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return error_set(err, -errno, "%s: %s", path, errno == EACCES ? "no permission to read it" : strerror(errno));
     struct pin_copy *c = calloc(1, sizeof(*c));
-    if (!c) {
-        close(fd);
+    if (!c)
         return error_set(err, -ENOMEM, "%s: out of memory", path);
-    }
     c->memfd = -1;
     dl_iterate_phdr(count_object, &c->objects);
-    rc = elf_check(fd, path, err, &c->size, &c->textrel);
-    if (rc)
-        goto out;
-    c->path = realpath(path, NULL);
-    c->memfd = exec_memfd(path);
-    if (!c->path || c->memfd < 0) {
-        rc = error_set(err, -errno, "%s: cannot be copied into memory: %s", path, strerror(errno));
-        goto out;
-    }
-    rc = copy_bytes(c->memfd, fd, c->size);
-    if (rc)
-        rc = error_set(err, rc, "%s: changed while it was read (a copy that has not finished?)", path);
-out:
-    close(fd);
+    int rc = take_bytes_of(c, path, image, err);
+    if (rc == 0)
+        rc = elf_check(c->memfd, path, err, &c->size, &c->textrel);
+    if (rc == 0 && !(c->path = realpath(path, NULL)))
+        rc = error_set(err, -errno, "%s: %s", path, strerror(errno));
     if (rc)
         pin_copy_free(c);
     else
@@ -269,7 +245,7 @@ static int visit_object(struct dl_phdr_info *o, size_t size, void *data)
         v->rc = pin_object(v->plugin, o, v->err);
     } else if (strncmp(path, v->folder, strlen(v->folder)) == 0) {
         struct pin_copy *c = NULL;
-        v->rc = pin_copy(&c, path, v->err);
+        v->rc = pin_copy(&c, path, NULL, v->err);
         if (!v->rc)
             v->rc = pin_object(c, o, v->err);
         pin_copy_free(c);

@@ -19,11 +19,12 @@
 #define SEAMQ_HOST_PIN_H
 
 #include "base/error.h"
+#include "ring/image.h"
 
 struct pin_copy; /* of one file, taken before it is loaded */
 
-/* Checks the file (elf_check) and copies what will be loaded of it. */
-int pin_copy(struct pin_copy **ret, const char *path, struct error *err);
+/* Checks the file (elf_check) and copies it, unless `image` is the copy; NULL: it is not there. */
+int pin_copy(struct pin_copy **ret, const char *path, const struct image *image, struct error *err);
 void pin_copy_free(struct pin_copy *c);
 
 /* After dlopen(): pins the plugin, for which `c` was taken, and its siblings.  0; -EAGAIN with a

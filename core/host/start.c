@@ -61,13 +61,14 @@ static int add_option(const char *text)
     return 0;
 }
 
-static int read_hello(struct packet *p)
+static int read_hello(struct packet *p, struct image *image)
 {
     host.hello = malloc(PACKET_HELLO_MAX);
     if (!host.hello)
         return -ENOMEM;
     int pass;
     ssize_t n = packet_recv(PACKET_FD_CONTROL, host.hello, PACKET_HELLO_MAX, &pass);
+    image->fd = pass;
     if (n <= 0)
         return -EPIPE;
     char *fit = realloc(host.hello, (size_t)n);
@@ -76,6 +77,7 @@ static int read_hello(struct packet *p)
     packet_open(p, host.hello, (size_t)n);
     if (strcmp(p->type, "hello") != 0)
         return -EBADMSG;
+    image_get(image, p, pass);
     host.handler = packet_get(p, "handler");
     host.index = (unsigned)packet_get_int(p, "index");
     host.count = (unsigned)packet_get_int(p, "count");
@@ -112,13 +114,14 @@ static int attach(void)
     return 0;
 }
 
-static int load(const char *path, bool run, bool trusted, struct seamq_host *table)
+static int load(const char *path, const struct image *image, bool run, bool trusted, struct seamq_host *table)
 {
     struct error err = {0}, note = {0};
     host_table(table);
-    int rc = trusted ? 0 : trust_check(path, &err);
+    /* An image was trusted when its file was checked. */
+    int rc = trusted || (image && run) ? 0 : trust_check(path, &err);
     if (rc == 0)
-        rc = loader_load(&host.loaded, path, table, run, &err, &note);
+        rc = loader_load(&host.loaded, path, image, table, run, &err, &note);
     if (rc == -EAGAIN)
         return fail(err.text);
     if (rc)
@@ -171,10 +174,11 @@ int host_main(void)
 {
     static struct seamq_host table; /* plugins keep a pointer to it */
     struct packet hello;
+    struct image image = IMAGE_NONE;
     char text[160];
 
     host_harden();
-    int rc = read_hello(&hello);
+    int rc = read_hello(&hello, &image);
     if (rc == -EPIPE || (rc == 0 && packet_get_int(&hello, "parent") != getppid()))
         return HOST_EXIT_PROTOCOL; /* the daemon is gone */
     if (rc)
@@ -194,7 +198,9 @@ int host_main(void)
         snprintf(text, sizeof(text), "the rings cannot be mapped: %s", strerror(-rc));
         return fail(text);
     }
-    rc = load(packet_get(&hello, "plugin"), run, strcmp(packet_get(&hello, "trust"), "any") == 0, &table);
+    rc = load(packet_get(&hello, "plugin"), image.fd >= 0 ? &image : NULL, run,
+              strcmp(packet_get(&hello, "trust"), "any") == 0, &table);
+    image_close(&image);
     if (rc == 0 && run)
         return work();
     if (rc == 0)

@@ -7,7 +7,7 @@
  * each other; `protocol` in the hello changes when they would not.
  *
  *     daemon -> worker   hello     protocol parent mode(run|probe) plugin trust(strict|any) handler index count
- *                                  log_level timeout_ns,
+ *                                  log_level timeout_ns image_* (see image.h, with its memfd),
  *                                  then repeated: stream consumer cluster (one binding), option ("name=value")
  *                        body      serial, with a sealed memfd
  *     worker -> daemon   describe  name version ... (see host/describe.c), one `option` packet per option

@@ -31,14 +31,16 @@ int settle_create(struct settle **ret, struct loop *loop, const struct config_ha
     s->callbacks = *callbacks;
     s->data = data;
     s->seed = (unsigned)clock_now_ns();
-    s->version = strdup(version);
+    s->version = version;
     list_init(&s->all);
-    if (!s->version) {
-        free(s);
-        return -ENOMEM;
-    }
     *ret = s;
     return 0;
+}
+
+void settle_set_config(struct settle *s, const struct config_handler *handler, const char *version)
+{
+    s->handler = handler;
+    s->version = version;
 }
 
 void settle_destroy(struct settle *s)
@@ -47,7 +49,6 @@ void settle_destroy(struct settle *s)
         return;
     while (!list_empty(&s->all))
         settlement_free(container_of(s->all.next, struct settlement, node)->held);
-    free(s->version);
     free(s);
 }
 

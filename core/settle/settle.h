@@ -56,8 +56,11 @@ struct settle_crash {
     bool timeout;
 };
 
+/* `handler` and `version` (the plugin's) outlive it, or the next settle_set_config(). */
 int settle_create(struct settle **ret, struct loop *loop, const struct config_handler *handler, const char *version,
                   const struct settle_callbacks *callbacks, void *data);
+/* The same handler by another reading of the configuration: takes effect from the next outcome on. */
+void settle_set_config(struct settle *s, const struct config_handler *handler, const char *version);
 void settle_destroy(struct settle *s);
 
 /* An output of the message that is RUNNING: kept until its outcome. 0 or -ENOMEM. */

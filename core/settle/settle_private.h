@@ -39,9 +39,8 @@ struct settlement {
     enum settlement_step step;
     struct list outputs;
     size_t n_outputs;
-    size_t n_open;         /* under way */
-    char *error;           /* the first output that the server refused */
-    int64_t leaderless_ns; /* since when there is nobody to take an output; 0: there was always somebody */
+    size_t n_open; /* under way */
+    char *error;   /* the first output that the server refused */
     /* dead letter */
     enum dead_reason reason;
     char *text;
@@ -55,7 +54,7 @@ struct settlement {
 struct settle {
     struct loop *loop;
     const struct config_handler *handler;
-    char *version;
+    const char *version;
     struct settle_callbacks callbacks;
     void *data;
     struct list all;

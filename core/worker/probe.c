@@ -19,6 +19,7 @@
 struct probe {
     const char *plugin;
     struct plugin_info *info;
+    struct image *image;
     struct error *err;
     struct spawned child;
     bool started;
@@ -120,13 +121,20 @@ static void start(struct probe *b, const char *program, int64_t timeout_ns)
     struct buf hello = {0};
     b->started = true;
     b->deadline_ns = clock_now_ns() + timeout_ns;
+    if (image_take(b->image, b->plugin) == -EAGAIN) {
+        error_set(b->err, -EAGAIN, "%s: changed while it was read (a copy that has not finished?)", b->plugin);
+        b->told = b->done = true;
+        return;
+    } /* anything else that is wrong with the file is said by the child */
     if (spawn_worker(&b->child, program, title, 0, b->err)) {
         b->told = b->done = true;
         return;
     }
     spawn_hello(&hello, "probe", b->plugin, "probe");
     packet_add_int(&hello, "log_level", 0);
-    int rc = packet_send(b->child.control, &hello, -1);
+    if (b->image->fd >= 0)
+        image_put(&hello, b->image);
+    int rc = packet_send(b->child.control, &hello, b->image->fd);
     if (rc && rc != -EPIPE)
         b->told = error_set(b->err, rc, "%s: could not be probed: %s", b->plugin, strerror(-rc)) != 0;
     buf_finish(&hello);
@@ -195,7 +203,7 @@ static size_t step(struct probe *all, size_t n, const char *program, char *room,
 }
 
 void worker_probe(const char *program, const char *const *plugins, size_t n, int64_t timeout_ns,
-                  struct plugin_info *infos, struct error *errs)
+                  struct plugin_info *infos, struct image *images, struct error *errs)
 {
     struct probe *all = calloc(n ? n : 1, sizeof(*all));
     char *room = malloc(PACKET_MAX);
@@ -203,18 +211,25 @@ void worker_probe(const char *program, const char *const *plugins, size_t n, int
     for (size_t i = 0; i < n; i++) {
         infos[i] = (struct plugin_info){.path = strdup(plugins[i])};
         errs[i] = (struct error){0};
+        images[i] = IMAGE_NONE;
         bool ok = all && room && infos[i].path;
         if (!ok)
             error_set(&errs[i], -ENOMEM, "%s: out of memory", plugins[i]);
         if (all)
-            all[i] =
-                (struct probe){.plugin = plugins[i], .info = &infos[i], .err = &errs[i], .started = !ok, .done = !ok};
+            all[i] = (struct probe){.plugin = plugins[i],
+                                    .info = &infos[i],
+                                    .image = &images[i],
+                                    .err = &errs[i],
+                                    .started = !ok,
+                                    .done = !ok};
     }
     while (all && step(all, n, program, room, timeout_ns))
         ;
     for (size_t i = 0; i < n; i++)
-        if (errs[i].code)
+        if (errs[i].code) {
             plugin_info_finish(&infos[i]);
+            image_close(&images[i]);
+        }
     free(all);
     free(room);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -37,7 +38,7 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static bool trust_any;
+static atomic_bool trust_any; /* set by whatever thread loads a configuration */
 
 void worker_trust_any(void)
 {

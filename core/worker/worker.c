@@ -26,6 +26,8 @@ static int build_hello(struct worker *w, const struct worker_config *c, struct e
     struct buf option = {0};
 
     spawn_hello(b, "run", c->plugin, c->handler);
+    if (c->image)
+        image_put(b, c->image);
     packet_add_int(b, "index", c->index);
     packet_add_int(b, "count", c->count ? c->count : 1);
     packet_add_int(b, "log_level", log_enabled(LOG_LEVEL_DEBUG) ? 7 : log_enabled(LOG_LEVEL_INFO) ? 6 : 4);
@@ -176,7 +178,7 @@ void worker_spawn(struct worker *w)
         watch_fd(w, &w->on_bell, w->child.bell_out, &rc);
         watch_fd(w, &w->on_output, w->child.output, &rc);
         if (rc == 0) {
-            rc = packet_send(w->child.control, &w->hello, -1);
+            rc = packet_send(w->child.control, &w->hello, w->config.image ? w->config.image->fd : -1);
             if (rc == -EPIPE || rc == -ECONNRESET)
                 rc = 0; /* it died already: the pidfd says so */
         }

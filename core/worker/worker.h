@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "config/plugin_info.h"
+#include "ring/image.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,11 +49,12 @@ struct worker_option {
 
 /* Everything is copied by worker_create(). */
 struct worker_config {
-    const char *program; /* path of seamq-worker */
-    const char *plugin;  /* path of the .so */
-    const char *handler; /* name, for logs and the process title */
-    unsigned index;      /* of this worker among its handler's, from 0 */
-    unsigned count;      /* of the handler's workers, what seamq_worker_count() says; 0: 1 */
+    const char *program;       /* path of seamq-worker */
+    const char *plugin;        /* path of the .so */
+    const struct image *image; /* what is to run, outlives the worker; NULL: whatever is at the path */
+    const char *handler;       /* name, for logs and the process title */
+    unsigned index;            /* of this worker among its handler's, from 0 */
+    unsigned count;            /* of the handler's workers, what seamq_worker_count() says; 0: 1 */
     const struct worker_binding *bindings;
     size_t n_bindings;
     const struct worker_option *options;
@@ -163,7 +165,8 @@ void worker_submit(struct worker *w);
  * each i either infos[i] is filled (caller frees) or errs[i].code is negative and errs[i].text
  * says which file and why: missing symbol, wrong major, newer minor, wrong architecture,
  * truncated, not an ELF file, constructor crashed or hung, no permission. */
+/* images[i] is what was asked: to be closed by the caller. Any thread, which must not end meanwhile. */
 void worker_probe(const char *program, const char *const *plugins, size_t n, int64_t timeout_ns,
-                  struct plugin_info *infos, struct error *errs);
+                  struct plugin_info *infos, struct image *images, struct error *errs);
 
 #endif

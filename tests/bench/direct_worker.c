@@ -140,7 +140,7 @@ static int load(struct worker *w, struct error *err)
         .extend = call_extend,
         .count = call_count,
     };
-    int rc = loader_load(&w->loaded, w->plugin, &table, 1, err, &note);
+    int rc = loader_load(&w->loaded, w->plugin, NULL, &table, 1, err, &note);
     if (rc)
         return rc;
     const struct seamq_plugin *p = &w->loaded.plugin;

@@ -128,8 +128,9 @@ static void probe_tells_what_a_plugin_says(void **state)
     (void)state;
     const char *plugins[] = {BEHAVE, "/nonexistent.so", BEHAVE2};
     struct plugin_info infos[3];
+    struct image images[3];
     struct error errs[3];
-    worker_probe(WORKER, plugins, 3, LONGEST_NS, infos, errs);
+    worker_probe(WORKER, plugins, 3, LONGEST_NS, infos, images, errs);
     assert_int_equal(errs[0].code, 0);
     assert_string_equal(infos[0].path, BEHAVE);
     assert_string_equal(infos[0].name, "behave");
@@ -137,6 +138,11 @@ static void probe_tells_what_a_plugin_says(void **state)
     assert_true(errs[1].code < 0);
     assert_string_equal(errs[1].text, "/nonexistent.so: No such file or directory");
     assert_string_equal(infos[2].name, "behave");
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(images[i].fd >= 0, i != 1);
+        assert_int_equal(image_matches(&images[i], plugins[i]), i != 1);
+        image_close(&images[i]);
+    }
     plugin_info_finish(&infos[0]);
     plugin_info_finish(&infos[2]);
 }
@@ -144,8 +150,9 @@ static void probe_tells_what_a_plugin_says(void **state)
 static void refused(const char *path, const char *why)
 {
     struct plugin_info info;
+    struct image image;
     struct error err;
-    worker_probe(WORKER, &path, 1, LONGEST_NS, &info, &err);
+    worker_probe(WORKER, &path, 1, LONGEST_NS, &info, &image, &err);
     if (!err.code || strncmp(err.text, path, strlen(path)) != 0 || !strstr(err.text, why))
         fail_msg("\"%s\" does not name the file and \"%s\"", err.text, why);
 }
@@ -171,6 +178,7 @@ static void every_truncation_is_a_sentence(void **state)
     size_t size = size_of(BEHAVE);
     const char *paths[CUTS];
     struct plugin_info infos[CUTS];
+    struct image images[CUTS];
     struct error errs[CUTS];
     for (size_t i = 0; i < CUTS; i++) {
         char name[32];
@@ -178,7 +186,7 @@ static void every_truncation_is_a_sentence(void **state)
         paths[i] = strdup(in_folder(name));
         cp(BEHAVE, paths[i], 64 + (size - 65) * i / (CUTS - 1));
     }
-    worker_probe(WORKER, paths, CUTS, LONGEST_NS, infos, errs);
+    worker_probe(WORKER, paths, CUTS, LONGEST_NS, infos, images, errs);
     for (size_t i = 0; i < CUTS; i++) {
         assert_true(errs[i].code < 0);
         if (!strstr(errs[i].text, "truncated"))

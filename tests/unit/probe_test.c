@@ -46,6 +46,7 @@ static void each_bad_plugin_is_refused_by_name_with_the_reason(void **state)
     static char paths[N][512];
     static const char *list[N];
     static struct plugin_info infos[N];
+    static struct image images[N];
     static struct error errs[N];
     const char *folder = path_of("TEST_FIXTURES", FIXTURES);
 
@@ -57,13 +58,14 @@ static void each_bad_plugin_is_refused_by_name_with_the_reason(void **state)
         print_message("the fixtures are not built: skipped\n");
         skip();
     }
-    worker_probe(WORKER, list, N, 3 * NS_PER_SEC, infos, errs);
+    worker_probe(WORKER, list, N, 3 * NS_PER_SEC, infos, images, errs);
     for (size_t i = 0; i < N; i++) {
         if (!fixtures[i].why) {
             if (errs[i].code)
                 fail_msg("%s", errs[i].text);
             assert_string_equal(infos[i].path, list[i]);
             plugin_info_finish(&infos[i]);
+            image_close(&images[i]);
         } else if (errs[i].code >= 0 || strncmp(errs[i].text, list[i], strlen(list[i])) != 0 ||
                    !strstr(errs[i].text, fixtures[i].why)) {
             fail_msg("%s: \"%s\" does not say \"%s\"", fixtures[i].name, errs[i].text, fixtures[i].why);
@@ -76,10 +78,12 @@ static void a_missing_worker_program_is_an_error_for_each(void **state)
     (void)state;
     const char *list[] = {BEHAVE, BEHAVE2};
     struct plugin_info infos[2];
+    struct image images[2];
     struct error errs[2];
-    worker_probe("/nonexistent/seamq-worker", list, 2, NS_PER_SEC, infos, errs);
+    worker_probe("/nonexistent/seamq-worker", list, 2, NS_PER_SEC, infos, images, errs);
     assert_string_equal(errs[0].text, "/nonexistent/seamq-worker cannot be started: No such file or directory");
     assert_true(errs[1].code < 0);
+    assert_int_equal(images[0].fd, -1);
 }
 
 int main(void)

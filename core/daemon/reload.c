@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reload - another reading of the configuration and the plugins, while everything goes on.
+ *
+ * Reading takes time and starts processes, so a thread does it.  A reading with a problem changes
+ * nothing; a plugin that does not load concerns its own handlers only.
+ */
+#include "daemon_private.h"
+#include "generation.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define LOOK_NS (5 * NS_PER_MS)
+#define RETRY_NS (500 * NS_PER_MS)
+
+static void *load(void *data)
+{
+    struct daemon *d = data;
+    uint64_t one = 1;
+    if (generation_load(&d->reload.next, d->sources))
+        d->reload.next = NULL;
+    while (write(d->reload.loaded.fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+    return NULL;
+}
+
+/* ---- the report ---------------------------------------------------------------------------- */
+
+static void forget_changes(struct report_reload *r)
+{
+    for (size_t i = 0; i < r->n_changes; i++) {
+        free(r->changes[i].handler);
+        free(r->changes[i].text);
+    }
+    free(r->changes);
+    r->changes = NULL;
+    r->n_changes = 0;
+}
+
+void reload_tell(struct daemon *d, const char *handler, const char *action, const char *text)
+{
+    struct report_reload *r = &d->reload.report;
+    bool refused = strcmp(action, "refused") == 0;
+
+    LOG_AT(refused ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, refused ? "reload-refused" : "reload-handler",
+           *handler ? LOG_STR("handler", handler) : LOG_NONE, LOG_STR("action", action),
+           LOG_STR(refused ? "msg" : "detail", text), refused ? LOG_STR("then", "what ran before goes on") : LOG_NONE);
+    struct report_change *more = realloc(r->changes, (r->n_changes + 1) * sizeof(*more));
+    if (!more)
+        return;
+    r->changes = more;
+    more[r->n_changes] = (struct report_change){.handler = strdup(handler), .action = action, .text = strdup(text)};
+    r->n_changes++;
+}
+
+/* ---- what a new reading brings ------------------------------------------------------------------- */
+
+static bool has_problems(struct daemon *d, const struct generation *g)
+{
+    size_t n = g ? config_n_problems(g->config) : 0;
+    if (!g)
+        reload_tell(d, "", "refused", "out of memory");
+    for (size_t i = 0; i < n; i++)
+        reload_tell(d, "", "refused", config_problem(g->config, i));
+    return !g || n > 0;
+}
+
+static void take_settings(struct daemon *d, const struct generation *g)
+{
+    const struct config *c = g->config;
+    const char *key = config_needs_restart(d->generation->config, c);
+    if (key)
+        log_warn("reload-restart", LOG_STR("key", key),
+                 LOG_STR("msg", "this key of [seamqd] is read at start only: restart seamqd for it"));
+    log_setup(STDERR_FILENO, c->log_level, c->log_format);
+}
+
+/* A file that was being written when it was looked at will be whole soon. */
+static void look_again_at_unfinished(struct daemon *d, const struct generation *g)
+{
+    for (size_t i = 0; i < g->config->n_handlers; i++)
+        if (g->refused[i].code == -EAGAIN)
+            loop_arm(d->loop, &d->reload.retry, loop_now_ns(d->loop) + RETRY_NS);
+}
+
+static void adopt(struct daemon *d, struct generation *g)
+{
+    struct error err = {0};
+
+    d->reload.report.failed = has_problems(d, g);
+    if (!d->reload.report.failed && clusters_open(d, g, &err)) {
+        reload_tell(d, "", "refused", err.text);
+        d->reload.report.failed = true;
+    }
+    if (d->reload.report.failed) {
+        generation_unref(g);
+        return;
+    }
+    take_settings(d, g);
+    look_again_at_unfinished(d, g);
+    units_adopt(d, g);
+    generation_unref(d->generation);
+    d->generation = g;
+    watch_update(d);
+}
+
+static void done(struct daemon *d)
+{
+    struct report_reload *r = &d->reload.report;
+    size_t refused = 0;
+    for (size_t i = 0; i < r->n_changes; i++)
+        refused += strcmp(r->changes[i].action, "refused") == 0;
+    r->running = false;
+    log_info("reload-done", LOG_STR("why", r->why), LOG_UINT("changed", r->n_changes - refused),
+             LOG_UINT("refused", refused));
+    if (d->reload.again && !d->draining) {
+        d->reload.again = false;
+        reload_start(d, r->why);
+    }
+}
+
+/* Until nothing changes any more; what leaves may take longer than what counts. */
+static void on_look(struct loop_timer *t)
+{
+    struct daemon *d = t->data;
+    bool more = units_step(d);
+
+    clusters_close_unused(d);
+    daemon_update_report(d);
+    if (d->reload.report.running && !d->reload.loading && !units_changing(d))
+        done(d);
+    if (more)
+        loop_arm(d->loop, t, loop_now_ns(d->loop) + LOOK_NS);
+    daemon_look_ready(d);
+}
+
+static void on_loaded(struct loop_fd *f, uint32_t events)
+{
+    struct daemon *d = f->data;
+    uint64_t n;
+    (void)events;
+
+    if (read(f->fd, &n, sizeof(n)) < 0)
+        return;
+    pthread_join(d->reload.thread, NULL);
+    d->reload.loading = false;
+    if (d->draining)
+        generation_unref(d->reload.next);
+    else
+        adopt(d, d->reload.next);
+    d->reload.next = NULL;
+    loop_arm(d->loop, &d->reload.look, loop_now_ns(d->loop));
+}
+
+void reload_start(struct daemon *d, const char *why)
+{
+    struct reload *r = &d->reload;
+
+    if (d->draining)
+        return;
+    if (r->report.running) {
+        r->again = true;
+        return;
+    }
+    forget_changes(&r->report);
+    r->report =
+        (struct report_reload){.number = r->report.number + 1, .why = why, .running = true, .at_ns = clock_wall_ns()};
+    log_info("reload", LOG_STR("why", why));
+    int rc = pthread_create(&r->thread, NULL, load, d);
+    if (rc) {
+        reload_tell(d, "", "refused", strerror(rc));
+        r->report.failed = true;
+        done(d);
+        return;
+    }
+    r->loading = true;
+}
+
+static void on_retry(struct loop_timer *t)
+{
+    reload_start(t->data, "a plugin file was being written");
+}
+
+int reload_init(struct daemon *d)
+{
+    struct reload *r = &d->reload;
+    r->look = (struct loop_timer){.fire = on_look, .data = d};
+    r->retry = (struct loop_timer){.fire = on_retry, .data = d};
+    r->loaded = (struct loop_fd){
+        .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .events = EPOLLIN, .ready = on_loaded, .data = d};
+    return r->loaded.fd < 0 ? -errno : loop_add_fd(d->loop, &r->loaded);
+}
+
+void reload_finish(struct daemon *d)
+{
+    struct reload *r = &d->reload;
+    if (r->loading) {
+        pthread_join(r->thread, NULL);
+        generation_unref(r->next);
+    }
+    if (r->loaded.fd >= 0)
+        close(r->loaded.fd);
+    forget_changes(&r->report);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watch - notices that plugin files came, changed or went, by inotify on their directories.
+ *
+ * A deploy is a sequence of events; it is over when nothing has happened for a moment, a longer one when
+ * a file went, because `rm` and `cp` come in pairs.  A file that is being written says so by its
+ * close at the end.  File systems that tell nothing (NFS) need a SIGHUP.
+ */
+#include "daemon_private.h"
+#include "generation.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHANGED_NS (200 * NS_PER_MS)
+#define REMOVED_NS (2 * NS_PER_SEC)
+#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | IN_ONLYDIR)
+
+/* A plugin, or what a Kubernetes volume swaps (`..data`). */
+static bool concerns(const struct inotify_event *e)
+{
+    size_t len = e->len ? strlen(e->name) : 0;
+    if (e->mask & IN_Q_OVERFLOW)
+        return true;
+    return (len > 3 && strcmp(e->name + len - 3, ".so") == 0) || (len > 2 && strncmp(e->name, "..", 2) == 0);
+}
+
+static void on_events(struct loop_fd *f, uint32_t events)
+{
+    struct daemon *d = f->data;
+    _Alignas(struct inotify_event) char room[4096];
+    ssize_t n;
+    int64_t pause = 0;
+    (void)events;
+
+    while ((n = read(f->fd, room, sizeof(room))) > 0) {
+        for (ssize_t at = 0; at < n;) {
+            const struct inotify_event *e = (const struct inotify_event *)(const void *)(room + at);
+            at += (ssize_t)sizeof(*e) + e->len;
+            if (!concerns(e))
+                continue;
+            /* A new file is written to next, but for a link, which is whole at once. */
+            pause = e->mask & (IN_DELETE | IN_MOVED_FROM | IN_CREATE) ? REMOVED_NS : CHANGED_NS;
+        }
+    }
+    if (pause == 0 || d->draining)
+        return;
+    int64_t at = loop_now_ns(d->loop) + pause;
+    if (!loop_timer_armed(&d->watch.settle) || at > d->watch.settle.at_ns || pause == CHANGED_NS)
+        loop_arm(d->loop, &d->watch.settle, at);
+}
+
+static void on_settled(struct loop_timer *t)
+{
+    reload_start(t->data, "plugin files changed");
+}
+
+static void add(struct daemon *d, const char *dir)
+{
+    if (inotify_add_watch(d->watch.inotify.fd, dir, EVENTS) < 0)
+        log_warn("watch", LOG_STR("dir", dir), LOG_STR("error", strerror(errno)),
+                 LOG_STR("msg", "changes of plugins there are not noticed: send SIGHUP after a deploy"));
+}
+
+void watch_update(struct daemon *d)
+{
+    const struct config *c = d->generation->config;
+    char dir[PATH_MAX];
+
+    if (d->watch.inotify.fd < 0)
+        return;
+    for (size_t i = 0; i < c->plugin_dirs.n; i++)
+        add(d, c->plugin_dirs.items[i]);
+    for (size_t i = 0; i < c->n_handlers; i++) { /* by path, from elsewhere; a second watch is the first again */
+        const char *path = c->handlers[i].plugin_path;
+        const char *slash = path ? strrchr(path, '/') : NULL;
+        if (!slash || slash == path)
+            continue;
+        snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+        add(d, dir);
+    }
+}
+
+int watch_init(struct daemon *d)
+{
+    struct watch *w = &d->watch;
+    w->settle = (struct loop_timer){.fire = on_settled, .data = d};
+    w->inotify = (struct loop_fd){
+        .fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = EPOLLIN, .ready = on_events, .data = d};
+    if (w->inotify.fd < 0) {
+        log_warn("watch", LOG_STR("error", strerror(errno)),
+                 LOG_STR("msg", "changes of plugins are not noticed: send SIGHUP after a deploy"));
+        return 0;
+    }
+    watch_update(d);
+    return loop_add_fd(d->loop, &w->inotify);
+}
+
+void watch_finish(struct daemon *d)
+{
+    if (d->watch.inotify.fd >= 0)
+        close(d->watch.inotify.fd);
+}

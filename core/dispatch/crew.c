@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * crew - the workers of a handler, and how they are relieved while it goes on.
+ *
+ * A new crew starts beside the serving one and gets nothing to do until each of its workers is ready.
+ * Then it serves, and the old one finishes what it runs; what it has not started goes to the new one.
+ * Consumers, leases, attempts and order are not touched: the server notices nothing.  When a worker
+ * of the new crew does not get ready, the old one goes on as if nothing had been.
+ */
+#include "handler_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STREAM_MAX 256
+/* For close() of a worker that was relieved, beyond what its message may take. */
+#define LEAVE_NS (10 * NS_PER_SEC)
+
+/* ---- making and ending ---------------------------------------------------------------- */
+
+static int create_workers(struct crew *crew, const struct worker_config *base, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < crew->n; i++) {
+        struct slot *slot = &crew->slots[i];
+        struct worker_config w = *base;
+        w.index = slot->index = (unsigned)i;
+        slot->handler = crew->handler;
+        slot->crew = crew;
+        list_init(&slot->running);
+        rc = worker_create(&slot->worker, crew->handler->loop, &w, &handler_worker_callbacks, slot, err);
+    }
+    return rc;
+}
+
+/* What all workers of a crew have in common; the arrays are the caller's. */
+static int configure(struct worker_config *w, const struct crew_plan *plan, struct worker_binding *bindings,
+                     char (*streams)[STREAM_MAX], struct worker_option *options)
+{
+    const struct config_handler *c = plan->config;
+    if (!bindings || !streams || !options)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->clusters.n; i++) {
+        config_stream_name(c, c->clusters.items[i], streams[i], STREAM_MAX);
+        bindings[i] = (struct worker_binding){streams[i], c->durable, c->clusters.items[i]};
+    }
+    for (size_t i = 0; i < c->n_options; i++)
+        options[i] = (struct worker_option){c->options[i].name, c->options[i].value};
+    *w = (struct worker_config){
+        .program = plan->program,
+        .plugin = c->plugin_path,
+        .image = plan->image && plan->image->fd >= 0 ? plan->image : NULL,
+        .handler = c->name,
+        .count = (unsigned)c->workers,
+        .bindings = bindings,
+        .n_bindings = c->clusters.n,
+        .options = options,
+        .n_options = c->n_options,
+        .timeout_ns = c->timeout_ns,
+        .max_messages = c->max_messages,
+        .max_memory = c->max_memory,
+    };
+    return 0;
+}
+
+int crew_create(struct crew **ret, struct handler *h, const struct crew_plan *plan, struct error *err)
+{
+    const struct config_handler *c = plan->config;
+    struct worker_binding *bindings = calloc(c->clusters.n, sizeof(*bindings));
+    char(*streams)[STREAM_MAX] = calloc(c->clusters.n, STREAM_MAX);
+    struct worker_option *options = calloc(c->n_options + 1, sizeof(*options));
+    struct crew *crew = calloc(1, sizeof(*crew));
+    struct worker_config w;
+    int rc = crew ? configure(&w, plan, bindings, streams, options) : -ENOMEM;
+
+    if (rc == 0) {
+        *crew = (struct crew){.handler = h, .plan = *plan, .n = (size_t)c->workers};
+        crew->slots = calloc(crew->n, sizeof(*crew->slots));
+        rc = crew->slots ? 0 : -ENOMEM;
+    }
+    if (rc)
+        error_set(err, rc, "handler %s: out of memory", c->name);
+    else
+        rc = create_workers(crew, &w, err);
+    free(bindings);
+    free(streams);
+    free(options);
+    if (rc)
+        crew_destroy(crew);
+    else
+        *ret = crew;
+    return rc;
+}
+
+void crew_start(struct crew *crew)
+{
+    for (size_t i = 0; i < crew->n; i++)
+        worker_start(crew->slots[i].worker);
+}
+
+void crew_destroy(struct crew *crew)
+{
+    if (!crew)
+        return;
+    for (size_t i = 0; crew->slots && i < crew->n; i++)
+        worker_destroy(crew->slots[i].worker);
+    free(crew->slots);
+    free(crew->reason);
+    free(crew);
+}
+
+/* ---- relief ----------------------------------------------------------------------------- */
+
+int handler_renew(struct handler *h, const struct crew_plan *plan, struct error *err)
+{
+    if (h->draining || h->next)
+        return error_set(err, -EBUSY, "handler %s: %s", h->config->name, h->draining ? "draining" : "renewing already");
+    int rc = crew_create(&h->next, h, plan, err);
+    if (rc == 0)
+        crew_start(h->next);
+    return rc;
+}
+
+static void leave(struct crew *crew, int64_t now)
+{
+    for (size_t i = 0; i < crew->n; i++) {
+        if (crew->slots[i].refused)
+            crew->slots[i].ended = true;
+        else
+            worker_revoke(crew->slots[i].worker, now + crew->plan.config->timeout_ns + LEAVE_NS);
+    }
+}
+
+static void take_over(struct handler *h)
+{
+    struct crew *old = h->crew;
+
+    h->crew = h->next;
+    h->next = NULL;
+    h->config = h->crew->plan.config;
+    h->info = h->crew->plan.info;
+    settle_set_config(h->settle, h->config, h->info->version);
+    for (size_t i = 0; i < h->n_consumers; i++)
+        consumer_set_config(h->consumers[i], h->config);
+    list_push_back(&h->leaving, &old->node);
+    leave(old, loop_now_ns(h->loop));
+    handler_update_state(h);
+}
+
+enum renewal handler_renewal(struct handler *h, char *why, size_t size)
+{
+    struct crew *next = h->next;
+    if (!next)
+        return RENEWAL_NONE;
+    if (next->reason) {
+        snprintf(why, size, "%s", next->reason);
+        crew_destroy(next);
+        h->next = NULL;
+        return RENEWAL_FAILED;
+    }
+    for (size_t i = 0; i < next->n; i++)
+        if (!worker_ready(next->slots[i].worker))
+            return RENEWAL_STARTING;
+    take_over(h);
+    return RENEWAL_DONE;
+}
+
+void handler_keep(struct handler *h)
+{
+    crew_destroy(h->next);
+    h->next = NULL;
+}
+
+void crew_failed(struct crew *crew, const char *why)
+{
+    if (!crew->reason && !(crew->reason = strdup(why)))
+        abort();
+}
+
+bool crew_ended(const struct crew *crew)
+{
+    for (size_t i = 0; i < crew->n; i++)
+        if (!crew->slots[i].ended)
+            return false;
+    return true;
+}
+
+void crew_bury(struct handler *h)
+{
+    list_for_each_safe(node, &h->leaving)
+    {
+        struct crew *crew = container_of(node, struct crew, node);
+        if (crew_ended(crew)) {
+            list_remove(node);
+            crew_destroy(crew);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Plugins and configuration that change while seamqd runs: relieved, replaced, added, removed, refused. */
+#include "scene.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *plugin_path(struct scene *s)
+{
+    return world_text(s->w, "%s/scripted.so", s->daemon->plugin_dir);
+}
+
+/* A deploy: `cp` over the file, or `mv` of a new one into its place. */
+static void deploy(struct scene *s, bool by_rename)
+{
+    const char *fresh = world_text(s->w, "%s/fresh", s->daemon->plugin_dir);
+    world_copy(IT_SCRIPTED, by_rename ? fresh : plugin_path(s));
+    if (by_rename)
+        assert_int_equal(rename(fresh, plugin_path(s)), 0);
+}
+
+static void expect_action(struct scene *s, size_t from, const char *handler, const char *action)
+{
+    daemon_expect_event(s->daemon, from, "reload-handler", world_text(s->w, "handler=%s action=%s", handler, action),
+                        20);
+}
+
+static void hang_up(struct scene *s)
+{
+    kill(s->daemon->proc->pid, SIGHUP);
+}
+
+/* The handler's keys come from a file, so that they can change. */
+static void configure(struct scene *s, const char *keys)
+{
+    world_write(world_path(s->w, "seamq.ini"), world_text(s->w, "[handler.scripted]\n%s", keys));
+}
+
+static struct scene *scene_with_file(struct world *w, const char *keys)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    configure(s, keys);
+    daemon_arg(s->daemon, "--config");
+    daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    scene_start(s);
+    return s;
+}
+
+static size_t open_files(const struct scene *s)
+{
+    size_t n = 0;
+    DIR *dir = opendir(world_text(s->w, "/proc/%d/fd", (int)s->daemon->proc->pid));
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static uint32_t rounds(void)
+{
+    const char *n = getenv("IT_MESSAGES");
+    return n ? (uint32_t)atoi(n) / 20 : 40;
+}
+
+/* ---- other workers -------------------------------------------------------------------------- */
+
+static void reloads_under_load_lose_and_repeat_nothing(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    uint32_t n = rounds();
+    size_t files = 0;
+    struct ledger *l =
+        ledger_start(w, &(struct ledger_options){.urls = s->urls, .subject = "work.test", .count = n * 100});
+
+    for (uint32_t i = 0; i < n; i++) {
+        size_t from = daemon_mark(s->daemon);
+        deploy(s, world_random(w) % 2);
+        hang_up(s);
+        daemon_expect_event(s->daemon, from, "reload-done", "refused=0", 30);
+        if (i == n / 10)
+            files = open_files(s);
+    }
+    ledger_finish(l, 60);
+    scene_expect_settled(s, 60);
+    struct ledger_count count = ledger_count(l, s->effects, NULL);
+    assert_int_equal(count.missing, 0);
+    assert_int_equal(count.repeated, 0);
+    assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
+    /* One more or less: the reader of /metrics, a worker that is being relieved. */
+    if (open_files(s) > files + 12)
+        fail_msg("%zu descriptors after %u reloads, %zu after %u", open_files(s), n, files, n / 10);
+    print_message("%u reloads, %u messages, none lost or repeated, %zu -> %zu descriptors\n", n, count.handled, files,
+                  open_files(s));
+}
+
+static void a_changed_file_is_noticed_by_itself(struct world *w)
+{
+    struct scene *s = scene_open(w);
+
+    for (int by_rename = 0; by_rename < 2; by_rename++) {
+        size_t from = daemon_mark(s->daemon);
+        pid_t before = 0;
+        pid_t after = 0;
+        assert_int_equal(daemon_workers(s->daemon, &before, 1), 1);
+        deploy(s, by_rename);
+        expect_action(s, from, SCENE_HANDLER, "renewed");
+        assert_true(daemon_wait_workers(s->daemon, 1, 10));
+        daemon_workers(s->daemon, &after, 1);
+        assert_int_not_equal(before, after);
+    }
+}
+
+static void a_long_message_ends_in_its_old_worker(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    size_t from = daemon_mark(s->daemon);
+
+    scene_publish(s, "1 sleep 2500");
+    scene_expect_effects(s, 1, 10);
+    deploy(s, false);
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+    scene_publish(s, "2 ack");
+    scene_expect_effects(s, 2, 2); /* not behind the long one */
+    assert_int_equal(daemon_workers(s->daemon, NULL, 0), 2);
+    scene_expect_settled(s, 20);
+    assert_int_equal(scene_effects(s, " 1 sleep"), 1);
+    assert_true(daemon_wait_workers(s->daemon, 1, 10));
+}
+
+static void attempts_are_counted_on(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    size_t from = daemon_mark(s->daemon);
+
+    scene_publish(s, "1 nak 1500");
+    scene_expect_effects(s, 1, 10);
+    deploy(s, true);
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+    scene_expect_effects(s, 2, 10);
+    assert_int_equal(scene_effects(s, " 1 1 nak"), 1);
+    assert_int_equal(scene_effects(s, " 2 1 nak"), 1);
+    scene_expect_settled(s, 10);
+}
+
+/* ---- refused ------------------------------------------------------------------------------------- */
+
+static void a_broken_file_leaves_the_old_code_serving(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    size_t from = daemon_mark(s->daemon);
+    pid_t worker;
+
+    world_copy_part(IT_SCRIPTED, plugin_path(s), 3000);
+    daemon_expect_event(s->daemon, from, "reload-refused", "handler=scripted msg=*truncated*", 20);
+    assert_int_equal(daemon_get(s->daemon, "/readyz", NULL), 200);
+    for (int i = 1; i <= 3; i++) { /* a worker that has to start again finds the code that was checked */
+        assert_true(daemon_wait_workers(s->daemon, 1, 10));
+        assert_int_equal(daemon_workers(s->daemon, &worker, 1), 1);
+        kill(worker, SIGKILL);
+        scene_publish(s, "%d ack", i);
+        scene_expect_effects(s, (unsigned)i, 20);
+    }
+    from = daemon_mark(s->daemon);
+    unlink(plugin_path(s));
+    hang_up(s);
+    daemon_expect_event(s->daemon, from, "reload-refused", "msg=*scripted.so*", 20);
+    scene_publish(s, "4 crash");
+    scene_expect_effects(s, 5, 20);
+    from = daemon_mark(s->daemon);
+    deploy(s, false);
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+    scene_expect_settled(s, 10);
+}
+
+static void options_that_do_not_open_leave_the_old_workers_serving(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "");
+    size_t from = daemon_mark(s->daemon);
+
+    daemon_env_unset(s->daemon, "SEAMQ_HANDLER_SCRIPTED_OPTION_EFFECTS");
+    configure(s, "option.pause = 20s\n");
+    hang_up(s);
+    daemon_expect_event(s->daemon, from, "reload-refused", "msg=*20s*", 20);
+    scene_publish(s, "1 ack");
+    scene_expect_effects(s, 1, 10);
+}
+
+/* ---- configuration --------------------------------------------------------------------------------- */
+
+static void sighup_takes_the_configuration_over(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "workers = 1\n");
+    size_t from = daemon_mark(s->daemon);
+
+    configure(s, "workers = 3\n");
+    hang_up(s);
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+    assert_true(daemon_wait_workers(s->daemon, 3, 10));
+
+    from = daemon_mark(s->daemon);
+    configure(s, "workers = 3\nmax_ack_pending = 100\n");
+    scene_publish(s, "1 ack");
+    hang_up(s);
+    expect_action(s, from, SCENE_HANDLER, "replaced");
+    scene_publish(s, "2 ack");
+    scene_expect_effects(s, 2, 10);
+
+    from = daemon_mark(s->daemon);
+    configure(s, "workers = many\n");
+    hang_up(s);
+    daemon_expect_event(s->daemon, from, "reload-refused", "msg=*many*", 20);
+    scene_publish(s, "3 ack");
+    scene_expect_effects(s, 3, 10);
+
+    from = daemon_mark(s->daemon);
+    configure(s, "workers = 3\nmax_ack_pending = 100\n");
+    hang_up(s);
+    daemon_expect_event(s->daemon, from, "reload-done", "changed=0 refused=0", 20);
+    scene_expect_settled(s, 10);
+}
+
+static void a_successor_that_finds_no_stream_leaves_the_old_one_serving(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "stream = WORK\n");
+    size_t from = daemon_mark(s->daemon);
+
+    configure(s, "stream = NOWHERE\n");
+    hang_up(s);
+    scene_publish(s, "1 ack");
+    scene_expect_effects(s, 1, 10);
+    configure(s, "stream = WORK\n"); /* the newest reading counts, not the one that waits */
+    hang_up(s);
+    daemon_expect_event(s->daemon, from, "reload-done", NULL, 60);
+    scene_publish(s, "2 ack");
+    scene_expect_effects(s, 2, 10);
+    scene_expect_settled(s, 10);
+}
+
+/* ---- handlers that come and go --------------------------------------------------------------------------- */
+
+static void a_new_file_is_a_new_handler_and_a_removed_one_drains(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    size_t from = daemon_mark(s->daemon);
+
+    const char *path = daemon_handler(s->daemon, IT_SCRIPTED, "billing");
+    expect_action(s, from, "billing", "added");
+    assert_true(client_wait_consumer(s->client, "WORK", "billing", 15));
+    scene_publish(s, "1 ack");
+    client_expect_settled(s->client, "WORK", "billing", 15);
+
+    from = daemon_mark(s->daemon);
+    unlink(path);
+    expect_action(s, from, "billing", "removed");
+    assert_true(daemon_wait_workers(s->daemon, 1, 15));
+    scene_publish(s, "2 ack");
+    scene_expect_settled(s, 15);
+    json_t *info = client_consumer(s->client, "WORK", "billing"); /* it stays, with what it has not seen */
+    assert_int_equal(json_at(info, "num_pending"), 1);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest all[] = {
+        IT(reloads_under_load_lose_and_repeat_nothing),
+        IT(a_changed_file_is_noticed_by_itself),
+        IT(a_long_message_ends_in_its_old_worker),
+        IT(attempts_are_counted_on),
+        IT(a_broken_file_leaves_the_old_code_serving),
+        IT(options_that_do_not_open_leave_the_old_workers_serving),
+        IT(sighup_takes_the_configuration_over),
+        IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
+        IT(a_new_file_is_a_new_handler_and_a_removed_one_drains),
+    };
+    return it_main(all, argc, argv);
+}
