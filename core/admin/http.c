@@ -60,6 +60,7 @@ struct http {
     int64_t request_ns;
     int64_t idle_ns;
     http_serve_fn *serve;
+    http_act_fn *act; /* NULL: no POST */
     void *data;
 };
 
@@ -68,7 +69,9 @@ static const struct {
     const char *reason;
 } statuses[] = {
     {200, "OK"},
+    {202, "Accepted"},
     {400, "Bad Request"},
+    {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
@@ -179,7 +182,8 @@ static void conn_answer(struct http_conn *c, struct http_response *r, bool head_
                      "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %.128s\r\nContent-Length: %zu\r\n"
                      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%sConnection: %s\r\n\r\n",
                      r->status, reason, date, r->content_type, r->body.len,
-                     r->status == 405 ? "Allow: GET, HEAD\r\n" : "", keep_alive ? "keep-alive" : "close");
+                     r->status == 405 ? (c->http->act ? "Allow: GET, HEAD, POST\r\n" : "Allow: GET, HEAD\r\n") : "",
+                     keep_alive ? "keep-alive" : "close");
     assert(n > 0 && (size_t)n < sizeof(c->head));
     c->head_len = (size_t)n;
     c->body = r->body;
@@ -198,6 +202,19 @@ static void conn_refuse(struct http_conn *c, int status)
     conn_answer(c, &r, false, false);
 }
 
+static void act(struct http *h, const struct http_request *request, struct http_response *r)
+{
+    r->status = 405;
+    if (!h->act)
+        return;
+    if (request->intended) {
+        h->act(h->data, request->path, r);
+    } else {
+        r->status = 403;
+        buf_puts(&r->body, "a POST needs the field \"Seamq: 1\"\n");
+    }
+}
+
 /* Answers the first request among the bytes that are here, or waits for the rest of it. */
 static void conn_next(struct http_conn *c)
 {
@@ -214,7 +231,10 @@ static void conn_next(struct http_conn *c)
     } else {
         c->in_len -= (size_t)n;
         memmove(c->in, c->in + n, c->in_len);
-        h->serve(h->data, request.path, request.query, &r);
+        if (request.post)
+            act(h, &request, &r);
+        else
+            h->serve(h->data, request.path, request.query, &r);
         conn_answer(c, &r, request.head, request.keep_alive);
     }
 }
@@ -385,6 +405,11 @@ void http_destroy(struct http *h)
     loop_remove_fd(h->loop, &h->listener);
     close(h->listener.fd);
     free(h);
+}
+
+void http_allow_post(struct http *h, http_act_fn *fn)
+{
+    h->act = fn;
 }
 
 uint16_t http_port(const struct http *h)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http - the admin server: GET and HEAD over HTTP/1.1 on the loop's thread, for probes,
- * scrapers and people; nothing here is meant for the open network.
+ * http - the admin server: GET and HEAD, and POST for what changes something, over HTTP/1.1 on the loop's thread, for
+ * probes, scrapers and people; nothing here is meant for the open network.
  *
  * Limits: HTTP_REQUEST_MAX bytes a request, HTTP_CONNECTIONS_MAX connections (further ones wait
  * in the kernel's queue; a connection kept alive without a request makes room for them), 5 s to
@@ -38,6 +38,11 @@ typedef void http_serve_fn(void *data, const char *path, const char *query, stru
 int http_create(struct http **ret, struct loop *loop, const char *addr, http_serve_fn *serve, void *data,
                 struct error *err);
 void http_destroy(struct http *h);
+
+/* POST: as above; `r` begins as 405, for a path that does nothing. Called only for requests with the field
+ * "Seamq: 1" (else 403): no page of another site can make a browser send it. Without it POST is a 405. */
+typedef void http_act_fn(void *data, const char *path, struct http_response *r);
+void http_allow_post(struct http *h, http_act_fn *fn);
 
 /* The port that it listens on. */
 uint16_t http_port(const struct http *h);

@@ -7,6 +7,7 @@
 
 /* What the fields said. */
 struct fields {
+    bool intended;
     unsigned hosts;
     bool body;
     bool close;
@@ -130,7 +131,8 @@ static int parse_request_line(const char *s, size_t len, struct http_request *re
 
     size_t method_len = (size_t)(space - s);
     ret->head = method_len == 4 && memcmp(s, "HEAD", 4) == 0;
-    if (!ret->head && (method_len != 3 || memcmp(s, "GET", 3) != 0))
+    ret->post = method_len == 4 && memcmp(s, "POST", 4) == 0;
+    if (!ret->head && !ret->post && (method_len != 3 || memcmp(s, "GET", 3) != 0))
         return -405;
     return parse_target(target, (size_t)(space2 - target), ret);
 }
@@ -171,6 +173,8 @@ static int parse_field(const char *s, size_t len, struct fields *f)
     if (same_name(s, name_len, "host")) {
         if (f->hosts++ > 0)
             return -400;
+    } else if (same_name(s, name_len, "seamq")) {
+        f->intended |= value_len == 1 && *value == '1';
     } else if (same_name(s, name_len, "connection")) {
         parse_connection(value, value_len, f);
     } else if (same_name(s, name_len, "transfer-encoding")) {
@@ -218,6 +222,7 @@ int http_parse(const char *data, size_t len, struct http_request *ret)
         return -400;
     if (f.body)
         return -413;
+    ret->intended = f.intended;
     ret->keep_alive = !f.close && (!http_1_0 || f.keep_alive);
     return (int)at;
 }

@@ -13,7 +13,9 @@
 #define HTTP_REQUEST_MAX 4096
 
 struct http_request {
-    bool head; /* HEAD, else GET */
+    bool head; /* HEAD; neither: GET */
+    bool post;
+    bool intended; /* has the field "Seamq: 1", which no page of another site can make a browser send */
     bool keep_alive;
     char path[HTTP_REQUEST_MAX];  /* begins with '/', percent-decoded, no control bytes */
     char query[HTTP_REQUEST_MAX]; /* behind the '?', as sent; "" when there is none */

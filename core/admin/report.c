@@ -342,6 +342,46 @@ static void ask_lag(const struct report *r)
             consumer_ask_lag(handler_consumer(r->handlers[i], k));
 }
 
+/* `wanted` is the number of the reload that comprises everything up to now.
+ * {"number":2,"wanted":2,"running":false,"failed":false,"why":...,"changes":[{"handler":...,"action":...,"text":...}]}
+ */
+static void serve_reload(const struct report *r, struct http_response *out)
+{
+    const struct report_reload *l = r->reload;
+    struct buf *b = &out->body;
+
+    out->status = 200;
+    out->content_type = "application/json";
+    buf_printf(b,
+               "{\"number\":%llu,\"wanted\":%llu,\"running\":%s,\"failed\":%s,\"why\":", (unsigned long long)l->number,
+               (unsigned long long)(l->number + l->again), l->running ? "true" : "false", l->failed ? "true" : "false");
+    buf_put_json(b, l->why ? l->why : "", l->why ? strlen(l->why) : 0);
+    buf_puts(b, ",\"changes\":[");
+    for (size_t i = 0; i < l->n_changes; i++) {
+        const struct report_change *c = &l->changes[i];
+        buf_puts(b, i ? ",{\"handler\":" : "{\"handler\":");
+        buf_put_json(b, c->handler ? c->handler : "", c->handler ? strlen(c->handler) : 0);
+        buf_printf(b, ",\"action\":\"%s\",\"text\":", c->action);
+        buf_put_json(b, c->text ? c->text : "", c->text ? strlen(c->text) : 0);
+        buf_putc(b, '}');
+    }
+    buf_puts(b, "]}\n");
+}
+
+void report_act(void *data, const char *path, struct http_response *out)
+{
+    const struct report *r = data;
+
+    if (strcmp(path, "/reload") == 0) {
+        r->start_reload(r->act_data);
+        serve_reload(r, out);
+        out->status = 202;
+    } else if (strcmp(path, "/drain") == 0) {
+        out->status = 202;
+        r->start_drain(r->act_data);
+    }
+}
+
 void report_serve(void *data, const char *path, const char *query, struct http_response *out)
 {
     const struct report *r = data;
@@ -355,6 +395,8 @@ void report_serve(void *data, const char *path, const char *query, struct http_r
     } else if (strcmp(path, "/") == 0) {
         serve_status(r, out);
         ask_lag(r);
+    } else if (strcmp(path, "/reload") == 0) {
+        serve_reload(r, out);
     } else if (strcmp(path, "/metrics") == 0) {
         struct metrics m = METRICS_INIT(&out->body);
         out->status = 200;

@@ -25,6 +25,7 @@ struct report_reload { /* the last one, or the one under way */
     uint64_t number;   /* 0: none yet */
     const char *why;
     bool running;
+    bool again;    /* another one follows: it was asked for meanwhile */
     bool failed;   /* as a whole: nothing was taken over */
     int64_t at_ns; /* Unix time */
     struct report_change *changes;
@@ -43,12 +44,15 @@ struct report { /* filled by the daemon, which owns everything in it */
     const struct report_refused *refused;
     size_t n_refused;
     const struct report_reload *reload;
-    void (*start_reload)(void *data); /* data: reload_data */
-    void *reload_data;
+    void (*start_reload)(void *data);
+    void (*start_drain)(void *data); /* and end */
+    void *act_data;
 };
 
 /* The http server's handler; `data` is a struct report. */
 void report_serve(void *data, const char *path, const char *query, struct http_response *r);
+/* The http server's POST: /reload (202, then look at GET /reload) and /drain. */
+void report_act(void *data, const char *path, struct http_response *r);
 /* Nothing is missing: every handler is ready, none was refused, not draining. */
 bool report_ready(const struct report *r);
 

@@ -194,7 +194,14 @@ static void raise_fd_limit(void)
 
 static void start_reload(void *data)
 {
-    reload_start(data, "asked for by the admin server");
+    reload_start(data, "POST /reload");
+}
+
+static void start_drain(void *data)
+{
+    struct daemon *d = data;
+    if (!d->draining)
+        drain(d, "POST /drain");
 }
 
 static int start(struct daemon *d, struct error *err)
@@ -224,7 +231,10 @@ static int start(struct daemon *d, struct error *err)
     d->report.started_ns = clock_wall_ns();
     d->report.reload = &d->reload.report;
     d->report.start_reload = start_reload;
-    d->report.reload_data = d;
+    d->report.start_drain = start_drain;
+    d->report.act_data = d;
+    if (d->http)
+        http_allow_post(d->http, report_act);
     if (daemon_update_report(d))
         return error_set(err, -ENOMEM, "out of memory");
     d->drain_look = (struct loop_timer){.fire = look_drained, .data = d};

@@ -54,7 +54,6 @@ struct watch { /* the plugin directories */
 struct reload {
     pthread_t thread;
     bool loading;            /* the thread runs */
-    bool again;              /* asked for meanwhile */
     struct generation *next; /* the thread's result; NULL: out of memory */
     struct loop_fd loaded;   /* eventfd */
     struct loop_timer look;  /* while units change */

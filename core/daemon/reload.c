@@ -120,10 +120,8 @@ static void done(struct daemon *d)
     r->running = false;
     log_info("reload-done", LOG_STR("why", r->why), LOG_UINT("changed", r->n_changes - refused),
              LOG_UINT("refused", refused));
-    if (d->reload.again && !d->draining) {
-        d->reload.again = false;
+    if (r->again)
         reload_start(d, r->why);
-    }
 }
 
 /* Until nothing changes any more; what leaves may take longer than what counts. */
@@ -166,7 +164,7 @@ void reload_start(struct daemon *d, const char *why)
     if (d->draining)
         return;
     if (r->report.running) {
-        r->again = true;
+        r->report.again = true;
         return;
     }
     forget_changes(&r->report);

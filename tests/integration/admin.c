@@ -116,14 +116,42 @@ static void unknown_paths_and_methods_are_refused(struct world *w)
 
     assert_int_equal(daemon_get(s->daemon, "/no-such-page", NULL), 404);
     assert_int_equal(daemon_get(s->daemon, "/", NULL), 200);
-    assert_int_equal(
-        http_raw(s->daemon->admin, "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 5, &answer), 0);
-    assert_non_null(strstr(answer, " 405 "));
-    free(answer);
+    for (int i = 0; i < 2; i++) {
+        const char *request = world_text(w, "%s /metrics HTTP/1.1\r\nHost: x\r\nSeamq: 1\r\nConnection: close\r\n\r\n",
+                                         i ? "PUT" : "POST");
+        assert_int_equal(http_raw(s->daemon->admin, request, 5, &answer), 0);
+        assert_non_null(strstr(answer, " 405 "));
+        free(answer);
+    }
     assert_int_equal(http_raw(s->daemon->admin, "\x16\x03\x01 garbage\r\n\r\n", 8, &answer), 0);
     assert_non_null(strstr(answer, " 400 "));
     free(answer);
     assert_int_equal(daemon_get(s->daemon, "/healthz", NULL), 200);
+}
+
+static void post(struct scene *s, const char *path, const char *field, const char *status, const char *part)
+{
+    char *answer = NULL;
+    const char *request = world_text(s->w, "POST %s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", path, field);
+    assert_int_equal(http_raw(s->daemon->admin, request, 5, &answer), 0);
+    if (!strstr(answer, status) || !strstr(answer, part))
+        fail_msg("POST %s: not %s with %s, but: %s", path, status, part, answer);
+    free(answer);
+}
+
+static void a_post_reloads_and_another_drains(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    const char *body = NULL;
+
+    post(s, "/reload", "", " 403 ", "Seamq: 1");
+    post(s, "/reload", "Seamq: 1\r\n", " 202 ", "\"number\":1");
+    daemon_expect_event(s->daemon, 0, "reload-done", "changed=0 refused=0", 15);
+    assert_int_equal(daemon_get(s->daemon, "/reload", &body), 200);
+    assert_non_null(strstr(body, "\"wanted\":1,\"running\":false,\"failed\":false"));
+    post(s, "/drain", "Seamq: 1\r\n", " 202 ", "");
+    assert_true(process_wait(s->daemon->proc, 15));
+    assert_int_equal(process_exit_code(s->daemon->proc), 0);
 }
 
 static void admin_off_listens_nowhere(struct world *w)
@@ -163,10 +191,15 @@ static void service_discovery_answers(struct world *w)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        IT(health_is_always_200_and_readiness_follows_nats), IT(readiness_names_handler_and_reason),
-        IT(metrics_agree_with_what_was_processed),           IT(metrics_are_what_prometheus_reads),
-        IT(unknown_paths_and_methods_are_refused),           IT(admin_off_listens_nowhere),
-        IT(a_worker_that_does_not_open_is_not_ready),        IT(service_discovery_answers),
+        IT(health_is_always_200_and_readiness_follows_nats),
+        IT(readiness_names_handler_and_reason),
+        IT(metrics_agree_with_what_was_processed),
+        IT(metrics_are_what_prometheus_reads),
+        IT(unknown_paths_and_methods_are_refused),
+        IT(a_post_reloads_and_another_drains),
+        IT(admin_off_listens_nowhere),
+        IT(a_worker_that_does_not_open_is_not_ready),
+        IT(service_discovery_answers),
     };
     return it_main(tests, argc, argv);
 }

@@ -43,13 +43,46 @@ static void unknown_path_is_404_and_other_statuses_pass(void **state)
 static void other_methods_are_405_with_allow(void **state)
 {
     (void)state;
-    ask("POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+    ask("PUT /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
     check_status(405);
     assert_non_null(strstr(got.data, "\r\nAllow: GET, HEAD\r\n"));
     assert_non_null(strstr(got.data, "\r\nConnection: close\r\n"));
+    ask("POST /healthz" CLOSE);
+    check_status(405);
     ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
     check_status(405);
     assert_int_equal(served, 0);
+}
+
+static int acted;
+
+static void act(void *data, const char *path, struct http_response *r)
+{
+    assert_ptr_equal(data, &served);
+    acted++;
+    if (strcmp(path, "/reload") == 0)
+        r->status = 202;
+}
+
+static void a_post_acts_when_it_is_intended(void **state)
+{
+    (void)state;
+    http_allow_post(http, act);
+    acted = 0;
+    ask("POST /reload" CLOSE);
+    check_status(403);
+    ask("POST /reload HTTP/1.1\r\nHost: x\r\nSeamq: 0\r\nConnection: close\r\n\r\n");
+    check_status(403);
+    assert_int_equal(acted, 0);
+    ask("POST /reload HTTP/1.1\r\nHost: x\r\nseamq: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    check_status(202);
+    ask("POST /healthz HTTP/1.1\r\nHost: x\r\nSeamq: 1\r\nConnection: close\r\n\r\n");
+    check_status(405);
+    assert_non_null(strstr(got.data, "\r\nAllow: GET, HEAD, POST\r\n"));
+    assert_int_equal(acted, 2);
+    assert_int_equal(served, 0);
+    ask("POST /reload HTTP/1.1\r\nHost: x\r\nSeamq: 1\r\nContent-Length: 5\r\n\r\nhello");
+    check_status(413);
 }
 
 static void bad_requests_get_their_status(void **state)
@@ -259,6 +292,7 @@ int main(void)
         HTTP_TEST(head_has_the_length_but_no_body),
         HTTP_TEST(unknown_path_is_404_and_other_statuses_pass),
         HTTP_TEST(other_methods_are_405_with_allow),
+        HTTP_TEST(a_post_acts_when_it_is_intended),
         HTTP_TEST(bad_requests_get_their_status),
         HTTP_TEST(too_long_is_414_or_431),
         HTTP_TEST(request_of_exactly_the_limit_is_served),
