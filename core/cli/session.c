@@ -228,7 +228,27 @@ static const char *call_domain(const struct session *s, const struct call *c)
 static void call_subject(const struct session *s, const struct call *c, char *out, size_t size)
 {
     const char *domain = call_domain(s, c);
-    snprintf(out, size, "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", c->subject);
+    if (c->publish)
+        snprintf(out, size, "%s", c->subject);
+    else
+        snprintf(out, size, "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", c->subject);
+}
+
+static natsStatus publish(struct session *s, const struct call *c, const char *reply)
+{
+    natsMsg *msg = NULL;
+    natsStatus st = natsMsg_Create(&msg, c->subject, reply, c->body, (int)c->size);
+
+    for (size_t at = 0; st == NATS_OK && at < c->headers_size;) {
+        const char *name = c->headers + at;
+        const char *value = name + strlen(name) + 1;
+        st = natsMsgHeader_Add(msg, name, value);
+        at += strlen(name) + strlen(value) + 2;
+    }
+    if (st == NATS_OK)
+        st = natsConnection_PublishMsg(s->nats, msg);
+    natsMsg_Destroy(msg);
+    return st;
 }
 
 static void send_call(struct calls *cs, size_t i, int64_t now_ns)
@@ -239,11 +259,27 @@ static void send_call(struct calls *cs, size_t i, int64_t now_ns)
 
     call_subject(cs->s, c, subject, sizeof(subject));
     snprintf(reply, sizeof(reply), "%s.%u.%zu", cs->s->inbox, cs->s->run, i);
-    natsStatus st =
-        natsConnection_PublishRequest(cs->s->nats, subject, reply, c->body, c->body ? (int)strlen(c->body) : 0);
+    natsStatus st = c->publish ? publish(cs->s, c, reply)
+                               : natsConnection_PublishRequest(cs->s->nats, subject, reply, c->body,
+                                                               c->body ? (int)strlen(c->body) : 0);
+    if (c->publish)
+        c->answer = (struct api_answer){0}; /* what it was refused with is no word on this try */
     cs->n_sent += !c->sent;
     c->sent = true;
     c->due_ns = now_ns + (st == NATS_OK ? ATTEMPT_NS : AGAIN_NS);
+}
+
+static void call_done(struct calls *cs, struct call *c)
+{
+    c->done = true;
+    cs->n_done++;
+    cs->n_sent--;
+}
+
+static bool is_passing(const struct api_answer *a)
+{
+    return a->rc == -EHOSTUNREACH || a->code == JS_CODE_UNAVAILABLE || a->err_code == JS_NO_SUITABLE_PEERS ||
+           a->err_code == JS_UNAVAILABLE;
 }
 
 /* Sends what is due and fits into the window; returns when to look again. */
@@ -262,18 +298,15 @@ static int64_t send_due(struct calls *cs, int64_t now_ns)
         if (c->due_ns <= now_ns) {
             if (c->sent && c->answer.rc == 0)
                 c->answer.rc = -ETIMEDOUT; /* so far */
+            if (c->publish && c->sent && !is_passing(&c->answer)) {
+                call_done(cs, c);
+                continue;
+            }
             send_call(cs, i, now_ns);
         }
         next_ns = c->due_ns < next_ns ? c->due_ns : next_ns;
     }
     return next_ns;
-}
-
-static void call_done(struct calls *cs, struct call *c)
-{
-    c->done = true;
-    cs->n_done++;
-    cs->n_sent--;
 }
 
 /* "<inbox>.<run>.<index>"; NULL: an answer to nothing that is asked now. */
@@ -286,12 +319,6 @@ static struct call *find_call(struct calls *cs, const char *subject)
     if (strncmp(subject, cs->s->inbox, len) != 0 || sscanf(subject + len, ".%u.%zu", &run, &i) != 2)
         return NULL;
     return run == cs->s->run && i < cs->n && cs->items[i].sent && !cs->items[i].done ? &cs->items[i] : NULL;
-}
-
-static bool is_passing(const struct api_answer *a)
-{
-    return a->rc == -EHOSTUNREACH || a->code == JS_CODE_UNAVAILABLE || a->err_code == JS_NO_SUITABLE_PEERS ||
-           a->err_code == JS_UNAVAILABLE;
 }
 
 static void take_answer(struct calls *cs, natsMsg *msg, int64_t now_ns)

@@ -36,6 +36,12 @@ struct call {
     const char *subject; /* behind $JS[.<domain>].API. : "STREAM.INFO.ORDERS" */
     const char *body;    /* JSON; NULL: none */
     const char *domain;
+    /* A message for a stream instead: `subject` is a whole one, the answer its PubAck. Sent again only when nobody took
+     * it: not after silence or a lost connection, when it may be there (-ETIMEDOUT). */
+    bool publish;
+    size_t size;         /* of `body`, which may hold any bytes then */
+    const char *headers; /* "Name\0value\0..." */
+    size_t headers_size;
     /* Set by session_calls(): answer.json is the caller's, see call_finish(). */
     struct api_answer answer;
     /* session_calls() keeps */

@@ -2,6 +2,7 @@
  * verbs - the table of what seamq can do.  --help lists it in this order. */
 #include "cli.h"
 
+#include "dlq.h"
 #include "verbs.h"
 
 const struct verb verbs[] = {
@@ -24,5 +25,34 @@ const struct verb verbs[] = {
      .configure = stream_configure,
      .print_keys = config_print_streams_help,
      .run = stream_apply},
+    {.noun = "dlq",
+     .name = "ls",
+     .arguments = "[SEQ|FROM-TO]...",
+     .help = "dead letters, one a line",
+     .flags = dlq_ls_flags,
+     .max_args = LETTER_RANGES_MAX,
+     .run = dlq_ls},
+    {.noun = "dlq",
+     .name = "show",
+     .arguments = "SEQ|FROM-TO...",
+     .help = "everything that is in a dead letter",
+     .flags = dlq_show_flags,
+     .min_args = 1,
+     .max_args = LETTER_RANGES_MAX,
+     .run = dlq_show},
+    {.noun = "dlq",
+     .name = "replay",
+     .arguments = "[SEQ|FROM-TO]...",
+     .help = "publish them again, and remove those that were taken",
+     .flags = dlq_replay_flags,
+     .max_args = LETTER_RANGES_MAX,
+     .run = dlq_replay},
+    {.noun = "dlq",
+     .name = "drop",
+     .arguments = "[SEQ|FROM-TO]...",
+     .help = "remove them for good",
+     .flags = dlq_drop_flags,
+     .max_args = LETTER_RANGES_MAX,
+     .run = dlq_drop},
     {.name = NULL},
 };

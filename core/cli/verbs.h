@@ -8,6 +8,10 @@
 #include "cli/cli.h"
 
 int stream_ls(struct cli *cli);
+int dlq_ls(struct cli *cli);
+int dlq_show(struct cli *cli);
+int dlq_replay(struct cli *cli);
+int dlq_drop(struct cli *cli);
 
 extern const struct flag stream_plan_flags[];
 extern const struct flag stream_apply_flags[];

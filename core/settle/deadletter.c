@@ -79,6 +79,17 @@ static void put_original(struct buf *b, natsMsg *msg)
     free(keys);
 }
 
+/* What `seamq dlq replay` has written, so that it can count on. */
+static void put_replay(struct buf *b, natsMsg *msg)
+{
+    static const char *const names[] = {"Seamq-Replays", "Seamq-Replay-Id"};
+    const char *value;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (natsMsgHeader_Get(msg, names[i], &value) == NATS_OK)
+            put_header(b, names[i], value, VALUE_MAX);
+}
+
 static void put_headers(struct buf *b, const struct settlement *t, enum extent extent)
 {
     const struct held *h = t->held;
@@ -99,6 +110,7 @@ static void put_headers(struct buf *b, const struct settlement *t, enum extent e
     put_header(b, "Seamq-Handler", s->handler->name, VALUE_MAX);
     put_header(b, "Seamq-Handler-Version", s->version, VALUE_MAX);
     put_header(b, "Seamq-Cluster", consumer_cluster(h->consumer)->name, VALUE_MAX);
+    put_replay(b, h->msg);
     if (t->signal)
         put_header(b, "Seamq-Signal", strsignal(t->signal), VALUE_MAX);
     if (t->backtrace && extent < EXTENT_NO_BACKTRACE)

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * letter_fuzz - any answer of STREAM.MSG.GET as a dead letter; any text as a range, a time and a journal. */
+#include "cli/dlq_journal.h"
+#include "cli/letter.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void as_message(const char *text, size_t size)
+{
+    json_t *json = json_loadb(text, size, 0, NULL);
+    struct stored m = {0};
+    struct letter l;
+
+    if (stored_parse(json, &m) == 0) {
+        const char *name;
+        const char *value;
+        size_t at = 0;
+        while (stored_next_header(&m, &at, &name, &value))
+            assert(*name && stored_header(&m, name));
+        assert(at == m.headers.len && m.seq > 0);
+        if (letter_read(&m, &l) == 0) {
+            json_t *row = letter_row(&l);
+            assert(row && *l.stream && *l.consumer);
+            assert(letter_matches(&l, &(struct letter_filter){.stream = l.stream}));
+            json_decref(row);
+        }
+    }
+    stored_finish(&m);
+    json_decref(json);
+}
+
+static void as_argument(const char *text)
+{
+    struct letter_filter f = {.n_ranges = 1};
+    struct error err;
+    int64_t ns;
+
+    if (letter_range_parse(text, &f.ranges[0], &err) == 0) {
+        assert(f.ranges[0].first > 0 && f.ranges[0].first <= f.ranges[0].last);
+        assert(letter_next_seq(&f, 1) == f.ranges[0].first);
+    }
+    if (letter_time_parse(text, INT64_C(1700000000000000000), &ns, &err) == 0)
+        assert(ns != 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+    if (!text)
+        return 0;
+    if (size)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    as_message(text, size);
+    as_argument(text);
+    json_t *lots = journal_parse(text, size);
+    assert(json_is_array(lots));
+    json_decref(lots);
+    free(text);
+    return 0;
+}

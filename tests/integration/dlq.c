@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * seamq dlq: which letters, what is in them, back to where they came from, or away. */
+#include "scene.h"
+#include "seamq.h"
+
+#include "http.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUN(s, status, ...) SEAMQ_EXPECT((s)->w, (s)->urls, (status), __VA_ARGS__)
+#define CREATED 1700000000000000000 /* when the stream was made that the written letters speak of */
+
+/* A letter as seamqd writes it: its tests have seamqd write them. */
+static uint64_t write_letter(struct scene *s, const char *consumer, unsigned n, const char *reason, const char *more)
+{
+    const char *headers = world_text(s->w,
+                                     "Seamq-Reason: %s\nSeamq-Subject: work.%s.%u\nSeamq-Handler: %s\nSeamq-Attempts: "
+                                     "5\nSeamq-Error: asked to\nX-Test: %u%s",
+                                     reason, consumer, n, consumer, n, more ? more : "");
+    const char *data = world_text(s->w, "%u ack", n);
+    return client_publish_full(s->client, world_text(s->w, "dlq.WORK.%s.%" PRId64 ".%u", consumer, CREATED, n), headers,
+                               data, strlen(data));
+}
+
+static void write_letters(struct scene *s, unsigned from, unsigned to)
+{
+    for (unsigned n = from; n <= to; n++)
+        write_letter(s, "scripted", n, "rejected", NULL);
+}
+
+static int64_t count(struct scene *s, const char *stream)
+{
+    return client_stream_messages(s->client, stream);
+}
+
+static void expect_text(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("\"%s\" is not in:\n%s", part, text);
+}
+
+/* Each payload "1 ack" ... "<n> ack" once in WORK. */
+static void expect_each_once(struct scene *s, unsigned n)
+{
+    unsigned *seen = calloc(n + 1, sizeof(*seen));
+    json_t *info = client_api_ok(s->client, NULL, "STREAM.INFO.WORK");
+    uint64_t last = (uint64_t)json_at(info, "state.last_seq");
+    struct stored m;
+
+    world_at_end(s->w, free, seen);
+    for (uint64_t seq = 1; seq <= last; seq++) {
+        unsigned i = 0;
+        if (client_get(s->client, "WORK", seq, &m) && sscanf(m.data, "%u ack", &i) == 1 && i <= n)
+            seen[i]++;
+    }
+    for (unsigned i = 1; i <= n; i++)
+        if (seen[i] != 1)
+            fail_msg("message %u is %u times in the stream", i, seen[i]);
+    assert_int_equal(json_at(info, "state.messages"), n);
+}
+
+/* ---- looking ----------------------------------------------------------------------------- */
+
+static void filters_choose_letters(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    uint64_t gap = write_letter(s, "a", 1, "rejected", NULL);
+
+    write_letter(s, "a", 2, "crash", NULL);
+    write_letter(s, "b", 3, "rejected", NULL);
+    write_letter(s, "b", 4, "timeout", NULL);
+    client_publish(s->client, "dlq.WORK.replay", "{}"); /* no letter */
+    client_api_ok(s->client, world_text(w, "{\"seq\":%" PRIu64 "}", gap), "STREAM.MSG.DELETE.DLQ");
+    static const struct {
+        const char *args[6];
+        size_t rows;
+    } cases[] = {
+        {{"dlq", "ls", "--json"}, 3},
+        {{"dlq", "ls", "--json", "--consumer=a"}, 1},
+        {{"dlq", "ls", "--json", "--handler=b"}, 2},
+        {{"dlq", "ls", "--json", "--stream=WORK"}, 3},
+        {{"dlq", "ls", "--json", "--stream=OTHER"}, 0},
+        {{"dlq", "ls", "--json", "--reason=timeout"}, 1},
+        {{"dlq", "ls", "--json", "--subject=work.b.*"}, 2},
+        {{"dlq", "ls", "--json", "--subject=work.b.3"}, 1},
+        {{"dlq", "ls", "--json", "--since=1h"}, 3},
+        {{"dlq", "ls", "--json", "--until=1h"}, 0},
+        {{"dlq", "ls", "--json", "--limit=2"}, 2},
+        {{"dlq", "ls", "--json", "2-3"}, 2},
+        {{"dlq", "ls", "--json", "4-"}, 1},
+        {{"dlq", "ls", "--json", "2", "4"}, 2},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct seamq_said said = seamq_expect(w, s->urls, 0, cases[i].args);
+        if (seamq_rows(said.out) != cases[i].rows)
+            fail_msg("seamq dlq ls %s: %zu rows, expected %zu:\n%s", cases[i].args[3] ? cases[i].args[3] : "",
+                     seamq_rows(said.out), cases[i].rows, said.out);
+    }
+    json_t *row = seamq_row(w, RUN(s, 0, "dlq", "ls", "--json", "3").out, 0);
+    assert_string_equal(json_text(row, "subject"), "work.b.3");
+    assert_string_equal(json_text(row, "reason"), "rejected");
+    assert_int_equal(json_at(row, "message"), 3);
+    assert_int_equal(json_at(row, "attempts"), 5);
+}
+
+static void a_long_stream_is_walked_whole(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 200);
+    for (unsigned seq = 20; seq < 150; seq++)
+        client_api_ok(s->client, world_text(w, "{\"seq\":%u}", seq), "STREAM.MSG.DELETE.DLQ");
+    assert_int_equal(seamq_rows(RUN(s, 0, "dlq", "ls", "--json").out), 70);
+}
+
+static void show_tells_everything(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letter(s, "a", 1, "rejected", NULL);
+    client_publish_full(s->client, "dlq.WORK.a.1.2", "Seamq-Subject: work.a", "\x00\xff", 2);
+    json_t *row = seamq_row(w, RUN(s, 0, "dlq", "show", "--json", "1").out, 0);
+    assert_string_equal(json_text(row, "headers.X-Test"), "1");
+    assert_string_equal(json_text(row, "data"), "1 ack");
+    row = seamq_row(w, RUN(s, 0, "dlq", "show", "--json", "2").out, 0);
+    assert_string_equal(json_text(row, "data_base64"), "AP8=");
+    expect_text(RUN(s, 0, "dlq", "show", "1").out, "Seamq-Error: asked to\n");
+    assert_string_equal(RUN(s, 0, "dlq", "show", "--data", "1").out, "1 ack");
+    expect_text(RUN(s, 1, "dlq", "show", "77").err, "no such dead letter");
+}
+
+static void mistakes_are_named(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    expect_text(RUN(s, 2, "dlq", "ls", "--since=soon").err, "--since: \"soon\" is no time");
+    expect_text(RUN(s, 2, "dlq", "ls", "3-2").err, "ends before it begins");
+    expect_text(RUN(s, 2, "dlq", "ls", "--limit=0").err, "--limit");
+    expect_text(RUN(s, 2, "dlq", "replay", "--to=work.>").err, "no subject to publish to");
+    expect_text(RUN(s, 2, "dlq", "replay", "--rate=fast").err, "--rate");
+    expect_text(RUN(s, 1, "dlq", "ls", "--dlq=NOWHERE").err, "no stream NOWHERE");
+}
+
+/* ---- dropping --------------------------------------------------------------------------------- */
+
+static void dropping_needs_a_yes_and_takes_what_is_meant(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 100);
+    write_letter(s, "other", 1, "rejected", NULL);
+    RUN(s, 0, "dlq", "drop", "--dry-run", "--yes", "--consumer=scripted");
+    expect_text(RUN(s, 1, "dlq", "drop", "--consumer=scripted").err, "--yes");
+    assert_int_equal(count(s, "DLQ"), 101);
+    RUN(s, 0, "dlq", "drop", "--yes", "--consumer=scripted");
+    assert_int_equal(count(s, "DLQ"), 1);
+    assert_int_equal(count(s, "WORK"), 0);
+}
+
+/* ---- replaying ---------------------------------------------------------------------------------- */
+
+static void a_replayed_message_is_the_original(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    struct stored m;
+
+    write_letter(s, "a", 7, "crash", "\nSeamq-Backtrace: main | start\nX-Test: second");
+    RUN(s, 0, "dlq", "replay");
+    assert_int_equal(count(s, "DLQ"), 0);
+    assert_true(client_get(s->client, "WORK", 1, &m));
+    assert_string_equal(m.subject, "work.a.7");
+    assert_string_equal(m.data, "7 ack");
+    assert_string_equal(header_in(w, m.headers, "X-Test"), "7");
+    expect_text(m.headers, "X-Test: second");
+    assert_string_equal(header_in(w, m.headers, "Seamq-Replays"), "1");
+    expect_text(header_in(w, m.headers, "Seamq-Replay-Id"), "dlq.WORK.a.");
+    assert_null(strstr(m.headers, "Seamq-Backtrace"));
+}
+
+static void a_dry_run_changes_nothing(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 5);
+    struct seamq_said said = RUN(s, 0, "dlq", "replay", "--dry-run", "--json");
+    assert_int_equal(seamq_rows(said.out), 5);
+    json_t *info = client_api_ok(s->client, NULL, "STREAM.INFO.DLQ");
+    assert_int_equal(json_at(info, "state.messages"), 5);
+    assert_int_equal(json_at(info, "state.last_seq"), 5);
+    assert_int_equal(count(s, "WORK"), 0);
+}
+
+static void replay_takes_what_is_meant_to_where_it_is_told(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    client_add_stream(s->client, "FIXED", "fixed", NULL);
+    write_letters(s, 1, 3);
+    RUN(s, 0, "dlq", "replay", "2", "--to=fixed");
+    assert_int_equal(count(s, "FIXED"), 1);
+    assert_int_equal(count(s, "WORK"), 0);
+    assert_int_equal(count(s, "DLQ"), 2);
+    expect_text(RUN(s, 1, "dlq", "replay", "3", "--to=nowhere").err, "no stream takes the subject nowhere");
+    assert_int_equal(count(s, "DLQ"), 2);
+    RUN(s, 0, "dlq", "replay", "--limit=1");
+    expect_each_once(s, 1);
+}
+
+static void a_message_that_dies_again_keeps_count(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    json_t *row;
+
+    scene_publish(s, "1 dead");
+    for (int replays = 0; replays < 3; replays++) {
+        assert_true(client_wait_messages(s->client, "DLQ", 1, 20));
+        row = seamq_row(w, RUN(s, 0, "dlq", "ls", "--json").out, 0);
+        assert_int_equal(json_at(row, "replays"), replays);
+        assert_string_equal(json_text(row, "error"), "asked to");
+        RUN(s, 0, "dlq", "replay", "--json");
+    }
+    scene_expect_effects(s, 4, 20);
+}
+
+static void a_pointer_brings_its_message_while_that_is_there(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    struct stored m;
+    json_t *info = client_api_ok(s->client, NULL, "STREAM.INFO.WORK");
+    const char *subject = world_text(w, "dlq.WORK.a.%" PRId64,
+                                     json_text(info, "created") ? CREATED : 0); /* of another stream of that name */
+
+    uint64_t seq = client_publish_full(s->client, "work.big", "X-Test: big", "1 ack", 5);
+    client_publish_full(s->client, world_text(w, "%s.%" PRIu64, subject, seq),
+                        "Seamq-Subject: work.big\nSeamq-Cut: message", "", 0);
+    expect_text(RUN(s, 1, "dlq", "replay").err, "is gone");
+    assert_int_equal(count(s, "DLQ"), 1);
+
+    /* The same with the stream that is there. */
+    scene_start(s);
+    int64_t created = 0;
+    scene_publish(s, "2 dead");
+    assert_true(client_wait_messages(s->client, "DLQ", 2, 20));
+    assert_true(client_get(s->client, "DLQ", 2, &m));
+    assert_int_equal(sscanf(m.subject, "dlq.WORK.scripted.%" PRId64, &created), 1);
+    client_publish_full(s->client, world_text(w, "dlq.WORK.b.%" PRId64 ".%" PRIu64, created, seq),
+                        "Seamq-Subject: work.big\nSeamq-Cut: message", "", 0);
+    RUN(s, 0, "dlq", "replay", "--consumer=b");
+    assert_true(client_get(s->client, "WORK", 3, &m));
+    assert_string_equal(m.data, "1 ack");
+    assert_string_equal(header_in(w, m.headers, "X-Test"), "big");
+}
+
+static void a_rate_is_kept(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 30);
+    int64_t deadline = deadline_in(600);
+    RUN(s, 0, "dlq", "replay", "--rate=20/s");
+    int64_t took_ms = 600000 - deadline_left_ms(deadline);
+    expect_each_once(s, 30);
+    if (took_ms < 500) /* a second's worth at once, and the rest half a second later */
+        fail_msg("30 messages at 20/s took %" PRId64 " ms", took_ms);
+}
+
+/* ---- interrupted --------------------------------------------------------------------------------- */
+
+/* What a killed client had sent is in the stream once its connection is gone. */
+static bool alone(void *data)
+{
+    struct scene *s = data;
+    char *body = NULL;
+    http_get(s->server->monitor, "/varz", 5, &body);
+    json_t *varz = json_loads(body ? body : "", 0, NULL);
+    bool one = json_integer_value(json_object_get(varz, "connections")) <= 1;
+    json_decref(varz);
+    free(body);
+    return one;
+}
+
+struct run {
+    struct scene *s;
+    struct process *process;
+    int64_t last_seq; /* of the dead letters before it */
+};
+
+/* Its first note makes the stream longer. */
+static bool at_work(void *data)
+{
+    struct run *r = data;
+    return process_wait(r->process, 0) ||
+           json_at(client_api_ok(r->s->client, NULL, "STREAM.INFO.DLQ"), "state.last_seq") > r->last_seq;
+}
+
+static void kill_often(struct scene *s, unsigned n)
+{
+    unsigned kills = 0;
+
+    write_letters(s, 1, n);
+    for (;;) {
+        struct run r = {.s = s};
+        r.last_seq = json_at(client_api_ok(s->client, NULL, "STREAM.INFO.DLQ"), "state.last_seq");
+        r.process = seamq_spawn(s->w, s->urls, (const char *const[]){"dlq", "replay", "--rate=1000/s", NULL});
+        assert_true(world_until(at_work, &r, 60));
+        if (process_wait(r.process, (double)(world_random(s->w) % 50) / 1000))
+            break;
+        process_kill(r.process);
+        kills++;
+        assert_true(world_until(alone, s, 20));
+    }
+    print_message("          %u kills, seed %" PRIu64 "\n", kills, s->w->seed);
+    RUN(s, 0, "dlq", "replay");
+    assert_int_equal(count(s, "DLQ"), 0);
+    expect_each_once(s, n);
+    assert_true(kills >= 5);
+}
+
+/* Without the server's memory of message ids, so that the journal alone has to tell. */
+static void killed_replays_lose_and_double_nothing(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    client_api_ok(s->client, "{\"name\":\"WORK\",\"subjects\":[\"work.>\"],\"duplicate_window\":100000000}",
+                  "STREAM.UPDATE.WORK");
+    kill_often(s, 1000);
+}
+
+/* A lot whose publishes were not confirmed, in a stream that does not keep what was handled. */
+static void interrupt_in_a_work_queue(struct scene *s)
+{
+    client_api_ok(s->client, NULL, "STREAM.DELETE.WORK");
+    client_add_stream(s->client, "WORK", "work.>", ",\"retention\":\"workqueue\",\"duplicate_window\":100000000");
+    write_letters(s, 1, 2);
+    json_t *info = client_api_ok(s->client, NULL, "STREAM.INFO.WORK");
+    (void)info;
+    client_publish(s->client, "dlq.WORK.replay",
+                   "{\"lots\":[{\"stream\":\"WORK\",\"created\":1,\"after\":0,\"letters\":[1]}]}");
+}
+
+static void what_cannot_be_told_is_left_alone(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    interrupt_in_a_work_queue(s);
+    for (int i = 0; i < 2; i++) { /* the journal keeps it */
+        expect_text(RUN(s, 1, "dlq", "replay").err, "cannot be told");
+        assert_int_equal(count(s, "DLQ"), 2); /* the letter and the journal */
+        assert_int_equal(count(s, "WORK"), 1);
+    }
+    RUN(s, 0, "dlq", "replay", "--again");
+    assert_int_equal(count(s, "DLQ"), 0);
+    expect_each_once(s, 2);
+}
+
+static void two_replays_at_once_double_nothing(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 500);
+    struct process *a = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", NULL});
+    struct process *b = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", NULL});
+    assert_true(process_wait(a, 60));
+    assert_true(process_wait(b, 60));
+    RUN(s, 0, "dlq", "replay");
+    assert_int_equal(count(s, "DLQ"), 0);
+    expect_each_once(s, 500);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(filters_choose_letters),
+        IT(a_long_stream_is_walked_whole),
+        IT(show_tells_everything),
+        IT(mistakes_are_named),
+        IT(dropping_needs_a_yes_and_takes_what_is_meant),
+        IT(a_replayed_message_is_the_original),
+        IT(a_dry_run_changes_nothing),
+        IT(replay_takes_what_is_meant_to_where_it_is_told),
+        IT(a_message_that_dies_again_keeps_count),
+        IT(a_pointer_brings_its_message_while_that_is_there),
+        IT(a_rate_is_kept),
+        IT(killed_replays_lose_and_double_nothing),
+        IT(what_cannot_be_told_is_left_alone),
+        IT(two_replays_at_once_double_nothing),
+    };
+    return it_main(tests, argc, argv);
+}
