@@ -18,5 +18,9 @@ extern const struct flag stream_apply_flags[];
 int stream_configure(struct cli *cli);
 int stream_plan(struct cli *cli);
 int stream_apply(struct cli *cli);
+extern const struct flag mesh_status_flags[];
+extern const struct flag mesh_verify_flags[];
+int mesh_status(struct cli *cli);
+int mesh_verify(struct cli *cli);
 
 #endif

@@ -5,13 +5,21 @@
 #include <errno.h>
 #include <stdio.h>
 
+json_t *answer_json(const char *data, size_t size, json_error_t *ret_error)
+{
+    json_t *json = json_loadb(data, size, 0, ret_error);
+    if (!json && json_error_code(ret_error) == json_error_numeric_overflow)
+        json = json_loadb(data, size, JSON_DECODE_INT_AS_REAL, ret_error);
+    return json;
+}
+
 void api_answer(struct api_answer *ret, int rc, natsMsg *msg)
 {
     *ret = (struct api_answer){.rc = rc};
     if (rc)
         return;
     json_error_t e;
-    json_t *json = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, &e);
+    json_t *json = answer_json(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), &e);
     if (!json_is_object(json)) {
         snprintf(ret->text, sizeof(ret->text), "the answer is no JSON object: %s", e.text);
         json_decref(json);

@@ -19,6 +19,10 @@ struct api_answer {
 
 void api_answer(struct api_answer *ret, int rc, natsMsg *msg);
 
+/* What a server wrote; NULL: no JSON. nats-server 2.10 counts below zero in places and writes 18446744073709551615,
+ * which is no number of jansson's: in such a document all numbers are reals. */
+json_t *answer_json(const char *data, size_t size, json_error_t *ret_error);
+
 enum {
     JS_STREAM_NOT_FOUND = 10059,
     JS_CONSUMER_NOT_FOUND = 10014,

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# For the tests of `seamq mesh`: its configuration for a mesh of local-mesh's, and asking until it says something. Sourced
+# behind lib.sh; wants $seamq, the program.
+
+: "${root?}" "${seamq?}" "${scratch?}"
+
+# configure DIR: the environment of seamq (and E2E_*) for the mesh that lives there.
+configure()
+{
+    local letter
+    eval "$("$root/infra/nats/local-mesh" env --dir "$1")"
+    for letter in A B; do
+        local -n urls=E2E_NATS_${letter}_URLS
+        export "SEAMQ_CLUSTER_SEA_${letter}_URLS=$urls" "SEAMQ_CLUSTER_SEA_${letter}_DOMAIN=sea-${letter,}" \
+            "SEAMQ_CLUSTER_SEA_${letter}_USER=app" "SEAMQ_CLUSTER_SEA_${letter}_PASSWORD=$E2E_NATS_APP_PASSWORD" \
+            "SEAMQ_CLUSTER_SEA_${letter}_SYSTEM_USER=sys-sea-${letter,}" \
+            "SEAMQ_CLUSTER_SEA_${letter}_SYSTEM_PASSWORD=$E2E_NATS_SYS_PASSWORD"
+    done
+}
+
+# request URL SUBJECT [BODY]: sets answer to the first reply. By bash alone, as whoever needs no login.
+request()
+{
+    local fd line size host=${1#*://} body=${3-}
+    answer=''
+    { exec {fd}<>"/dev/tcp/${host%:*}/${host##*:}"; } 2>/dev/null || return 1
+    printf 'CONNECT {"verbose":false}\r\nSUB _E2E.reply 1\r\nPUB %s _E2E.reply %d\r\n%s\r\n' "$2" "${#body}" "$body" >&"$fd"
+    while IFS= read -r -t 10 line <&"$fd"; do
+        case $line in
+        MSG*)
+            size=${line##* } size=${size%$'\r'}
+            IFS= read -r -t 10 -N "$size" answer <&"$fd"
+            break
+            ;;
+        esac
+    done
+    exec {fd}>&-
+    [ -n "$answer" ]
+}
+
+# add_stream SIDE NAME [CONFIG]: three replicas, tried until it is there. SIDE is A or B.
+add_stream()
+{
+    local -n url=E2E_NATS_$1_URL
+    local until=$((SECONDS + 60)) answer=''
+    while [ $SECONDS -lt $until ]; do
+        request "$url" "\$JS.API.STREAM.CREATE.$2" \
+            "{\"name\":\"$2\",\"num_replicas\":3,\"storage\":\"file\",\"retention\":\"limits\"${3:+,$3}}" || continue
+        # 10058, it is there: an earlier request without an answer made it.
+        case $answer in *'"err_code":10058'*) return ;; *'"error"'*) ;; *'"config"'*) return ;; esac
+    done
+    fail "cannot make the stream $2: $answer"
+}
+
+# finds TEXT...: mesh verify comes to say all of them, and to end with 1.
+finds()
+{
+    local until=$((SECONDS + 90)) text status=0 missing
+    checks=$((checks + $#))
+    while :; do
+        status=0 missing=''
+        "$seamq" mesh verify >"$scratch/said" 2>&1 || status=$?
+        for text in "$@"; do
+            grep -qF -- "$text" "$scratch/said" || missing=$text
+        done
+        [ -n "$missing" ] || [ "$status" != 1 ] || return 0
+        [ $SECONDS -lt $until ] || break
+    done
+    fail "mesh verify (exit status $status) does not say \"${missing:-that something is wrong}\""
+    sed 's/^/    /' "$scratch/said" >&2
+}
