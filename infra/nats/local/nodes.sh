@@ -50,17 +50,17 @@ node_environment()
     [ "$cluster" = sea-a ] || remote=sea-a
     [ "$shape" != single ] || kind=single # cluster and mesh share a store: growing one into the other is safe
     for other in 1 2 3; do
-        [ "$other" = "$number" ] || routes+="127.0.0.1:$(port "$cluster-$other" route) "
+        [ "$other" = "$number" ] || routes+="$(endpoint "$cluster-$other" route) "
     done
     environment=(
         "PATH=$PATH" "HOME=$mesh" "NATS_SERVER_BIN=$server" "NATS_SHAPE=$shape" "NATS_SERVER_NAME=$node"
-        "NATS_CLUSTER_NAME=$cluster" "NATS_BIND=127.0.0.1" "NATS_STORE_DIR=$mesh/$node/store-$kind"
-        "NATS_LISTEN=127.0.0.1:$(port "$node" client)" "NATS_HTTP=127.0.0.1:$(port "$node" monitor)"
+        "NATS_CLUSTER_NAME=$cluster" "NATS_BIND=${address_of[$cluster]}" "NATS_STORE_DIR=$mesh/$node/store-$kind"
+        "NATS_LISTEN=$(endpoint "$node" client)" "NATS_HTTP=$(endpoint "$node" monitor)"
         "NATS_CLUSTER_PORT=$(port "$node" route)" "NATS_GATEWAY_PORT=$(port "$node" gateway)"
         "NATS_APP_PASSWORD=$password" "NATS_SYS_PASSWORD=$password" "NATS_ROUTE_PASSWORD=$password"
         "NATS_GATEWAY_PASSWORD=$password" NATS_NO_AUTH_USER=app "${settings[@]}")
     [ "$shape" = single ] || environment+=("NATS_ROUTES=$routes")
-    [ "$shape" != mesh ] || environment+=("NATS_GATEWAYS=$remote=127.0.0.1:$(port "$remote-$number" gateway)")
+    [ "$shape" != mesh ] || environment+=("NATS_GATEWAYS=$remote=$(endpoint "$remote-$number" gateway)")
     [ "$tls" = no ] || environment+=(NATS_TLS=yes "NATS_TLS_CA=$mesh/tls/ca.pem" "NATS_TLS_CERT=$mesh/tls/$node.pem"
         "NATS_TLS_KEY=$mesh/tls/$node-key.pem")
 }
@@ -69,14 +69,15 @@ node_environment()
 start_node()
 {
     # Both sides write the pid file: the child before it can be lost sight of, the parent before it looks.
-    local -a environment
+    local -a environment inside=()
     node_environment "$1"
+    [ -z "${netns_of[${1%-*}]:-}" ] || inside=(nsenter "--net=/run/netns/${netns_of[${1%-*}]}")
     mkdir -p "$mesh/$1"
     (
         exec >>"$mesh/$1/log" 2>&1 </dev/null 8>&-
         write_pid "$mesh/$1/pid" "$BASHPID"
         cd /
-        exec setsid env -i "${environment[@]}" "$here/start-nats.sh"
+        exec setsid "${inside[@]}" env -i "${environment[@]}" "$here/start-nats.sh"
     ) &
     write_pid "$mesh/$1/pid" $!
 }

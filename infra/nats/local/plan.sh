@@ -7,6 +7,8 @@
 
 # Of each node: client, monitor, route and gateway port.
 declare -A ports_of=()
+# Of each cluster: where its nodes listen, and the network namespace that they run in.
+declare -A address_of=([sea-a]=127.0.0.1 [sea-b]=127.0.0.1) netns_of=()
 
 passed_on=(NATS_SYNC_INTERVAL NATS_JS_MAX_MEM NATS_JS_MAX_FILE NATS_WORKER_PASSWORD NATS_WORKER_CONSUMERS
     NATS_WORKER_DEAD_LETTER NATS_WORKER_OUTPUTS NATS_WORKER_CREATE NATS_WORKER_INBOX)
@@ -16,6 +18,17 @@ check_private_dir()
     [ "$private" = yes ] && [ -e "$mesh" ] && [ ! -e "$mesh/mesh.env" ] || return 0
     [ ! -d "$mesh" ] || [ -n "$(find "$mesh" -mindepth 1 ! -name lock -print -quit)" ] || return 0
     die "--private $mesh: is not empty, and would be removed at the end"
+}
+
+# put_at CLUSTER=ADDRESS[@NETNS]
+put_at()
+{
+    local cluster=${1%%=*} place=${1#*=}
+    if [ -z "${address_of[$cluster]:-}" ] || ! [[ $place =~ ^[0-9.]+(@[^@/]+)?$ ]]; then
+        wrong "--at is sea-a= or sea-b=, an IPv4 address and, if there is one, @ and a network namespace's name"
+    fi
+    address_of[$cluster]=${place%%@*}
+    [ "${place%@*}" = "$place" ] || netns_of[$cluster]=${place#*@}
 }
 
 set_nodes()
@@ -120,7 +133,8 @@ make_certificates()
 
 save_plan()
 {
-    (umask 077 && declare -p shape private ports tls server password settings ports_of >"$mesh/mesh.env.new")
+    (umask 077 && declare -p shape private ports tls server password settings ports_of address_of netns_of \
+        >"$mesh/mesh.env.new")
     mv "$mesh/mesh.env.new" "$mesh/mesh.env"
 }
 
@@ -161,12 +175,15 @@ port()
     echo "${!2}"
 }
 
+# endpoint NODE KIND: with the address.
+endpoint() { echo "${address_of[${1%-*}]}:$(port "$1" "$2")"; }
+
 # urls SCHEME KIND SEPARATOR CLUSTER
 urls()
 {
     local node text=
     for node in "${nodes[@]}"; do
-        [[ $node != "$4"-* ]] || text+=${text:+$3}$1://127.0.0.1:$(port "$node" "$2")
+        [[ $node != "$4"-* ]] || text+=${text:+$3}$1://$(endpoint "$node" "$2")
     done
     echo "$text"
 }

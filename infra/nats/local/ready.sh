@@ -7,12 +7,12 @@
 
 : "${mesh?}" "${shape?}" "${json?}" "${fresh?}"
 
-# http_get PORT PATH: sets page. By bash alone, which has it on every machine.
+# http_get ADDRESS:PORT PATH: sets page. By bash alone, which has it on every machine.
 http_get()
 {
     local fd status=0
     page=''
-    { exec {fd}<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
+    { exec {fd}<>"/dev/tcp/${1%:*}/${1#*:}"; } 2>/dev/null || return 1
     printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&"$fd"
     IFS= read -r -t 2 -d '' -u "$fd" page || status=$?
     exec {fd}>&-
@@ -25,7 +25,7 @@ look()
     local remote=sea-b monitor page replicas
     leader='' size='' outbound='' why=''
     alive "$1" || { why="does not run" && return; }
-    monitor=$(port "$1" monitor)
+    monitor=$(endpoint "$1" monitor)
     if [ "$shape" = single ]; then
         http_get "$monitor" /healthz || why="not healthy yet"
         return
@@ -117,11 +117,11 @@ show_status()
         [ -n "$why" ] || ready=$((ready + 1))
         pid_of "$node" && alive "$node" || pid=0
         if [ "$json" = yes ]; then
-            printf '{"node":"%s","pid":%d,"client":"127.0.0.1:%s","leader":"%s","meta_size":%d,"outbound":"%s","ready":%s,"why":"%s"}\n' \
-                "$node" "$pid" "$(port "$node" client)" "$leader" "${size:-0}" "$outbound" \
+            printf '{"node":"%s","pid":%d,"client":"%s","leader":"%s","meta_size":%d,"outbound":"%s","ready":%s,"why":"%s"}\n' \
+                "$node" "$pid" "$(endpoint "$node" client)" "$leader" "${size:-0}" "$outbound" \
                 "$([ -z "$why" ] && echo true || echo false)" "$why"
         else
-            printf '%-8s %8s  %-22s %-9s %4s  %-8s %s\n' "$node" "$pid" "127.0.0.1:$(port "$node" client)" "${leader:--}" \
+            printf '%-8s %8s  %-22s %-9s %4s  %-8s %s\n' "$node" "$pid" "$(endpoint "$node" client)" "${leader:--}" \
                 "${size:--}" "${outbound:--}" "${why:-ready}"
         fi
     done

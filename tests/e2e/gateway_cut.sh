@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# gateway_cut.sh WAN PROGRAM: runs the program on a mesh whose clusters live in two network namespaces with a line between
+# them (E2E_WAN: the control socket of e2e-wan) that can be cut and slowed, while clients reach both sides. Needs root, or a
+# kernel that lets anybody make namespaces; else it skips, saying why. Everything is in a process namespace of its own:
+# when its first process is gone, the kernel ends and removes the rest.
+#
+#            192.0.2.1 ── clients ── 192.0.2.5
+#               │                        │
+#     [ sea-a  192.0.2.2 ══ e2e-wan ══ 192.0.2.6  sea-b ]
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+skip()
+{
+    echo "SKIP: $*"
+    exit 77
+}
+
+apart=(unshare --net --mount --pid --fork --kill-child --mount-proc)
+
+# Sets apart to what makes namespaces here.
+find_a_way()
+{
+    local why
+    command -v ip >/dev/null || skip "no ip command (package iproute2)"
+    [ -c /dev/net/tun ] || skip "this kernel has no TUN devices (/dev/net/tun)"
+    why=$("${apart[@]}" true 2>&1) && return
+    apart+=(--user --map-root-user)
+    "${apart[@]}" true 2>/dev/null || skip "needs root to make network namespaces: $why"
+}
+
+if [ "${E2E_APART:-}" != yes ]; then
+    find_a_way
+    E2E_APART=yes exec "${apart[@]}" "${BASH_SOURCE[0]}" "$@"
+fi
+
+# make_site NAME OURS THEIRS: a namespace with a way for clients and one end of the line.
+make_site()
+{
+    ip netns add "$1"
+    ip link add "to-$1" type veth peer name clients netns "$1"
+    ip address add "$2/30" dev "to-$1"
+    ip link set "to-$1" up
+    ip -n "$1" link set lo up
+    ip -n "$1" address add "$3/30" dev clients
+    ip -n "$1" link set clients up
+    ip -n "$1" tuntap add dev line mode tun
+    ip -n "$1" link set line up
+}
+
+mount -t tmpfs tmpfs /run
+mkdir /run/netns
+ip link set lo up
+make_site sea-a 192.0.2.1 192.0.2.2
+make_site sea-b 192.0.2.5 192.0.2.6
+ip -n sea-a route add 192.0.2.6 dev line src 192.0.2.2
+ip -n sea-b route add 192.0.2.2 dev line src 192.0.2.6
+export E2E_WAN=/run/wan
+"$1" "$E2E_WAN" line sea-a sea-b &
+# Not exec: when this shell ends, all the rest does.
+status=0
+"$here/with_mesh.sh" --shape mesh --at sea-a=192.0.2.2@sea-a --at sea-b=192.0.2.6@sea-b -- "$2" || status=$?
+exit $status
