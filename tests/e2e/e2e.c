@@ -91,16 +91,24 @@ static void open_side(struct side *side, const char *other_domain)
     side->across = mesh_context(side->nc, other_domain);
 }
 
+void mesh_need(void)
+{
+    static const char *const names[] = {"E2E_NATS_A_URL", "E2E_NATS_B_URL"};
+
+    for (int i = 0; i < 2; i++) {
+        if (getenv(names[i]))
+            continue;
+        printf("SKIP: %s is not set: no mesh to test (tests/e2e/with_mesh.sh starts one)\n", names[i]);
+        exit(77);
+    }
+}
+
 int mesh_open(void **state)
 {
     static struct mesh mesh;
-    const char *a = getenv("E2E_NATS_A_URL"), *b = getenv("E2E_NATS_B_URL");
 
-    if (!a || !b) {
-        printf("SKIP: %s is not set: no mesh to test (tests/e2e/with_mesh.sh starts one)\n",
-               a ? "E2E_NATS_B_URL" : "E2E_NATS_A_URL");
-        exit(77);
-    }
+    mesh_need();
+    const char *a = getenv("E2E_NATS_A_URL"), *b = getenv("E2E_NATS_B_URL");
     mesh.a = (struct side){.url = a, .domain = "sea-a", .monitors = getenv("E2E_NATS_A_MONITOR_URLS")};
     mesh.b = (struct side){.url = b, .domain = "sea-b", .monitors = getenv("E2E_NATS_B_MONITOR_URLS")};
     open_side(&mesh.a, mesh.b.domain);

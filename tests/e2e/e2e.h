@@ -26,7 +26,10 @@ struct mesh {
     struct side a, b;
 };
 
-/* Exits with 77, said aloud, when no mesh is named. Both connected as whoever needs no credentials, else as
+/* Exits with 77, said aloud, when no mesh is named. */
+void mesh_need(void);
+
+/* The same, and connects to it. Both connected as whoever needs no credentials, else as
  * E2E_NATS_APP_USER. Fit for cmocka's group setup and teardown. */
 int mesh_open(void **state);
 int mesh_close(void **state);

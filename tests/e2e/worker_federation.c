@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One handler on both clusters, its home cluster killed with SIGKILL in the middle of the flow and restored: nothing
+ * that was confirmed is lost, and what is handled meanwhile is what `federation` says. On the local mesh only. */
+#include "fleet.h"
+#include "nodes.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static uint32_t messages(void)
+{
+    const char *n = getenv("IT_MESSAGES");
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 4000;
+}
+
+static struct fleet *start(struct world *w, const char *name, const char *federation)
+{
+    struct fleet *f = fleet_open(w, name);
+
+    fleet_cluster(f, "sea-a", f->a.urls);
+    fleet_cluster(f, "sea-b", f->b.urls);
+    fleet_set(f, "CLUSTERS", "sea-a sea-b");
+    fleet_set(f, "FEDERATION", "%s", federation);
+    fleet_set(f, "WORKERS", "2");
+    fleet_set(f, "OPTION_PAUSE", "1ms"); /* so that the flow is longer than it takes to kill a cluster */
+    daemon_start(f->daemon);
+    daemon_wait_ready(f->daemon, FLEET_PATIENCE);
+    return f;
+}
+
+static int64_t wait_next(struct fleet *f, const struct domain *d, uint64_t before)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    int64_t began = mesh_now_ms(), deadline = began + FLEET_PATIENCE * 1000;
+
+    while (fleet_effects(f, d) <= before && mesh_now_ms() < deadline)
+        nanosleep(&pause, NULL);
+    if (fleet_effects(f, d) <= before)
+        fail_msg("no message of %s was handled in %d s", d->stream, FLEET_PATIENCE);
+    return mesh_now_ms() - began;
+}
+
+static void restore_home(struct fleet *f)
+{
+    uint64_t before = fleet_effects(f, &f->a);
+
+    cluster_start_again("sea-a");
+    int64_t ms = wait_next(f, &f->a, before);
+    print_message("home: the next message handled %.2f s after its cluster was ready again\n", (double)ms / 1000);
+}
+
+static void failover_goes_to_the_other_cluster_and_back(struct world *w)
+{
+    struct fleet *f = start(w, "FAILOVER", "failover");
+
+    fleet_publish(f, &f->a, messages());
+    fleet_publish(f, &f->b, messages());
+    fleet_wait_effects(f, &f->a, messages() / 4);
+    assert_int_equal(fleet_effects(f, &f->b), 0); /* home is healthy */
+    cluster_kill("sea-a");
+    int64_t ms = wait_next(f, &f->b, 0);
+    print_message("failover: the first message handled elsewhere %.2f s after all of home was killed\n",
+                  (double)ms / 1000);
+    fleet_expect_complete(f, &f->b);
+    restore_home(f);
+    fleet_expect_complete(f, &f->a);
+    fleet_close(f);
+}
+
+static void all_goes_on_with_the_cluster_that_lives(struct world *w)
+{
+    struct fleet *f = start(w, "ALL", "all");
+
+    fleet_publish(f, &f->a, messages());
+    fleet_publish(f, &f->b, messages());
+    fleet_wait_effects(f, &f->a, messages() / 8);
+    fleet_wait_effects(f, &f->b, messages() / 8); /* both at once */
+    cluster_kill("sea-a");
+    int64_t ms = wait_next(f, &f->b, fleet_effects(f, &f->b));
+    print_message("all: the next message of the other cluster handled %.2f s after home was killed\n",
+                  (double)ms / 1000);
+    fleet_expect_complete(f, &f->b);
+    restore_home(f);
+    fleet_expect_complete(f, &f->a);
+    fleet_close(f);
+}
+
+/* The other cluster's backlog while home is idle, and when it is gone. */
+static void overflow_takes_the_backlog_of_the_other_cluster(struct world *w)
+{
+    struct fleet *f = start(w, "OVERFLOW", "overflow");
+
+    fleet_publish(f, &f->b, messages());
+    fleet_wait_effects(f, &f->b, messages() / 8);
+    fleet_publish(f, &f->a, messages());
+    fleet_wait_effects(f, &f->a, messages() / 4);
+    uint64_t before = fleet_effects(f, &f->b);
+    print_message("overflow: while home handled a quarter, the other cluster came to %.0f %%\n",
+                  100.0 * (double)before / messages());
+    assert_true(before < messages());
+    cluster_kill("sea-a");
+    int64_t ms = wait_next(f, &f->b, before);
+    print_message("overflow: the next message handled elsewhere %.2f s after all of home was killed\n",
+                  (double)ms / 1000);
+    fleet_expect_complete(f, &f->b);
+    restore_home(f);
+    fleet_expect_complete(f, &f->a);
+    fleet_close(f);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(failover_goes_to_the_other_cluster_and_back),
+        IT(all_goes_on_with_the_cluster_that_lives),
+        IT(overflow_takes_the_backlog_of_the_other_cluster),
+    };
+
+    nodes_need();
+    return it_main(tests, argc, argv);
+}
