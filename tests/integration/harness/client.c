@@ -36,6 +36,7 @@ struct client *client_connect_with(struct world *w, const char *urls, client_set
 
     assert_non_null(c);
     c->w = w;
+    c->patience = API_TIMEOUT_MS / 1000.0;
     snprintf(list, sizeof(list), "%s", urls);
     const char *servers[8];
     int n = 0;
@@ -70,7 +71,7 @@ struct client *client_connect(struct world *w, const char *urls)
 /* No responders (a server that is starting, a leader that is being elected) and time-outs are asked again. */
 static natsStatus request(struct client *c, natsMsg **ret, const char *subject, const char *body)
 {
-    int64_t deadline = deadline_in(API_TIMEOUT_MS / 1000.0);
+    int64_t deadline = deadline_in(c->patience);
     natsStatus s;
 
     do {
@@ -324,6 +325,37 @@ bool client_get(struct client *c, const char *stream, uint64_t seq, struct store
     world_at_end(c->w, free, (void *)ret->data);
     world_at_end(c->w, free, (void *)ret->headers);
     return true;
+}
+
+uint64_t client_each(struct client *c, const char *stream, client_visit fn, void *data)
+{
+    jsSubOptions o;
+    jsCtx *js = NULL;
+    natsSubscription *sub = NULL;
+    json_t *info = client_api_ok(c, NULL, "STREAM.INFO.%s", stream);
+    const char *subject = json_string_value(json_array_get(find(info, "config.subjects"), 0));
+    uint64_t n = 0, left = (uint64_t)json_at(info, "state.messages");
+
+    expect_ok(natsConnection_JetStream(&js, c->nc, NULL), "natsConnection_JetStream");
+    jsSubOptions_Init(&o);
+    o.Stream = stream;
+    o.Ordered = true;
+    if (left > 0)
+        expect_ok(js_SubscribeSync(&sub, js, subject, NULL, &o, NULL), world_text(c->w, "reading stream %s", stream));
+    while (left > 0) {
+        natsMsg *m = NULL;
+        jsMsgMetaData *meta = NULL;
+        expect_ok(natsSubscription_NextMsg(&m, sub, API_TIMEOUT_MS), world_text(c->w, "reading stream %s", stream));
+        expect_ok(natsMsg_GetMetaData(&meta, m), "natsMsg_GetMetaData");
+        fn(data, meta->Sequence.Stream, m);
+        left = meta->NumPending;
+        n++;
+        jsMsgMetaData_Destroy(meta);
+        natsMsg_Destroy(m);
+    }
+    natsSubscription_Destroy(sub);
+    jsCtx_Destroy(js);
+    return n;
 }
 
 const char *header_in(struct world *w, const char *headers, const char *name)

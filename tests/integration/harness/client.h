@@ -3,7 +3,7 @@
  * client - the test's own view of a NATS server: JetStream's JSON API, publishing, looking.
  *
  * The names follow JetStream's API subjects, so that its reference is the manual.  JSON
- * answers live as long as the world.  Not for frozen servers: calls wait up to 10 s.
+ * answers live as long as the world.
  */
 #ifndef SEAMQ_IT_CLIENT_H
 #define SEAMQ_IT_CLIENT_H
@@ -16,6 +16,7 @@
 struct client {
     struct world *w;
     natsConnection *nc;
+    double patience; /* how long a call may take, in seconds: 10; longer where servers are killed meanwhile */
 };
 
 /* `setup` (may be NULL) sets credentials and TLS. */
@@ -64,6 +65,9 @@ struct stored {
 };
 /* The message with sequence `seq` of a stream, false when it is not there. */
 bool client_get(struct client *c, const char *stream, uint64_t seq, struct stored *ret);
+/* Every message of a stream with one subject, in its order; how many. */
+typedef void (*client_visit)(void *data, uint64_t seq, natsMsg *m);
+uint64_t client_each(struct client *c, const char *stream, client_visit fn, void *data);
 /* The value of a header in a block, living as long as the world; NULL when it is not there. */
 const char *header_in(struct world *w, const char *headers, const char *name);
 

@@ -48,13 +48,15 @@ struct daemon *daemon_new(struct world *w, const char *url)
     if (mkdir(d->plugin_dir, 0755) != 0)
         fail_msg("mkdir %s: %s", d->plugin_dir, strerror(errno));
     d->admin = world_port(w);
+    d->host = (struct host){.address = "127.0.0.1"};
+    d->pipe_size = 1 << 20;
     daemon_log_init(d);
     world_at_end(w, daemon_destroy, d);
     for (char **e = process_env(); *e; e++)
         daemon_env(d, "%s", *e);
     if (url)
         daemon_env(d, "NATS_URL=%s", url);
-    daemon_env(d, "SEAMQ_ADMIN=127.0.0.1:%d", d->admin);
+    daemon_env(d, "SEAMQ_ADMIN=%s:%d", d->host.address, d->admin);
     daemon_env(d, "SEAMQ_LOG_FORMAT=json");
     daemon_arg(d, "--plugin-dir");
     daemon_arg(d, "%s", d->plugin_dir);
@@ -120,6 +122,12 @@ void daemon_bare(struct daemon *d)
     daemon_env_unset(d, "SEAMQ_LOG_FORMAT");
 }
 
+void daemon_place(struct daemon *d, const struct host *host)
+{
+    d->host = *host;
+    daemon_env(d, "SEAMQ_ADMIN=%s:%d", host->address, d->admin);
+}
+
 static void arguments(struct daemon *d, const char *const *more, const char **argv)
 {
     size_t n = 0;
@@ -143,8 +151,9 @@ void daemon_start(struct daemon *d)
     int out = open(d->out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (out < 0 || pipe2(ends, O_CLOEXEC) != 0)
         fail_msg("pipe for seamqd's log: %s", strerror(errno));
-    fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* a busy reader must not cost lines */
-    struct process_spec spec = {.name = d->name, .argv = argv, .env = d->env, .out_fd = out, .err_fd = ends[1]};
+    fcntl(ends[1], F_SETPIPE_SZ, d->pipe_size);
+    struct process_spec spec = {
+        .name = d->name, .argv = argv, .env = d->env, .out_fd = out, .err_fd = ends[1], .netns = d->host.netns};
     daemon_log_finish_run(d);
     if (d->proc) {
         process_respawn(d->w, d->proc, &spec);
@@ -198,7 +207,7 @@ int daemon_run(struct daemon *d, const char *const *more, const char **ret_out, 
 int daemon_get(struct daemon *d, const char *path, const char **ret_body)
 {
     char *body = NULL;
-    int status = http_get(d->admin, path, 5, &body);
+    int status = http_get_at(d->host.address, d->admin, path, 5, &body);
     if (body)
         world_at_end(d->w, free, body);
     if (ret_body)
@@ -249,7 +258,7 @@ double daemon_metric(struct daemon *d, const char *name, const char *labels)
     size_t len = strlen(name);
     double sum = -1;
 
-    if (http_get(d->admin, "/metrics", 5, &body) != 200) {
+    if (http_get_at(d->host.address, d->admin, "/metrics", 5, &body) != 200) {
         free(body);
         return -1;
     }

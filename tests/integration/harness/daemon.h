@@ -34,6 +34,8 @@ struct daemon {
     char *env[DAEMON_MAX_ARGS];
     size_t n_env;
     int admin;
+    struct host host;
+    int pipe_size; /* of the log; a busy reader must not cost lines */
     pthread_t reader;
     bool reading;
     int pipe_fd;
@@ -43,6 +45,8 @@ struct daemon {
     char **texts;
     size_t n_lines;
     bool eof;
+    bool paused;
+    pthread_cond_t resumed;
 };
 
 /* `url` becomes NATS_URL; NULL: it is not set. */
@@ -56,6 +60,9 @@ const char *daemon_handler(struct daemon *d, const char *plugin, const char *nam
 /* Removes `--plugin-dir`, log format and admin port from what it is started with. */
 void daemon_bare(struct daemon *d);
 
+/* Runs it on another host from the next start on. */
+void daemon_place(struct daemon *d, const struct host *host);
+
 void daemon_start(struct daemon *d);                      /* again after an end: the log goes on */
 void daemon_wait_ready(struct daemon *d, double seconds); /* /readyz says 200 */
 /* SIGTERM, and the exit code (128 + signal); fails the test when it does not end. */
@@ -64,6 +71,9 @@ void daemon_kill(struct daemon *d);
 
 /* Runs to its end with these flags added (--check, ...): the exit code. */
 int daemon_run(struct daemon *d, const char *const *more, const char **ret_out, const char **ret_err);
+
+/* Nobody reads the pipe until it is called with `false`. */
+void daemon_log_pause(struct daemon *d, bool pause);
 
 /* The log.  A mark is a place in it: how many lines there are now. */
 size_t daemon_mark(struct daemon *d);

@@ -15,6 +15,7 @@ void daemon_log_init(struct daemon *d)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&d->more, &attr);
+    pthread_cond_init(&d->resumed, &attr);
     pthread_condattr_destroy(&attr);
     d->eof = true;
 }
@@ -37,6 +38,22 @@ static void keep_line(struct daemon *d, char *text)
     pthread_mutex_unlock(&d->lock);
 }
 
+static void wait_resumed(struct daemon *d)
+{
+    pthread_mutex_lock(&d->lock);
+    while (d->paused)
+        pthread_cond_wait(&d->resumed, &d->lock);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void daemon_log_pause(struct daemon *d, bool pause)
+{
+    pthread_mutex_lock(&d->lock);
+    d->paused = pause;
+    pthread_cond_broadcast(&d->resumed);
+    pthread_mutex_unlock(&d->lock);
+}
+
 static void *read_lines(void *data)
 {
     struct daemon *d = data;
@@ -56,6 +73,7 @@ static void *read_lines(void *data)
         keep_line(d, line);
         line = NULL;
         cap = 0;
+        wait_resumed(d);
     }
     free(line);
     if (in)
@@ -79,6 +97,7 @@ void daemon_log_read(struct daemon *d, int fd)
 
 void daemon_log_finish_run(struct daemon *d)
 {
+    daemon_log_pause(d, false);
     if (d->reading)
         pthread_join(d->reader, NULL);
     d->reading = false;
@@ -94,6 +113,7 @@ void daemon_log_finish(struct daemon *d)
     free(d->lines);
     free(d->texts);
     pthread_cond_destroy(&d->more);
+    pthread_cond_destroy(&d->resumed);
     pthread_mutex_destroy(&d->lock);
 }
 

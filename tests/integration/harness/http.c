@@ -12,16 +12,19 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define ANSWER_MAX (8u << 20)
 
-static int dial(int port)
+static int dial(const char *address, int port, double seconds)
 {
+    struct timeval patience = {.tv_sec = (time_t)seconds + 1}; /* of connect() too */
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    inet_pton(AF_INET, address, &sin.sin_addr);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0) {
         close(fd);
         return -1;
@@ -39,11 +42,11 @@ static int complete(const char *answer, size_t len)
     return len >= (size_t)(end + 4 - answer) + strtoul(length + 17, NULL, 10);
 }
 
-int http_raw(int port, const char *request, double seconds, char **ret_answer)
+static int exchange(const char *address, int port, const char *request, double seconds, char **ret_answer)
 {
     int64_t deadline = deadline_in(seconds);
     size_t len = 0, cap = 65536;
-    int fd = dial(port), rc = -1;
+    int fd = dial(address, port, seconds), rc = -1;
     char *answer = calloc(1, cap);
 
     if (fd < 0 || !answer || send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
@@ -81,7 +84,17 @@ out:
     return rc;
 }
 
+int http_raw(int port, const char *request, double seconds, char **ret_answer)
+{
+    return exchange("127.0.0.1", port, request, seconds, ret_answer);
+}
+
 int http_get(int port, const char *path, double seconds, char **ret_body)
+{
+    return http_get_at("127.0.0.1", port, path, seconds, ret_body);
+}
+
+int http_get_at(const char *address, int port, const char *path, double seconds, char **ret_body)
 {
     char request[512];
     char *answer = NULL;
@@ -89,8 +102,8 @@ int http_get(int port, const char *path, double seconds, char **ret_body)
 
     if (ret_body)
         *ret_body = NULL;
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", path);
-    if (http_raw(port, request, seconds, &answer) != 0 || sscanf(answer, "HTTP/%*s %d", &status) != 1) {
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, address);
+    if (exchange(address, port, request, seconds, &answer) != 0 || sscanf(answer, "HTTP/%*s %d", &status) != 1) {
         free(answer);
         return -1;
     }

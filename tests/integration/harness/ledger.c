@@ -22,27 +22,32 @@ struct ledger {
     natsConnection *nc;
     natsSubscription *sub;
     pthread_t thread;
-    atomic_bool stop;
+    atomic_bool stop;  /* at once */
+    atomic_bool close; /* when what was sent is acknowledged */
+    atomic_bool done;
     atomic_uint acked;
-    uint8_t *is_acked; /* publisher thread until joined */
-    int64_t *sent_ns;
-    const char **verbs;
+    struct ledger_message *messages; /* publisher thread until joined */
+    uint32_t next;                   /* the same */
     bool joined;
 };
 
 static void send_one(struct ledger *l, uint32_t id, const char *inbox)
 {
-    char payload[512], reply[128], msg_id[64];
+    char payload[512], subject[256], reply[128], msg_id[64];
+    struct ledger_message *lm = &l->messages[id];
     natsMsg *m = NULL;
 
-    int n = snprintf(payload, sizeof(payload), "%u %s", id, l->verbs[id]);
+    int n = snprintf(payload, sizeof(payload), "%u %s", id, lm->verb);
+    snprintf(subject, sizeof(subject), l->o.keys ? "%s.%u" : "%s", l->o.subject, lm->key);
     snprintf(reply, sizeof(reply), "%s.%u", inbox, id);
     snprintf(msg_id, sizeof(msg_id), "%" PRIx64 "-%u", l->seed, id);
-    if (natsMsg_Create(&m, l->o.subject, reply, payload, n) == NATS_OK &&
+    if (natsMsg_Create(&m, subject, reply, payload, n) == NATS_OK &&
         natsMsgHeader_Set(m, "Nats-Msg-Id", msg_id) == NATS_OK)
         natsConnection_PublishMsg(l->nc, m);
     natsMsg_Destroy(m);
-    l->sent_ns[id] = deadline_in(0);
+    lm->sent_ns = deadline_in(0);
+    if (!lm->first_ns)
+        lm->first_ns = lm->sent_ns;
 }
 
 static void take_ack(struct ledger *l, natsMsg *m)
@@ -50,40 +55,54 @@ static void take_ack(struct ledger *l, natsMsg *m)
     const char *dot = strrchr(natsMsg_GetSubject(m), '.');
     uint32_t id = dot ? (uint32_t)strtoul(dot + 1, NULL, 10) : UINT32_MAX;
     const char *data = natsMsg_GetData(m);
+    const char *seq = data ? strstr(data, "\"seq\":") : NULL;
 
     /* An error or a no-responders status is simply sent again. */
-    if (id >= l->o.count || l->is_acked[id] || !data || !strstr(data, "\"seq\"") || strstr(data, "\"error\""))
+    if (id >= l->o.count || l->messages[id].acked_ns || !seq || strstr(data, "\"error\""))
         return;
-    l->is_acked[id] = 1;
+    l->messages[id].seq = strtoull(seq + strlen("\"seq\":"), NULL, 10);
+    l->messages[id].acked_ns = deadline_in(0);
     atomic_fetch_add(&l->acked, 1);
+}
+
+/* How many may have been sent by now. */
+static uint32_t due(const struct ledger *l, int64_t began_ns)
+{
+    double due = (double)(deadline_in(0) - began_ns) / 1e9 * l->o.rate;
+    return l->o.rate == 0 || due > l->o.count ? l->o.count : (uint32_t)due;
 }
 
 static void *publish_all(void *data)
 {
     struct ledger *l = data;
     char inbox[96], wildcard[100];
-    uint32_t next = 0, oldest = 0;
+    uint32_t oldest = 0;
+    int64_t began_ns = deadline_in(0);
 
     snprintf(inbox, sizeof(inbox), "_INBOX.ledger.%" PRIx64 ".%d", l->seed, (int)getpid());
     snprintf(wildcard, sizeof(wildcard), "%s.*", inbox);
     if (natsConnection_SubscribeSync(&l->sub, l->nc, wildcard) != NATS_OK)
         return NULL;
-    while (!atomic_load(&l->stop) && atomic_load(&l->acked) < l->o.count) {
+    while (!atomic_load(&l->stop)) {
         natsMsg *m = NULL;
-        while (oldest < next && l->is_acked[oldest])
+        uint32_t limit = atomic_load(&l->close) ? l->next : due(l, began_ns);
+        while (oldest < l->next && l->messages[oldest].acked_ns)
             oldest++;
-        while (next < l->o.count && next - oldest < l->o.in_flight)
-            send_one(l, next++, inbox);
-        if (natsSubscription_NextMsg(&m, l->sub, 50) == NATS_OK) {
+        while (l->next < limit && l->next - oldest < l->o.in_flight)
+            send_one(l, l->next++, inbox);
+        if (atomic_load(&l->acked) == (atomic_load(&l->close) ? l->next : l->o.count))
+            break;
+        if (natsSubscription_NextMsg(&m, l->sub, l->o.rate > 0 ? 5 : 50) == NATS_OK) {
             take_ack(l, m);
             natsMsg_Destroy(m);
             continue;
         }
         int64_t now = deadline_in(0);
-        for (uint32_t id = oldest; id < next; id++)
-            if (!l->is_acked[id] && now - l->sent_ns[id] > RESEND_MS * INT64_C(1000000))
+        for (uint32_t id = oldest; id < l->next; id++)
+            if (!l->messages[id].acked_ns && now - l->messages[id].sent_ns > RESEND_MS * INT64_C(1000000))
                 send_one(l, id, inbox);
     }
+    atomic_store(&l->done, true);
     return NULL;
 }
 
@@ -100,9 +119,7 @@ static void ledger_destroy(void *data)
     atomic_store(&l->stop, true);
     join(l);
     natsSubscription_Destroy(l->sub);
-    free(l->is_acked);
-    free(l->sent_ns);
-    free(l->verbs);
+    free(l->messages);
     free(l);
 }
 
@@ -118,12 +135,13 @@ struct ledger *ledger_start(struct world *w, const struct ledger_options *o)
         l->o.in_flight = 128;
     l->nc = c->nc;
     l->seed = world_random(w);
-    l->is_acked = calloc(o->count, 1);
-    l->sent_ns = calloc(o->count, sizeof(*l->sent_ns));
-    l->verbs = calloc(o->count, sizeof(*l->verbs));
-    assert_true(l->is_acked && l->sent_ns && l->verbs);
-    for (uint32_t id = 0; id < o->count; id++)
-        l->verbs[id] = o->verb ? o->verb(id, world_random(w)) : "ack";
+    l->messages = calloc(o->count, sizeof(*l->messages));
+    assert_non_null(l->messages);
+    for (uint32_t id = 0; id < o->count; id++) {
+        uint64_t roll = world_random(w);
+        l->messages[id].verb = o->verb ? o->verb(id, roll) : "ack";
+        l->messages[id].key = o->keys ? (uint32_t)((roll >> 32) % o->keys) : 0;
+    }
     assert_int_equal(pthread_create(&l->thread, NULL, publish_all, l), 0);
     world_at_end(w, ledger_destroy, l);
     return l;
@@ -136,7 +154,7 @@ uint32_t ledger_acked(const struct ledger *l)
 
 bool ledger_has(const struct ledger *l, uint32_t id)
 {
-    return l->is_acked[id];
+    return l->messages[id].acked_ns != 0;
 }
 
 uint32_t ledger_size(const struct ledger *l)
@@ -144,17 +162,28 @@ uint32_t ledger_size(const struct ledger *l)
     return l->o.count;
 }
 
-static bool all_acked(void *data)
+void ledger_stop(struct ledger *l)
 {
-    struct ledger *l = data;
-    return ledger_acked(l) == l->o.count;
+    atomic_store(&l->close, true);
+}
+
+static bool is_done(void *data)
+{
+    return atomic_load(&((struct ledger *)data)->done);
 }
 
 void ledger_finish(struct ledger *l, double seconds)
 {
-    if (!world_until(all_acked, l, seconds))
-        fail_msg("%u of %u publishes were acknowledged within %g s", ledger_acked(l), l->o.count, seconds);
+    if (!world_until(is_done, l, seconds))
+        fail_msg("%u publishes were acknowledged within %g s, not all (of at most %u)", ledger_acked(l), seconds,
+                 l->o.count);
     join(l);
+}
+
+const struct ledger_message *ledger_messages(const struct ledger *l, uint32_t *ret_count)
+{
+    *ret_count = l->next;
+    return l->messages;
 }
 
 /* Calls `fn` for each line of the file (NUL-terminated copy). */
@@ -190,21 +219,14 @@ static void count_effect(void *data, const char *line)
         r->times[id]++;
 }
 
-static void count_dead(struct reckoning *r, struct client *c)
+static void count_dead(void *data, uint64_t seq, natsMsg *m)
 {
-    json_t *info = client_api(c, NULL, "STREAM.INFO.DLQ");
-    if (json_object_get(info, "error"))
-        return;
-    uint64_t last = (uint64_t)json_at(info, "state.last_seq");
-    for (uint64_t seq = 1; seq <= last; seq++) {
-        struct stored m;
-        if (!client_get(c, "DLQ", seq, &m))
-            continue;
-        uint32_t id = (uint32_t)strtoul(m.data, NULL, 10);
-        if (id < r->l->o.count && !r->dead[id]) {
-            r->dead[id] = 1;
-            r->count.dead++;
-        }
+    struct reckoning *r = data;
+    uint32_t id = (uint32_t)strtoul(natsMsg_GetData(m), NULL, 10);
+    (void)seq;
+    if (id < r->l->o.count && !r->dead[id]) {
+        r->dead[id] = 1;
+        r->count.dead++;
     }
 }
 
@@ -216,12 +238,12 @@ struct ledger_count ledger_count(struct ledger *l, const char *effects, struct c
     r.dead = calloc(l->o.count, 1);
     assert_true(r.times && r.dead);
     each_line(effects, count_effect, &r);
-    if (dlq)
-        count_dead(&r, dlq);
+    if (dlq && !json_object_get(client_api(dlq, NULL, "STREAM.INFO.DLQ"), "error"))
+        client_each(dlq, "DLQ", count_dead, &r);
     for (uint32_t id = 0; id < l->o.count; id++) {
         r.count.handled += r.times[id] > 0;
         r.count.repeated += r.times[id] > 1;
-        if (l->is_acked[id] && r.times[id] == 0 && !r.dead[id] && r.count.missing++ == 0)
+        if (l->messages[id].acked_ns && r.times[id] == 0 && !r.dead[id] && r.count.missing++ == 0)
             r.count.first_missing = id;
     }
     free(r.times);

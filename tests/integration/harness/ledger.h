@@ -4,8 +4,8 @@
  *
  * A publisher thread sends messages "ID VERB..." (handlers/scripted.c knows the verbs) with
  * many in flight, and sends each again, with the same Nats-Msg-Id, until its PubAck came.
- * Handlers append "STREAM_SEQ ATTEMPT ID VERB\n" to an effects file.  The check: every
- * acknowledged id is among the effects or, where a test says so, in the dead-letter stream.
+ * A stopped ledger sends nothing new.  Handlers append "STREAM_SEQ ATTEMPT ID VERB\n" to an effects file.  The check:
+ * every acknowledged id is among the effects or, where a test says so, in the dead-letter stream.
  */
 #ifndef SEAMQ_IT_LEDGER_H
 #define SEAMQ_IT_LEDGER_H
@@ -22,6 +22,8 @@ struct ledger_options {
     uint32_t count;
     uint32_t in_flight; /* 0: 128 */
     ledger_verb verb;   /* NULL: "ack" for all */
+    uint32_t keys;      /* > 0: the subject gets a last token, 0 to keys - 1 */
+    double rate;        /* messages a second; 0: as fast as they are acknowledged */
 };
 
 struct ledger;
@@ -31,8 +33,21 @@ uint32_t ledger_acked(const struct ledger *l); /* so far; any thread */
 /* After ledger_finish: whether this id was acknowledged, of ids below ledger_size. */
 bool ledger_has(const struct ledger *l, uint32_t id);
 uint32_t ledger_size(const struct ledger *l);
+/* No new ones: what was sent is all there is. */
+void ledger_stop(struct ledger *l);
 /* Waits until all are acknowledged, failing the test at the deadline. */
 void ledger_finish(struct ledger *l, double seconds);
+
+struct ledger_message { /* times on the monotonic clock */
+    const char *verb;
+    uint32_t key;
+    uint64_t seq;     /* in the stream */
+    int64_t first_ns; /* sent for the first time; 0: never */
+    int64_t sent_ns;  /* sent for the last time */
+    int64_t acked_ns; /* 0: not yet */
+};
+/* All that were to be sent; for after ledger_finish(). */
+const struct ledger_message *ledger_messages(const struct ledger *l, uint32_t *ret_count);
 
 struct ledger_count {
     uint64_t effects;  /* lines, retries included */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +52,8 @@ static void child(const struct process_spec *spec, char *const *env, int out, in
     signal(SIGPIPE, SIG_DFL);
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
-    if (dup2(out, 1) < 0 || dup2(err, 2) < 0 || (spec->cwd && chdir(spec->cwd) != 0))
+    if (dup2(out, 1) < 0 || dup2(err, 2) < 0 || (spec->cwd && chdir(spec->cwd) != 0) ||
+        (spec->netns > 0 && setns(spec->netns, CLONE_NEWNET) != 0))
         _exit(126);
     execve(spec->argv[0], (char *const *)spec->argv, env);
     _exit(127);

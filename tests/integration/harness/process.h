@@ -13,6 +13,12 @@
 
 #include <sys/types.h>
 
+/* Where a process runs: its address, and its network namespace (an fd; 0: the test's own). */
+struct host {
+    const char *address;
+    int netns;
+};
+
 struct process {
     struct process *next;
     char *name;
@@ -31,6 +37,7 @@ struct process_spec {
     int out_fd;       /* ... unless these are set (> 0); the caller keeps and closes them */
     int err_fd;
     const char *cwd;
+    int netns; /* 0: the test's own */
 };
 
 struct process *process_spawn(struct world *w, const struct process_spec *spec);

@@ -32,6 +32,8 @@ int server_version(void)
     return version;
 }
 
+static const struct host loopback = {.address = "127.0.0.1"};
+
 static void write_conf(struct server *s, const char *extra)
 {
     world_write(s->conf, world_text(s->w, "%s%s\n", s->fixed, extra ? extra : ""));
@@ -54,18 +56,20 @@ struct server *server_prepare(struct world *w, const struct server_options *o)
     s->w = w;
     snprintf(s->name, sizeof(s->name), "%s", o->name ? o->name : "nats");
     s->conf = (char *)world_path(w, "%s.conf", s->name);
-    s->store = (char *)world_path(w, "%s.store", s->name);
+    s->host = o->host ? o->host : &loopback;
+    s->store = o->store ? (char *)o->store : (char *)world_path(w, "%s.store", s->name);
     s->log = (char *)world_path(w, "%s.log", s->name);
     s->port = o->port ? o->port : world_port(w);
     s->monitor = world_port(w);
-    snprintf(s->url, sizeof(s->url), "nats://127.0.0.1:%d", s->port);
+    snprintf(s->url, sizeof(s->url), "nats://%s:%d", s->host->address, s->port);
     if (o->sync_always && server_version() < 21000)
         world_skip(w, "this nats-server has no sync_interval: always (2.10 has)");
     if (asprintf(&text,
-                 "server_name: %s\nlisten: \"127.0.0.1:%d\"\nhttp: \"127.0.0.1:%d\"\n"
+                 "server_name: %s\nlisten: \"%s:%d\"\nhttp: \"%s:%d\"\n"
                  "max_payload: 1048576\nwrite_deadline: \"10s\"\n"
                  "jetstream: %s\n",
-                 s->name, s->port, s->monitor, o->no_jetstream ? "disabled" : "{") < 0)
+                 s->name, s->host->address, s->port, s->host->address, s->monitor,
+                 o->no_jetstream ? "disabled" : "{") < 0)
         text = NULL;
     own(w, text);
     s->fixed = (char *)text;
@@ -80,7 +84,7 @@ struct server *server_prepare(struct world *w, const struct server_options *o)
 void server_launch(struct server *s)
 {
     const char *argv[] = {server_program(), "-c", s->conf, NULL};
-    struct process_spec spec = {.name = s->name, .argv = argv, .log = s->log};
+    struct process_spec spec = {.name = s->name, .argv = argv, .log = s->log, .netns = s->host->netns};
 
     s->frozen = false;
     if (s->proc)
@@ -92,7 +96,7 @@ void server_launch(struct server *s)
 static bool healthy(void *data)
 {
     struct server *s = data;
-    return process_wait(s->proc, 0) || http_get(s->monitor, "/healthz", 2, NULL) == 200;
+    return process_wait(s->proc, 0) || http_get_at(s->host->address, s->monitor, "/healthz", 2, NULL) == 200;
 }
 
 void server_wait_ready(struct server *s, double seconds)
@@ -149,30 +153,45 @@ void server_configure(struct server *s, const char *extra, bool reload)
         process_signal(s->proc, SIGHUP);
 }
 
-struct cluster *cluster_start(struct world *w, bool sync_always)
+/* The part of a node's configuration that makes it one of the cluster. */
+static const char *cluster_conf(struct cluster *c, const struct server *s)
+{
+    const char *routes = "";
+    for (int i = 0; i < CLUSTER_NODES; i++)
+        routes = world_text(s->w, "%s%s\"nats://%s:%d\"", routes, i ? ", " : "", c->nodes[i]->host->address,
+                            c->nodes[i]->route);
+    return world_text(s->w, "cluster: {\n  name: it\n  listen: \"%s:%d\"\n  routes: [%s]\n}\n", s->host->address,
+                      s->route, routes);
+}
+
+struct cluster *cluster_start_on(struct world *w, const struct server_options *nodes)
 {
     struct cluster *c = calloc(1, sizeof(*c));
-    int routes[CLUSTER_NODES];
 
     assert_non_null(c);
     world_at_end(w, free, c);
-    for (int i = 0; i < CLUSTER_NODES; i++)
-        routes[i] = world_port(w);
     for (int i = 0; i < CLUSTER_NODES; i++) {
-        struct server_options o = {.name = world_text(w, "n%d", i + 1), .sync_always = sync_always};
-        struct server *s = c->nodes[i] = server_prepare(w, &o);
-        s->route = routes[i];
-        s->fixed = (char *)world_text(
-            w, "%scluster: {\n  name: it\n  listen: \"127.0.0.1:%d\"\n  routes: [%s]\n}\n", s->fixed, routes[i],
-            world_text(w, "\"nats://127.0.0.1:%d\", \"nats://127.0.0.1:%d\", \"nats://127.0.0.1:%d\"", routes[0],
-                       routes[1], routes[2]));
-        write_conf(s, NULL);
+        c->nodes[i] = server_prepare(w, &nodes[i]);
+        c->nodes[i]->route = world_port(w);
+    }
+    for (int i = 0; i < CLUSTER_NODES; i++) {
+        struct server *s = c->nodes[i];
+        s->fixed = (char *)world_text(w, "%s%s", s->fixed, cluster_conf(c, s));
+        write_conf(s, nodes[i].extra);
         server_launch(s);
     }
     for (int i = 0; i < CLUSTER_NODES; i++)
         server_wait_ready(c->nodes[i], 40);
     snprintf(c->urls, sizeof(c->urls), "%s,%s,%s", c->nodes[0]->url, c->nodes[1]->url, c->nodes[2]->url);
     return c;
+}
+
+struct cluster *cluster_start(struct world *w, bool sync_always)
+{
+    struct server_options nodes[CLUSTER_NODES] = {{0}};
+    for (int i = 0; i < CLUSTER_NODES; i++)
+        nodes[i] = (struct server_options){.name = world_text(w, "n%d", i + 1), .sync_always = sync_always};
+    return cluster_start_on(w, nodes);
 }
 
 struct server *cluster_node(struct cluster *c, const char *name)

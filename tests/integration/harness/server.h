@@ -26,6 +26,7 @@ struct server {
     char *routes;
     char *fixed; /* the part of the configuration that does not change */
     char url[64];
+    const struct host *host;
     bool frozen;
 };
 
@@ -34,7 +35,9 @@ struct server_options {
     const char *extra; /* NULL: nothing more */
     bool sync_always;  /* an acknowledged publish survives kill -9 of the machine too */
     bool no_jetstream;
-    int port; /* 0: a free one */
+    int port;                /* 0: a free one */
+    const struct host *host; /* NULL: loopback */
+    const char *store;       /* NULL: in the world's directory */
 };
 
 /* Started, and ready to take JetStream requests. */
@@ -58,6 +61,8 @@ struct cluster {
 };
 
 struct cluster *cluster_start(struct world *w, bool sync_always);
+/* Each node as `nodes` has it (name, host, store, extra; CLUSTER_NODES of them). */
+struct cluster *cluster_start_on(struct world *w, const struct server_options *nodes);
 /* The node of this name, as JetStream's API names leaders. */
 struct server *cluster_node(struct cluster *c, const char *name);
 

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * chaos - nothing lost, nothing stuck, whatever happens; see chaos.h for the parts.
+ *
+ * CHAOS_SECONDS  how long faults are injected (900)
+ * CHAOS_SEED     the schedule of the faults and what the messages ask for; random, and printed
+ * CHAOS_FAULTS   only kinds with one of these (comma-separated) in their names
+ * CHAOS_MODE     how the handler is configured (modes.c); drawn by the seed
+ */
+#include "chaos.h"
+
+#include "cluster.h"
+#include "disk.h"
+#include "faults.h"
+#include "isolate.h"
+#include "modes.h"
+#include "oracle.h"
+#include "report.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RATE 300 /* messages a second: two busy cores with a cluster, a daemon and three workers */
+#define PATIENCE_S 120
+#define API_PATIENCE_S 60 /* JetStream may be without a leader for a while */
+
+static struct chaos run;
+
+/* ---- set-up -------------------------------------------------------------------------------- */
+
+static void start_network(struct chaos *c)
+{
+    const char *why = NULL;
+    if (!c->isolated_why_not && !(c->network = network_create(c->w, HOSTS, &why)))
+        c->isolated_why_not = why;
+}
+
+static void start_cluster(struct chaos *c)
+{
+    struct server_options nodes[CLUSTER_NODES] = {{0}};
+
+    c->small_disks = !c->isolated_why_not;
+    for (int i = 0; i < CLUSTER_NODES; i++) {
+        nodes[i].name = world_text(c->w, "n%d", i + 1);
+        if (c->network)
+            nodes[i].host = network_host(c->network, (size_t)(HOST_NODES + i));
+        nodes[i].store = world_path(c->w, "n%d.disk", i + 1);
+        c->small_disks = c->small_disks && disk_mount(c->w, nodes[i].store) == 0;
+    }
+    c->cluster = cluster_start_on(c->w, nodes);
+    c->client = client_connect(c->w, c->cluster->urls);
+    c->client->patience = API_PATIENCE_S;
+    client_add_stream(c->client, CHAOS_STREAM, "chaos.>", ",\"num_replicas\":3");
+    client_add_stream(c->client, "DLQ", "dlq." CHAOS_STREAM ".>", ",\"num_replicas\":3");
+    /* Outputs are sent again as late as the longest trouble is over: the window must hold until then. */
+    client_add_stream(c->client, "OUT", "out.>", ",\"num_replicas\":3,\"duplicate_window\":3600000000000");
+}
+
+/* A word of memory that the daemon's preloaded library adds to the date. */
+static void prepare_clock(struct chaos *c)
+{
+#ifndef CHAOS_SANITIZED
+    const char *path = world_path(c->w, "clock");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0 || ftruncate(fd, sizeof(int64_t)) != 0)
+        fail_msg("%s: %s", path, strerror(errno));
+    void *map = mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    assert_true(map != MAP_FAILED);
+    c->clock_offset_ns = map;
+    daemon_env(c->daemon, "CHAOS_CLOCK=%s", path);
+    daemon_env(c->daemon, "LD_PRELOAD=%s", CHAOS_CLOCK_SHIM);
+#else
+    (void)c;
+#endif
+}
+
+static void set(struct chaos *c, const char *setting)
+{
+    daemon_env(c->daemon, "SEAMQ_HANDLER_CHAOS_%s", setting);
+}
+
+static void start_seamqd(struct chaos *c)
+{
+    c->effects = world_path(c->w, "effects");
+    if (mkdir(c->effects, 0700) != 0)
+        fail_msg("mkdir %s: %s", c->effects, strerror(errno));
+    c->daemon = daemon_new(c->w, c->cluster->urls);
+    c->daemon->pipe_size = 4096; /* soon full */
+    if (c->network)
+        daemon_place(c->daemon, network_host(c->network, HOST_DAEMON));
+    c->plugin = daemon_handler(c->daemon, CHAOS_PLUGIN, CHAOS_HANDLER);
+    prepare_clock(c);
+    daemon_env(c->daemon, "SEAMQ_NAME=" CHAOS_INSTANCE);
+    daemon_env(c->daemon, "SEAMQ_DRAIN_TIMEOUT=5s");
+    daemon_env(c->daemon, "SEAMQ_CLUSTER_DEFAULT_PING_INTERVAL=500ms");
+    set(c, world_text(c->w, "OPTION_EFFECTS=%s", c->effects));
+    set(c, world_text(c->w, "WORKERS=%d", CHAOS_WORKERS));
+    set(c, world_text(c->w, "TIMEOUT=%ds", CHAOS_TIMEOUT_S));
+    set(c, world_text(c->w, "ACK_WAIT=%ds", CHAOS_ACK_WAIT_S));
+    set(c, world_text(c->w, "CRASH_LIMIT=%d", CHAOS_CRASH_LIMIT));
+    set(c, world_text(c->w, "MAX_ATTEMPTS=%d", CHAOS_MAX_ATTEMPTS));
+    set(c, "BACKOFF=50ms 200ms 500ms");
+    set(c, "MAX_MEMORY=64M");
+    for (const char *const *s = c->mode->settings; *s; s++)
+        set(c, *s);
+    daemon_start(c->daemon);
+    daemon_wait_ready(c->daemon, 30);
+    set(c, "CREATE=never"); /* from the next start on, as in production */
+}
+
+static void start_ledger(struct chaos *c)
+{
+    struct ledger_options o = {.urls = c->cluster->urls,
+                               .subject = "chaos.test",
+                               .count = (uint32_t)((c->seconds + 300) * RATE),
+                               .in_flight = 512,
+                               .verb = verb_draw,
+                               .keys = CHAOS_KEYS,
+                               .rate = RATE};
+    c->ledger = ledger_start(c->w, &o);
+}
+
+/* ---- the run ---------------------------------------------------------------------------------- */
+
+static bool died(struct chaos *c)
+{
+    if (!c->death && !c->daemon_down && process_wait(c->daemon->proc, 0))
+        c->death = world_text(c->w, "it ended with exit code %d", process_exit_code(c->daemon->proc));
+    return c->death != NULL;
+}
+
+static bool over(void *data)
+{
+    struct chaos *c = data;
+    faults_step(c->faults);
+    return died(c);
+}
+
+static bool whole(void *data)
+{
+    return cluster_is_whole(data);
+}
+
+/* Everything undone and drained: what is left is stuck. */
+static int64_t settle(struct chaos *c)
+{
+    faults_end(c->faults);
+    if (!world_until(whole, c, PATIENCE_S))
+        fail_msg("the cluster does not become whole within %d s", PATIENCE_S);
+    ledger_stop(c->ledger);
+    ledger_finish(c->ledger, PATIENCE_S);
+    if (died(c))
+        return 0;
+    if (client_wait_settled(c->client, CHAOS_STREAM, CHAOS_HANDLER, PATIENCE_S)) {
+        daemon_wait_ready(c->daemon, 30);
+        return 0;
+    }
+    json_t *info = client_consumer(c->client, CHAOS_STREAM, CHAOS_HANDLER);
+    return info ? json_at(info, "num_pending") + json_at(info, "num_ack_pending") : 1;
+}
+
+static void stop_seamqd(struct chaos *c)
+{
+    if (process_wait(c->daemon->proc, 0))
+        return;
+    int code = daemon_stop(c->daemon, 30);
+    if (code != 0 && !c->death)
+        c->death = world_text(c->w, "it ended with exit code %d on SIGTERM", code);
+}
+
+static void repeat_with(const struct chaos *c)
+{
+    const char *faults = getenv("CHAOS_FAULTS");
+    printf("CHAOS_SEED=%" PRIu64 " CHAOS_SECONDS=%g CHAOS_MODE=%s", c->seed, c->seconds, c->mode->name);
+    printf(faults && *faults ? " CHAOS_FAULTS='%s' make chaos\n" : " make chaos\n", faults);
+}
+
+static void nothing_is_lost(struct world *w)
+{
+    struct chaos *c = &run;
+
+    c->w = w;
+    start_network(c);
+    start_cluster(c);
+    start_seamqd(c);
+    c->faults = faults_create(c);
+    start_ledger(c);
+    world_until(over, c, c->seconds);
+    int64_t stuck = settle(c);
+    stop_seamqd(c);
+    struct findings f = oracle_judge(c);
+    f.stuck = stuck;
+    report_print(c, &f);
+    printf("\n");
+    repeat_with(c);
+    if (c->death)
+        fail_msg("seamqd died, and not by us: %s", c->death);
+    if (f.violations || f.stuck)
+        fail_msg("%u violations, %" PRId64 " messages stuck", f.violations, f.stuck);
+    unsetenv("IT_KEEP");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {IT(nothing_is_lost)};
+    const char *seed = getenv("CHAOS_SEED"), *seconds = getenv("CHAOS_SECONDS");
+    struct timespec now;
+    char text[32];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    run.seed = seed && *seed ? strtoull(seed, NULL, 0) : (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    run.seconds = seconds && *seconds ? strtod(seconds, NULL) : 900;
+    run.mode = mode_choose(getenv("CHAOS_MODE"), run.seed);
+    if (!run.mode || run.seconds <= 0)
+        return 2;
+    int rc = isolate_enter();
+    if (rc)
+        run.isolated_why_not = strerror(-rc);
+    snprintf(text, sizeof(text), "%" PRIu64, run.seed);
+    setenv("IT_SEED", text, 1);
+    setenv("IT_KEEP", "1", 0); /* until it has passed */
+    printf("chaos: mode %s (%s), to be repeated with\n", run.mode->name, run.mode->about);
+    repeat_with(&run);
+    return it_main(tests, argc, argv);
+}

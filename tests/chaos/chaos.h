@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chaos - one run: a cluster of three, a daemon, a publisher that never stops, and faults drawn by the seed.
+ *
+ *     chaos.c    set-up, the run, and the end: all faults undone, everything drained
+ *     verbs.c    what the messages ask of the handler
+ *     faults.c   lanes of faults; fault_*.c: the faults themselves, each with its undo
+ *     effects.c  what the handlers recorded
+ *     oracle.c   every acknowledged publish against the effects, the dead letters, and the outputs
+ *     report.c   the table
+ */
+#ifndef SEAMQ_CHAOS_H
+#define SEAMQ_CHAOS_H
+
+#include "client.h"
+#include "daemon.h"
+#include "ledger.h"
+#include "network.h"
+#include "server.h"
+
+#define CHAOS_STREAM "CHAOS"
+#define CHAOS_HANDLER "chaos"
+#define CHAOS_INSTANCE "chaos-daemon"
+#define CHAOS_WORKERS 3
+#define CHAOS_KEYS 40
+#define CHAOS_TIMEOUT_S 2  /* the handler's, for one message */
+#define CHAOS_ACK_WAIT_S 5 /* the server's */
+
+/* Hosts of the network, if there is one. */
+enum { HOST_TEST, HOST_DAEMON, HOST_NODES, HOSTS = HOST_NODES + CLUSTER_NODES };
+
+struct chaos_mode {
+    const char *name;
+    const char *about;
+    const char *const *settings; /* "KEY=value" of the handler, NULL-terminated */
+    bool ordered;
+};
+
+struct chaos {
+    struct world *w;
+    uint64_t seed;
+    double seconds;
+    const struct chaos_mode *mode;
+    const char *isolated_why_not; /* NULL: hosts and mounts of its own */
+    struct network *network;      /* NULL: all on loopback */
+    struct cluster *cluster;
+    bool small_disks; /* each node's store is a small file system */
+    struct client *client;
+    struct daemon *daemon;
+    bool daemon_down;   /* we did it */
+    const char *plugin; /* the file in the plugin directory */
+    const char *effects;
+    int64_t *clock_offset_ns; /* of the daemon's date; NULL: cannot be changed */
+    struct ledger *ledger;
+    struct faults *faults;
+    const char *death; /* how the daemon died without us; NULL: it did not */
+};
+
+#endif

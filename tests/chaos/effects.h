@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * effects - what the handlers recorded: each run of each message.
+ */
+#ifndef SEAMQ_CHAOS_EFFECTS_H
+#define SEAMQ_CHAOS_EFFECTS_H
+
+#include "world.h"
+
+#include <sys/types.h>
+
+struct effect { /* one run of the handler; times on the monotonic clock */
+    int64_t begin_ns;
+    int64_t end_ns; /* 0: the worker did not live to see it */
+    uint64_t seq;
+    uint64_t attempt;
+    uint32_t id;
+    uint32_t key;
+    uint32_t worker;
+    pid_t pid;
+    char outcome;        /* 'a'ck, 'n'ak, 'd'ead, 't'erm; 0 with end_ns */
+    struct effect *next; /* the message's next run */
+};
+
+struct effects {
+    struct effect *all; /* by begin_ns */
+    size_t n;
+    struct effect **of_id; /* the first run of each message; NULL: none */
+    uint32_t n_ids;
+};
+
+/* Reads the directory; ids are below `n_ids`.  Lives as long as the world. */
+const struct effects *effects_load(struct world *w, const char *dir, uint32_t n_ids);
+/* The index of the first run that began at `at_ns` or later. */
+size_t effects_since(const struct effects *e, int64_t at_ns);
+void effects_print(const struct effect *e);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fault_plugin - the plugin's file replaced, damaged and taken away while workers run from it and start from it. */
+#include "faults.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *aside(struct chaos *c)
+{
+    return world_path(c->w, "%s.aside", CHAOS_HANDLER);
+}
+
+static bool copy_over(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    world_copy(CHAOS_PLUGIN, c->plugin); /* as cp does: the same file, truncated and written */
+    return true;
+}
+
+static bool move_over(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    world_copy(CHAOS_PLUGIN, aside(c));
+    if (rename(aside(c), c->plugin) != 0)
+        fail_msg("rename %s: %s", aside(c), strerror(errno));
+    return true;
+}
+
+static bool cut_short(struct chaos *c, struct injection *i)
+{
+    struct stat st;
+    if (stat(c->plugin, &st) != 0 || truncate(c->plugin, (off_t)(i->roll % (uint64_t)st.st_size)) != 0)
+        fail_msg("truncate %s: %s", c->plugin, strerror(errno));
+    return true;
+}
+
+static bool take_away(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    if (rename(c->plugin, aside(c)) != 0)
+        fail_msg("rename %s: %s", c->plugin, strerror(errno));
+    return true;
+}
+
+static void put_right(struct chaos *c, struct injection *i)
+{
+    copy_over(c, i);
+}
+
+static void put_back(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    if (rename(aside(c), c->plugin) != 0)
+        fail_msg("rename %s: %s", aside(c), strerror(errno));
+}
+
+const struct fault plugin_faults[] = {
+    {"plugin replaced by cp", LANE_DAEMON, REPEATS_NONE, 0.5, 2, NULL, copy_over, NULL},
+    {"plugin replaced by mv", LANE_DAEMON, REPEATS_NONE, 0.5, 2, NULL, move_over, NULL},
+    {"plugin truncated", LANE_DAEMON, REPEATS_NONE, 1, 6, NULL, cut_short, put_right},
+    {"plugin removed", LANE_DAEMON, REPEATS_NONE, 1, 6, NULL, take_away, put_back},
+    {0},
+};

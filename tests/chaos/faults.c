@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * faults - the lanes: drawing, injecting, undoing. */
+#include "faults.h"
+
+#include "cluster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KINDS_MAX 64
+
+static const struct fault *const tables[] = {cluster_faults, network_faults, disk_faults,    daemon_faults,
+                                             plugin_faults,  worker_faults,  consumer_faults};
+
+/* Between the undoing of a fault and the next one. */
+static const struct {
+    double least_s, most_s;
+} pauses[LANES] = {
+    [LANE_CLUSTER] = {1, 4}, [LANE_DAEMON] = {2, 6}, [LANE_WORKER] = {0.5, 3}, [LANE_CONSUMER] = {12, 30}};
+
+struct lane_state {
+    uint64_t random;
+    const struct fault *kinds[KINDS_MAX]; /* shuffled; the first `n_left` have yet to come */
+    size_t n_kinds, n_left;
+    struct injection *active;
+    int64_t due_ns; /* to undo, or to inject the next */
+};
+
+struct faults {
+    struct chaos *chaos;
+    struct lane_state lanes[LANES];
+    struct injection **all; /* owned */
+    size_t n;
+};
+
+const struct fault *faults_kind(size_t i)
+{
+    for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+        for (const struct fault *f = tables[t]; f->name; f++)
+            if (i-- == 0)
+                return f;
+    return NULL;
+}
+
+static uint64_t next_random(struct lane_state *l)
+{
+    uint64_t z = (l->random += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static int64_t between(struct lane_state *l, double least_s, double most_s)
+{
+    double at = (double)(next_random(l) >> 11) / (double)(UINT64_C(1) << 53);
+    return (int64_t)((least_s + (most_s - least_s) * at) * 1e9);
+}
+
+static const struct fault *draw(struct lane_state *l)
+{
+    if (l->n_left == 0)
+        l->n_left = l->n_kinds;
+    size_t i = next_random(l) % l->n_left--;
+    const struct fault *f = l->kinds[i];
+    l->kinds[i] = l->kinds[l->n_left];
+    l->kinds[l->n_left] = f;
+    return f;
+}
+
+static void faults_destroy(void *data)
+{
+    struct faults *f = data;
+    for (size_t i = 0; i < f->n; i++) {
+        json_decref(f->all[i]->kept);
+        free(f->all[i]);
+    }
+    free(f->all);
+    free(f);
+}
+
+/* CHAOS_FAULTS, to look closer: only the kinds whose names have one of its comma-separated parts. */
+static bool wanted(const struct fault *kind)
+{
+    const char *parts = getenv("CHAOS_FAULTS");
+    char part[64];
+
+    if (!parts || !*parts)
+        return true;
+    for (size_t n; *parts; parts += n + (parts[n] == ',')) {
+        n = strcspn(parts, ",");
+        snprintf(part, sizeof(part), "%.*s", (int)n, parts);
+        if (n > 0 && strstr(kind->name, part))
+            return true;
+    }
+    return false;
+}
+
+struct faults *faults_create(struct chaos *c)
+{
+    struct faults *f = calloc(1, sizeof(*f));
+    const struct fault *kind;
+
+    assert_non_null(f);
+    world_at_end(c->w, faults_destroy, f);
+    f->chaos = c;
+    for (size_t i = 0; (kind = faults_kind(i)); i++) {
+        struct lane_state *l = &f->lanes[kind->lane];
+        if (!wanted(kind))
+            continue;
+        const char *why = kind->missing ? kind->missing(c) : NULL;
+        if (why)
+            printf("left out: %s: %s\n", kind->name, why);
+        else
+            l->kinds[l->n_kinds++] = kind;
+    }
+    for (size_t i = 0; i < LANES; i++) {
+        f->lanes[i].random = c->seed * LANES + i;
+        f->lanes[i].due_ns = deadline_in(0) + between(&f->lanes[i], pauses[i].least_s, pauses[i].most_s);
+    }
+    return f;
+}
+
+static void tell(const struct injection *i, const char *verb)
+{
+    printf("%9.3f  %-7s %s%s%s\n", (double)(verb[0] == 'u' ? i->undone_ns : i->at_ns) / 1e9, verb, i->fault->name,
+           i->what[0] ? ": " : "", i->what);
+}
+
+static void undo(struct faults *f, struct lane_state *l)
+{
+    struct injection *i = l->active;
+    if (i->fault->undo)
+        i->fault->undo(f->chaos, i);
+    i->undone_ns = deadline_in(0);
+    if (i->fault->undo)
+        tell(i, "undone");
+    l->active = NULL;
+}
+
+static void inject(struct faults *f, struct lane_state *l)
+{
+    if (l == &f->lanes[LANE_CLUSTER] && !cluster_is_whole(f->chaos)) {
+        l->due_ns = deadline_in(0.3); /* the last fault's traces first: never two nodes at once */
+        return;
+    }
+    struct injection *i = calloc(1, sizeof(*i));
+
+    assert_non_null(i);
+    i->fault = draw(l);
+    i->roll = next_random(l);
+    i->at_ns = deadline_in(0);
+    l->due_ns = i->at_ns + between(l, i->fault->least_s, i->fault->most_s);
+    if (!i->fault->inject(f->chaos, i)) {
+        free(i);
+        return;
+    }
+    l->active = i;
+    f->all = realloc(f->all, (f->n + 1) * sizeof(struct injection *));
+    assert_non_null(f->all);
+    f->all[f->n++] = i;
+    tell(i, "inject");
+}
+
+void faults_step(struct faults *f)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane_state *l = &f->lanes[i];
+        if (l->n_kinds == 0 || deadline_in(0) < l->due_ns)
+            continue;
+        if (l->active) {
+            undo(f, l);
+            l->due_ns = deadline_in(0) + between(l, pauses[i].least_s, pauses[i].most_s);
+        } else {
+            inject(f, l);
+        }
+    }
+}
+
+void faults_end(struct faults *f)
+{
+    for (size_t i = 0; i < LANES; i++)
+        if (f->lanes[i].active)
+            undo(f, &f->lanes[i]);
+}
+
+size_t faults_count(const struct faults *f)
+{
+    return f->n;
+}
+
+const struct injection *faults_at(const struct faults *f, size_t i)
+{
+    return f->all[i];
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * chaos - the handler of the chaos run: does what the message says, and keeps a record that survives it.
+ *
+ * A message is "ID VERB [N]" (tests/chaos/verbs.c has the verbs).  Each run of the handler appends two lines to
+ * option.effects/WORKER, each with one write to a file opened with O_APPEND, so that a SIGKILL at any moment leaves
+ * whole lines:
+ *     TIME PID STREAM_SEQ ATTEMPT ID KEY begin VERB
+ *     TIME PID STREAM_SEQ ATTEMPT ID KEY ack|nak|dead|term VERB
+ * TIME is on the monotonic clock; KEY is the last token of the subject.  No second line: it did not live to see it. */
+#include <seamq/plugin.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LEAK_SIZE (8u << 20)
+
+struct chaos {
+    const char *effects;
+    int fd;
+};
+
+struct run { /* of one message */
+    const struct chaos *self;
+    const seamq_msg *msg;
+    const char *id;
+    const char *verb;
+    unsigned long n;
+};
+
+static const struct seamq_option options[] = {
+    SEAMQ_OPT_STRING(struct chaos, effects, SEAMQ_REQUIRED, NULL,
+                     "directory of the effects files, one for each worker"),
+    SEAMQ_OPT_END,
+};
+
+static int chaos_open(void *data)
+{
+    struct chaos *self = data;
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%u", self->effects, seamq_worker_index());
+    self->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return self->fd >= 0 ? SEAMQ_OPEN_OK : seamq_fail("cannot open %s", path);
+}
+
+static void chaos_close(void *data)
+{
+    close(((struct chaos *)data)->fd);
+}
+
+static void record(const struct run *r, const char *what)
+{
+    const char *dot = strrchr(r->msg->subject, '.');
+    struct timespec now;
+    char line[256];
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int n = snprintf(line, sizeof(line), "%lld %d %llu %llu %s %s %s %s\n",
+                     (long long)now.tv_sec * SEAMQ_SECOND + now.tv_nsec, (int)getpid(),
+                     (unsigned long long)r->msg->stream_seq, (unsigned long long)r->msg->attempt, r->id,
+                     dot ? dot + 1 : "-", what, r->verb);
+    if (write(r->self->fd, line, (size_t)n) != n)
+        abort();
+}
+
+static void nap_ms(unsigned long ms)
+{
+    struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * SEAMQ_MS};
+    while (nanosleep(&t, &t) != 0)
+        continue;
+}
+
+static int run_out(const struct run *r)
+{
+    for (unsigned long i = 0; i < r->n; i++) {
+        char text[64];
+        int len = snprintf(text, sizeof(text), "%s.%lu", r->id, i);
+        if (seamq_publish(r->msg, "out.chaos", text, (size_t)len) != 0)
+            return seamq_nak(r->msg, 0, "the output was refused");
+    }
+    return SEAMQ_ACK;
+}
+
+/* The fault once: outputs of an attempt that fails must not be seen. */
+static int run_outnak(const struct run *r)
+{
+    int outcome = run_out(r);
+    return r->msg->attempt == 1 ? seamq_nak(r->msg, 20 * SEAMQ_MS, "after staging") : outcome;
+}
+
+static int run_outcrash(const struct run *r)
+{
+    int outcome = run_out(r);
+    if (r->msg->attempt == 1)
+        raise(SIGSEGV);
+    return outcome;
+}
+
+static int run_sleep(const struct run *r)
+{
+    nap_ms(r->n);
+    return SEAMQ_ACK;
+}
+
+static int run_nak(const struct run *r)
+{
+    return r->msg->attempt <= r->n ? seamq_nak(r->msg, 50 * SEAMQ_MS, "asked to") : SEAMQ_ACK;
+}
+
+static int run_backoff(const struct run *r)
+{
+    return r->msg->attempt <= r->n ? SEAMQ_NAK : SEAMQ_ACK;
+}
+
+static int run_dead(const struct run *r)
+{
+    return seamq_dead(r->msg, "asked to");
+}
+
+static int run_drop(const struct run *r)
+{
+    return seamq_term(r->msg, "asked to");
+}
+
+static int run_crash(const struct run *r)
+{
+    if (r->msg->attempt <= r->n)
+        raise(SIGSEGV);
+    return SEAMQ_ACK;
+}
+
+static int run_abort(const struct run *r)
+{
+    if (r->msg->attempt <= r->n)
+        abort();
+    return SEAMQ_ACK;
+}
+
+static int run_exit(const struct run *r)
+{
+    if (r->msg->attempt <= r->n)
+        exit(3);
+    return SEAMQ_ACK;
+}
+
+static int run_hang(const struct run *r)
+{
+    while (r->msg->attempt <= r->n)
+        pause();
+    return SEAMQ_ACK;
+}
+
+static int run_leak(const struct run *r)
+{
+    static char *volatile leaked;
+
+    (void)r;
+    leaked = malloc(LEAK_SIZE);
+    if (leaked)
+        memset(leaked, 1, LEAK_SIZE);
+    return SEAMQ_ACK;
+}
+
+static int run_log(const struct run *r)
+{
+    for (unsigned long i = 0; i < r->n; i++)
+        seamq_warn("line %lu of %lu, which somebody may or may not be there to read", i + 1, r->n);
+    return SEAMQ_ACK;
+}
+
+static int run_ack(const struct run *r)
+{
+    (void)r;
+    return SEAMQ_ACK;
+}
+
+static const struct {
+    const char *verb;
+    int (*run)(const struct run *r);
+} verbs[] = {
+    {"ack", run_ack},     {"sleep", run_sleep},   {"nak", run_nak},           {"backoff", run_backoff},
+    {"out", run_out},     {"outnak", run_outnak}, {"outcrash", run_outcrash}, {"dead", run_dead},
+    {"drop", run_drop},   {"crash", run_crash},   {"abort", run_abort},       {"exit", run_exit},
+    {"hang", run_hang},   {"leak", run_leak},     {"log", run_log},           {"poison", run_crash},
+    {"exhaust", run_nak},
+};
+
+static const char *outcome_name(int outcome)
+{
+    return outcome == SEAMQ_ACK ? "ack" : outcome == SEAMQ_NAK ? "nak" : outcome == SEAMQ_DEAD ? "dead" : "term";
+}
+
+static int chaos_handle(void *data, const seamq_msg *msg)
+{
+    char id[16], verb[16];
+    struct run r = {.self = data, .msg = msg, .id = id, .verb = verb};
+
+    if (sscanf(msg->data, "%15[0-9] %15[a-z] %lu", id, verb, &r.n) < 2)
+        return seamq_dead(msg, "not a message of the chaos run");
+    record(&r, "begin");
+    int outcome = SEAMQ_DEAD;
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(verbs[i].verb, verb) == 0)
+            outcome = verbs[i].run(&r);
+    record(&r, outcome_name(outcome));
+    return outcome;
+}
+
+SEAMQ_PLUGIN(.name = "chaos", .version = "1.0.0", .summary = "does what each message says, and records it",
+             .stream = "CHAOS", .subjects = "chaos.>", .self_size = sizeof(struct chaos), .options = options,
+             .open = chaos_open, .handle = chaos_handle, .close = chaos_close);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * oracle - the reckoning, message by message. */
+#include "oracle.h"
+
+#include "faults.h"
+#include "verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_SEC INT64_C(1000000000)
+#define OUTPUTS_MAX 3
+#define SHOWN_MAX 5 /* of each kind */
+/* What a fault has broken may show until a lease has run out, and the watchdogs have seen it. */
+#define AFTERMATH_NS ((CHAOS_ACK_WAIT_S + 5) * NS_PER_SEC)
+
+struct account { /* of one message */
+    uint32_t dead;
+    uint32_t outputs[OUTPUTS_MAX];
+};
+
+struct judging {
+    struct chaos *c;
+    const struct ledger_message *messages;
+    uint32_t n;
+    struct account *accounts;
+    struct findings *f;
+};
+
+static const char *const names[WRONGS] = {
+    [WRONG_SERVER_LOST] = "lost by the server",
+    [WRONG_LOST] = "lost",
+    [WRONG_TWICE] = "handled twice without a cause",
+    [WRONG_DEAD_TWICE] = "dead-lettered twice",
+    [WRONG_DEAD] = "dead-lettered without a cause",
+    [WRONG_OUTPUT_MISSING] = "output missing",
+    [WRONG_OUTPUT_TWICE] = "output twice",
+    [WRONG_OUTPUT_UNWANTED] = "output of a run that failed",
+    [WRONG_ORDER] = "out of order",
+};
+
+const char *oracle_wrong_name(enum wrong wrong)
+{
+    return names[wrong];
+}
+
+static void wrong(struct judging *j, enum wrong what, uint32_t id)
+{
+    const struct ledger_message *m = &j->messages[id];
+
+    j->f->violations += what != WRONG_SERVER_LOST;
+    if (j->f->wrong[what]++ >= SHOWN_MAX)
+        return;
+    printf("\n%s: message %u \"%s\", key %u: sent %.6f, stored %.6f as %" PRIu64 "; %u dead letters\n", names[what], id,
+           m->verb, m->key, (double)m->first_ns / 1e9, (double)m->acked_ns / 1e9, m->seq, j->accounts[id].dead);
+    for (const struct effect *e = j->f->effects->of_id[id]; e; e = e->next)
+        effects_print(e);
+}
+
+/* ---- what the streams hold ------------------------------------------------------------ */
+
+static bool message_id(struct judging *j, natsMsg *m, uint32_t *ret_id, char **ret_rest)
+{
+    const char *data = natsMsg_GetData(m);
+    if (!data)
+        return false;
+    *ret_id = (uint32_t)strtoul(data, ret_rest, 10);
+    return *ret_id < j->n;
+}
+
+static void take_dead(void *data, uint64_t seq, natsMsg *m)
+{
+    struct judging *j = data;
+    uint32_t id;
+    char *rest;
+    (void)seq;
+    if (message_id(j, m, &id, &rest))
+        j->accounts[id].dead++;
+}
+
+static void take_output(void *data, uint64_t seq, natsMsg *m)
+{
+    struct judging *j = data;
+    uint32_t id;
+    char *rest;
+    (void)seq;
+    if (!message_id(j, m, &id, &rest) || *rest != '.')
+        return;
+    unsigned long n = strtoul(rest + 1, NULL, 10);
+    if (n < OUTPUTS_MAX)
+        j->accounts[id].outputs[n]++;
+    j->f->outputs++;
+}
+
+/* Does the stream still hold what it has acknowledged? */
+static bool stored(struct judging *j, uint32_t id)
+{
+    struct stored s;
+    return client_get(j->c->client, CHAOS_STREAM, j->messages[id].seq, &s) && (uint32_t)strtoul(s.data, NULL, 10) == id;
+}
+
+/* ---- one message ------------------------------------------------------------------------- */
+
+/* The latest fault that may have cost the settlement of the run `done`, and so explains the run `again`. */
+static size_t explanation(struct chaos *c, const struct effect *done, const struct effect *again)
+{
+    for (size_t i = faults_count(c->faults); i-- > 0;) {
+        const struct injection *in = faults_at(c->faults, i);
+        bool could =
+            in->fault->repeats == REPEATS_ANY || (in->fault->repeats == REPEATS_WORKER && in->pid == done->pid);
+        if (could && in->at_ns <= again->begin_ns && in->undone_ns + AFTERMATH_NS >= done->end_ns)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+static void judge_repeats(struct judging *j, uint32_t id)
+{
+    const struct effect *done = NULL;
+    uint64_t seq = 0;
+
+    for (const struct effect *e = j->f->effects->of_id[id]; e; e = e->next) {
+        j->f->runs++;
+        if (seq && seq != e->seq)
+            j->f->stored_twice++;
+        seq = e->seq;
+        if (done && done->seq == e->seq) {
+            size_t cause = explanation(j->c, done, e);
+            j->f->repeats++;
+            if (cause == SIZE_MAX)
+                wrong(j, WRONG_TWICE, id);
+            else
+                j->f->repeats_of[cause]++;
+        }
+        if (e->outcome == 'a' || e->outcome == 't')
+            done = e;
+    }
+}
+
+static void judge_outputs(struct judging *j, uint32_t id, bool acked)
+{
+    const struct account *a = &j->accounts[id];
+    unsigned expected = verb_of(j->messages[id].verb)->outputs;
+
+    for (unsigned i = 0; i < OUTPUTS_MAX; i++) {
+        if (a->outputs[i] > 1)
+            wrong(j, WRONG_OUTPUT_TWICE, id);
+        if (i < expected && acked && !a->dead && a->outputs[i] == 0)
+            wrong(j, WRONG_OUTPUT_MISSING, id);
+        if (a->outputs[i] > 0 && (i >= expected || !acked))
+            wrong(j, WRONG_OUTPUT_UNWANTED, id);
+    }
+}
+
+static void judge_message(struct judging *j, uint32_t id)
+{
+    const struct account *a = &j->accounts[id];
+    enum fate fate = verb_of(j->messages[id].verb)->fate;
+    bool acked = false, dropped = false, unfinished = false;
+
+    for (const struct effect *e = j->f->effects->of_id[id]; e; e = e->next) {
+        acked |= e->outcome == 'a';
+        dropped |= e->outcome == 't';
+        unfinished |= e->end_ns == 0;
+    }
+    j->f->handled += acked;
+    j->f->dropped += dropped;
+    j->f->dead += a->dead > 0;
+    if (!acked && !dropped && a->dead == 0)
+        wrong(j, stored(j, id) ? WRONG_LOST : WRONG_SERVER_LOST, id);
+    if (a->dead > 1)
+        wrong(j, WRONG_DEAD_TWICE, id);
+    if (a->dead > 0 && fate != FATE_DEAD && !unfinished)
+        wrong(j, WRONG_DEAD, id);
+    judge_repeats(j, id);
+    judge_outputs(j, id, acked);
+}
+
+/* ---- order -------------------------------------------------------------------------------- */
+
+struct place { /* a message in its key's line */
+    uint32_t key;
+    uint32_t id;
+    uint64_t seq;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* When the handler was through with it: its first word that ends it, or else its last run's begin. */
+static int64_t done_ns(const struct effect *e)
+{
+    int64_t last = 0;
+    for (; e; e = e->next) {
+        if (e->outcome == 'a' || e->outcome == 'd' || e->outcome == 't')
+            return e->end_ns;
+        last = e->begin_ns;
+    }
+    return last;
+}
+
+static void judge_order(struct judging *j)
+{
+    struct place *places = calloc((size_t)j->n + 1, sizeof(*places));
+    int64_t front_ns = 0;
+
+    assert_non_null(places);
+    for (uint32_t id = 0; id < j->n; id++)
+        places[id] = (struct place){j->messages[id].key, id, j->messages[id].seq};
+    qsort(places, j->n, sizeof(*places), by_place);
+    for (uint32_t i = 0; i < j->n; i++) {
+        const struct effect *e = j->f->effects->of_id[places[i].id];
+        if (i == 0 || places[i].key != places[i - 1].key)
+            front_ns = 0;
+        if (!e)
+            continue;
+        if (e->begin_ns < front_ns)
+            wrong(j, WRONG_ORDER, places[i].id);
+        int64_t done = done_ns(e);
+        front_ns = done > front_ns ? done : front_ns;
+    }
+    free(places);
+}
+
+/* ---- all -------------------------------------------------------------------------------- */
+
+struct findings oracle_judge(struct chaos *c)
+{
+    struct findings f = {0};
+    struct judging j = {.c = c, .f = &f};
+
+    j.messages = ledger_messages(c->ledger, &j.n);
+    j.accounts = calloc((size_t)j.n + 1, sizeof(*j.accounts));
+    f.repeats_of = calloc(faults_count(c->faults) + 1, sizeof(*f.repeats_of));
+    assert_true(j.accounts && f.repeats_of);
+    world_at_end(c->w, free, f.repeats_of);
+    f.published = j.n;
+    f.effects = effects_load(c->w, c->effects, j.n);
+    client_each(c->client, "DLQ", take_dead, &j);
+    client_each(c->client, "OUT", take_output, &j);
+    for (uint32_t id = 0; id < j.n; id++)
+        judge_message(&j, id);
+    if (c->mode->ordered)
+        judge_order(&j);
+    free(j.accounts);
+    return f;
+}

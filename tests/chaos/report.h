@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report - the run as a table.
+ */
+#ifndef SEAMQ_CHAOS_REPORT_H
+#define SEAMQ_CHAOS_REPORT_H
+
+#include "oracle.h"
+
+void report_print(struct chaos *c, const struct findings *f);
+
+#endif
