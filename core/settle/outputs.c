@@ -4,7 +4,8 @@
  * before the source message is acknowledged.
  *
  * No answer or no connection: published again under the same id (the stream drops the copy).
- * Refused, or no stream takes the subject: the attempt has failed.
+ * Refused: the attempt has failed.  No stream takes the subject: the same, unless one does within seconds,
+ * because a stream that elects its leader cannot be told from one that does not exist.
  */
 #include "settle_private.h"
 
@@ -17,6 +18,8 @@
 #include <string.h>
 
 #define PUBLISH_TIMEOUT_NS (5 * NS_PER_SEC)
+#define ELECTION_NS (10 * NS_PER_SEC) /* more than a cluster needs */
+#define UNAVAILABLE 503
 
 int settle_stage(struct settle *s, struct held *h, const struct settle_output *o)
 {
@@ -93,6 +96,17 @@ static void judge(struct settlement *t)
     consumer_ack(h->consumer, h);
 }
 
+/* Nobody there to take it, which may pass. */
+static bool waits_for_leader(struct settlement *t, const struct api_answer *a)
+{
+    int64_t now = loop_now_ns(t->settle->loop);
+    if (a->rc != -EHOSTUNREACH && !(a->rc == -EREMOTEIO && a->code == UNAVAILABLE))
+        return false;
+    if (!t->leaderless_ns)
+        t->leaderless_ns = now;
+    return now - t->leaderless_ns < ELECTION_NS;
+}
+
 static void on_published(void *data, int rc, natsMsg *msg)
 {
     struct output *out = data;
@@ -103,7 +117,9 @@ static void on_published(void *data, int rc, natsMsg *msg)
     t->n_open--;
     api_answer(&a, rc, msg);
     out->confirmed = a.rc == 0;
-    if (!t->error && a.rc == -EHOSTUNREACH) {
+    if (waits_for_leader(t, &a)) {
+        ; /* sent again */
+    } else if (!t->error && a.rc == -EHOSTUNREACH) {
         if (asprintf(&t->error, "publishing to %s: no stream takes this subject", out->bytes) < 0)
             t->error = NULL;
     } else if (!t->error && (a.rc == -EREMOTEIO || a.rc == -EBADMSG)) {

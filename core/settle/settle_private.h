@@ -39,8 +39,9 @@ struct settlement {
     enum settlement_step step;
     struct list outputs;
     size_t n_outputs;
-    size_t n_open; /* under way */
-    char *error;   /* the first output that the server refused */
+    size_t n_open;         /* under way */
+    char *error;           /* the first output that the server refused */
+    int64_t leaderless_ns; /* since when there is nobody to take an output; 0: there was always somebody */
     /* dead letter */
     enum dead_reason reason;
     char *text;

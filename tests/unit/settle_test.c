@@ -2,6 +2,8 @@
  * settle_test - outcomes, retries and staged outputs against a real server. */
 #include "settle_helper.h"
 
+#include "settle/settle_private.h"
+
 static void ack_settles(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
@@ -173,7 +175,7 @@ static void output_without_a_stream_fails_the_attempt(struct world *w)
     till_stage(t, h, "out.fine", NULL, "x");
     till_stage(t, h, "nowhere.x", NULL, "x");
     settle_outcome(t->s, h, SETTLE_ACK, 0, "");
-    turn_until(t->b->r, 10, t->retries == 1);
+    turn_until(t->b->r, 30, t->retries == 1);
     assert_int_equal(h->attempts, 1);
     assert_int_equal(settle_stats(t->s)->publish_errors, 1);
     assert_int_equal(settle_stats(t->s)->acked, 0);
@@ -183,6 +185,20 @@ static void output_without_a_stream_fails_the_attempt(struct world *w)
     settle_outcome(t->s, h, SETTLE_ACK, 0, "");
     till_expect_settled(t);
     assert_int_equal(client_stream_messages(t->b->client, "OUT"), 1);
+}
+
+static void output_waits_for_a_stream_that_elects_its_leader(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    till_stage(t, h, "late.x", NULL, "x");
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    const struct settlement *waiting = h->settlement;
+    turn_until(t->b->r, 10, waiting->pause_ns > 0);
+    client_add_stream(t->b->client, "LATE", "late.>", "");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "LATE"), 1);
+    assert_int_equal(t->retries, 0);
 }
 
 static void output_larger_than_the_server_takes_fails_the_attempt(struct world *w)
@@ -273,6 +289,7 @@ int main(int argc, char **argv)
         IT(output_that_is_there_already_counts_as_stored),
         IT(outputs_of_a_nak_are_not_sent),
         IT(output_without_a_stream_fails_the_attempt),
+        IT(output_waits_for_a_stream_that_elects_its_leader),
         IT(output_larger_than_the_server_takes_fails_the_attempt),
         IT(output_at_the_limit_is_stored_or_fails_the_attempt),
         IT(outputs_survive_a_killed_server),
