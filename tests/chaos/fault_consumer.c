@@ -9,6 +9,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define CONSUMER_NOT_FOUND 10014
+
+/* Asked until the servers say so: one without a leader says no, or nothing, and may do it all the same. */
+static bool is_deleted(void *data)
+{
+    struct chaos *c = data;
+    client_api(c->client, NULL, "CONSUMER.DELETE." CHAOS_STREAM "." CHAOS_HANDLER);
+    json_t *answer = client_api(c->client, NULL, "CONSUMER.INFO." CHAOS_STREAM "." CHAOS_HANDLER);
+    return json_object_get(answer, "error") && json_at(answer, "error.err_code") == CONSUMER_NOT_FOUND;
+}
+
 static bool delete_consumer(struct chaos *c, struct injection *i)
 {
     json_t *info = client_consumer(c->client, CHAOS_STREAM, CHAOS_HANDLER);
@@ -19,8 +30,7 @@ static bool delete_consumer(struct chaos *c, struct injection *i)
     json_object_set_new(i->kept, "deliver_policy", json_string("by_start_sequence"));
     json_object_set_new(i->kept, "opt_start_seq", json_integer(floor + 1));
     snprintf(i->what, sizeof(i->what), "to start behind %" PRId64, floor);
-    client_api(c->client, NULL, "CONSUMER.DELETE." CHAOS_STREAM "." CHAOS_HANDLER);
-    return true;
+    return world_until(is_deleted, c, 60);
 }
 
 static bool exists(void *data)
