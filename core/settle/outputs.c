@@ -78,6 +78,8 @@ static void judge(struct settlement *t)
         free(t->error);
         t->error = NULL;
         s->stats.publish_errors++;
+        log_warn("publish-failed", LOG_STR("handler", s->handler->name), LOG_UINT("seq", h->stream_seq),
+                 LOG_STR("error", text), LOG_STR("msg", "the attempt has failed: again after the backoff"));
         settle_failed(s, h, -1, text);
         return;
     }

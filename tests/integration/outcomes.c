@@ -205,7 +205,7 @@ static void a_publish_that_no_stream_takes_is_not_an_ack(struct world *w)
     scene_start(s);
     scene_publish(s, "1 publish out.a 1");
     scene_expect_effects(s, 2, 30); /* it was not acknowledged: it comes again */
-    assert_non_null(daemon_says(s->daemon, 0, 5, "out.a"));
+    assert_non_null(daemon_says(s->daemon, 0, 5, "publish-failed", "out.a"));
     add_out_stream(s);
     scene_expect_settled(s, 30);
     assert_true(client_stream_messages(s->client, "OUT") + client_stream_messages(s->client, "DLQ") >= 1);
