@@ -8,6 +8,13 @@
 const struct verb verbs[] = {
     {.noun = "stream", .name = "ls", .help = "the domain's streams", .run = stream_ls},
     {.noun = "stream",
+     .name = "copy",
+     .arguments = "[STREAM...]",
+     .help = "streams (all) to another cluster, with sequences, times and consumers",
+     .flags = stream_copy_flags,
+     .max_args = MAX_ARGS,
+     .run = stream_copy},
+    {.noun = "stream",
      .name = "plan",
      .arguments = "FILE|--env",
      .help = "what apply would do to make a domain have the streams and consumers of FILE",

@@ -8,6 +8,9 @@
 #include "cli/cli.h"
 
 int stream_ls(struct cli *cli);
+
+extern const struct flag stream_copy_flags[];
+int stream_copy(struct cli *cli);
 int dlq_ls(struct cli *cli);
 int dlq_show(struct cli *cli);
 int dlq_replay(struct cli *cli);

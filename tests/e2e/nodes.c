@@ -126,3 +126,8 @@ void cluster_start_again(const char *cluster)
         node_start(list[i]);
     nodes_wait_ready(list);
 }
+
+void mesh_grow(void)
+{
+    local_mesh("grow", "");
+}

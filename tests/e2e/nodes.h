@@ -18,4 +18,7 @@ void nodes_wait_ready(const char *const *nodes);
 void cluster_kill(const char *cluster);        /* all at once */
 void cluster_start_again(const char *cluster); /* and waits until it is ready */
 
+/* From a cluster to a mesh, node after node. */
+void mesh_grow(void);
+
 #endif

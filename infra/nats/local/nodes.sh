@@ -33,12 +33,13 @@ alive()
     pid_of "$1" && is_process "$pid" "$started"
 }
 
-# write_pid FILE PID
+# write_pid FILE PID: whoever reads it meanwhile finds all of it, or what was there before.
 write_pid()
 {
     local word
     word=$(process "$2") || return 0
-    echo "$2 ${word#* }" >"$1"
+    echo "$2 ${word#* }" >"$1.$BASHPID"
+    mv "$1.$BASHPID" "$1"
 }
 
 # --- starting --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * snapshot - STREAM.SNAPSHOT and STREAM.RESTORE, as nats-server's server/jetstream_api.go has them. */
+#include "snapshot.h"
+
+#include "base/clock.h"
+#include "federation/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A server that says nothing for so long has given up: it waits two seconds for our acknowledgements. */
+#define PATIENCE_MS 30000
+/* The last answer of a restore comes when the stream stands. */
+#define RESTORE_MS 300000
+#define PIECE_SIZE (128 * 1024)
+#define INBOX_MAX 160
+
+struct copy {
+    struct session *from, *to;
+    const char *stream;
+    natsSubscription *pieces;
+    char inbox[INBOX_MAX];
+    json_t *about; /* the source's answer: config and state */
+    char *target;  /* where the target takes the pieces */
+    struct error *err;
+};
+
+static int failed(struct copy *c, const struct session *where, int rc, const char *what, const char *why)
+{
+    return error_set(c->err, rc, "%s: %s on cluster %s: %s", c->stream, what, session_cluster(where)->name, why);
+}
+
+/* One request that must not be asked twice, as session_call() would. The answer is the caller's. */
+static int ask_once(struct copy *c, struct session *where, const char *verb, json_t *body, json_t **ret)
+{
+    const char *domain = session_cluster(where)->domain;
+    struct api_answer answer = {0};
+    natsMsg *msg = NULL;
+    char subject[512];
+
+    char *text = json_dumps(body, JSON_COMPACT);
+    if (!text)
+        return failed(c, where, -ENOMEM, verb, "out of memory");
+    snprintf(subject, sizeof(subject), "$JS%s%s.API.STREAM.%s.%s", domain ? "." : "", domain ? domain : "", verb,
+             c->stream);
+    natsStatus st = natsConnection_RequestString(&msg, session_nats(where), subject, text, PATIENCE_MS);
+    free(text);
+    if (st != NATS_OK)
+        return failed(c, where, -EIO, subject, natsStatus_GetText(st));
+    api_answer(&answer, 0, msg);
+    natsMsg_Destroy(msg);
+    if (answer.rc)
+        return failed(c, where, answer.rc, verb, answer.text);
+    *ret = answer.json;
+    return 0;
+}
+
+static int begin_snapshot(struct copy *c)
+{
+    int rc = connection_inbox(session_cluster(c->from), c->inbox, sizeof(c->inbox));
+    if (rc < 0)
+        return failed(c, c->from, rc, "a reply subject", strerror(-rc));
+    natsStatus st = natsConnection_SubscribeSync(&c->pieces, session_nats(c->from), c->inbox);
+    if (st != NATS_OK)
+        return failed(c, c->from, -EIO, "subscribing", natsStatus_GetText(st));
+    json_t *body =
+        json_pack("{s:s, s:i, s:b}", "deliver_subject", c->inbox, "chunk_size", PIECE_SIZE, "no_consumers", 0);
+    rc = ask_once(c, c->from, "SNAPSHOT", body, &c->about);
+    json_decref(body);
+    return rc;
+}
+
+static int begin_restore(struct copy *c, int replicas)
+{
+    json_t *config = json_object_get(c->about, "config");
+    json_t *answer = NULL;
+
+    if (!json_is_object(config))
+        return failed(c, c->from, -EBADMSG, "SNAPSHOT", "the answer has no configuration");
+    if (replicas)
+        json_object_set_new(config, "num_replicas", json_integer(replicas));
+    json_t *body = json_pack("{s:O, s:O?}", "config", config, "state", json_object_get(c->about, "state"));
+    int rc = ask_once(c, c->to, "RESTORE", body, &answer);
+    json_decref(body);
+    const char *subject = json_string_value(json_object_get(answer, "deliver_subject"));
+    if (rc == 0 && !(c->target = subject ? strdup(subject) : NULL))
+        rc = failed(c, c->to, -EBADMSG, "RESTORE", "the answer has no subject to send to");
+    json_decref(answer);
+    return rc;
+}
+
+/* Hands a piece on; an empty one is the end. The target answers each, an error as an API answer. */
+static int put(struct copy *c, const void *data, int size, int64_t timeout_ms)
+{
+    struct api_answer answer = {0};
+    natsMsg *msg = NULL;
+
+    natsStatus st = natsConnection_Request(&msg, session_nats(c->to), c->target, data, size, timeout_ms);
+    if (st != NATS_OK)
+        return failed(c, c->to, -EIO, "sending the copy", natsStatus_GetText(st));
+    if (natsMsg_GetDataLength(msg) > 0)
+        api_answer(&answer, 0, msg);
+    natsMsg_Destroy(msg);
+    json_decref(answer.json);
+    return answer.rc ? failed(c, c->to, answer.rc, "RESTORE", answer.text) : 0;
+}
+
+/* The source ends with an empty piece; one that carries a status above 299 says why it gave up. */
+static int check_end(struct copy *c, natsMsg *msg)
+{
+    const char *status = NULL, *why = "it gave up";
+
+    natsMsgHeader_Get(msg, "Description", &why);
+    if (natsMsgHeader_Get(msg, "Status", &status) == NATS_OK && strtol(status, NULL, 10) >= 300)
+        return failed(c, c->from, -EIO, "SNAPSHOT", why);
+    return 0;
+}
+
+static int pipe_all(struct copy *c, snapshot_progress_fn progress, void *data)
+{
+    uint64_t bytes = 0;
+
+    for (;;) {
+        natsMsg *msg = NULL;
+        natsStatus st = natsSubscription_NextMsg(&msg, c->pieces, PATIENCE_MS);
+        if (st != NATS_OK)
+            return failed(c, c->from, -EIO, "reading the snapshot", natsStatus_GetText(st));
+        int size = natsMsg_GetDataLength(msg);
+        int rc = size ? put(c, natsMsg_GetData(msg), size, PATIENCE_MS) : check_end(c, msg);
+        if (rc == 0 && natsMsg_GetReply(msg))
+            natsConnection_PublishString(session_nats(c->from), natsMsg_GetReply(msg), "");
+        natsMsg_Destroy(msg);
+        if (rc < 0)
+            return rc;
+        if (size == 0)
+            return put(c, "", 0, RESTORE_MS);
+        bytes += (uint64_t)size;
+        if (progress)
+            progress(data, bytes);
+    }
+}
+
+int snapshot_copy(struct session *from, struct session *to, const char *stream, int replicas,
+                  snapshot_progress_fn progress, void *data, struct error *err)
+{
+    struct copy c = {.from = from, .to = to, .stream = stream, .err = err};
+
+    int rc = begin_snapshot(&c);
+    if (rc == 0)
+        rc = begin_restore(&c, replicas);
+    if (rc == 0)
+        rc = pipe_all(&c, progress, data);
+    natsSubscription_Destroy(c.pieces);
+    json_decref(c.about);
+    free(c.target);
+    return rc;
+}

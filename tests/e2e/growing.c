@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a single server to a cluster to a mesh, by the steps of infra/nats/README.md, "Growing": no message is lost, and
+ * a consumer goes on where it was. growing.sh starts the single server and the cluster. */
+#include "e2e.h"
+#include "nodes.h"
+#include "process.h"
+#include "readback.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ORDERS 5000
+#define HANDLED 2000 /* of them, before the move */
+#define HELD 50      /* delivered by then, and not acknowledged */
+#define REMOVED 4000 /* this sequence, so that there is a gap */
+#define BUSY 30000
+#define SHIPMENTS 10000
+#define PATIENCE 120 /* seconds */
+
+struct place {
+    struct side side; /* only its URL and connection */
+    jsCtx *js;
+};
+
+static void close_place(void *data)
+{
+    struct place *p = data;
+    jsCtx_Destroy(p->js);
+    natsConnection_Destroy(p->side.nc);
+    free(p);
+}
+
+static struct place *open_place(struct world *w, const char *url, const char *domain)
+{
+    struct place *p = calloc(1, sizeof(*p));
+
+    assert_non_null(p);
+    p->side.url = url;
+    expect_ok(mesh_connect(&p->side, &(struct login){0}, &p->side.nc));
+    p->js = mesh_context(p->side.nc, domain);
+    world_at_end(w, close_place, p);
+    return p;
+}
+
+/* ---- the single server ------------------------------------------------------------------------ */
+
+static void add_stream(jsCtx *js, const char *name, const char *subject, int64_t replicas)
+{
+    const char *subjects[] = {subject};
+    jsStreamConfig config;
+
+    jsStreamConfig_Init(&config);
+    config.Name = name;
+    config.Subjects = subjects;
+    config.SubjectsLen = 1;
+    config.Replicas = replicas;
+    expect_ok(js_AddStream(NULL, js, &config, NULL, NULL));
+}
+
+static struct ledger *publish(struct world *w, const char *urls, const char *subject, uint32_t count,
+                              uint32_t in_flight)
+{
+    struct ledger_options o = {.urls = urls, .subject = subject, .count = count, .in_flight = in_flight};
+    return ledger_start(w, &o);
+}
+
+/* Takes `count` messages as the consumer `billing`, acknowledges them if so wanted; marks each in `seen`. */
+static void take(jsCtx *js, int count, bool acknowledge, int *seen)
+{
+    int64_t deadline = mesh_now_ms() + PATIENCE * 1000;
+    natsSubscription *sub = NULL;
+    int taken = 0;
+
+    expect_ok(js_PullSubscribe(&sub, js, "orders", "billing", NULL, NULL, NULL));
+    while (taken < count && mesh_now_ms() < deadline) {
+        natsMsgList list = {0};
+        int left = count - taken;
+        if (natsSubscription_Fetch(&list, sub, left < 500 ? left : 500, 2000, NULL) != NATS_OK)
+            continue;
+        for (int i = 0; i < list.Count; i++) {
+            jsMsgMetaData *meta = NULL;
+            expect_ok(natsMsg_GetMetaData(&meta, list.Msgs[i]));
+            assert_in_range(meta->Sequence.Stream, 1, ORDERS);
+            seen[meta->Sequence.Stream]++;
+            jsMsgMetaData_Destroy(meta);
+            if (acknowledge)
+                expect_ok(natsMsg_AckSync(list.Msgs[i], NULL, NULL));
+        }
+        taken += list.Count;
+        natsMsgList_Destroy(&list);
+    }
+    assert_int_equal(taken, count);
+    natsSubscription_Destroy(sub);
+}
+
+/* ---- to the cluster ----------------------------------------------------------------------------- */
+
+/* seamq with the two clusters `single` and `sea-a`: its exit status and all that it says. */
+static int run_seamq(struct world *w, const char *const *argv, const char **ret_said)
+{
+    const char *full[16] = {E2E_SEAMQ}, *out, *err;
+    char *env[32];
+    size_t n = 0;
+
+    for (size_t i = 0; argv[i]; i++)
+        full[i + 1] = argv[i];
+    for (char **e = process_env(); *e && n < 20; e++)
+        env[n++] = *e;
+    env[n++] = (char *)world_text(w, "SEAMQ_CLUSTER_SINGLE_URLS=%s", getenv("E2E_SINGLE_URL"));
+    env[n++] = (char *)world_text(w, "SEAMQ_CLUSTER_SEA_A_URLS=%s", getenv("E2E_NATS_A_URLS"));
+    env[n++] = (char *)"SEAMQ_CLUSTER_SEA_A_DOMAIN=sea-a";
+    env[n] = NULL;
+    int status = process_run(w, full, env, PATIENCE, &out, &err);
+    *ret_said = world_text(w, "%s%s", out, err);
+    print_message("%s", *ret_said);
+    return status;
+}
+
+static void seamq(struct world *w, int status, const char *text, const char *const *argv)
+{
+    const char *said;
+
+    assert_int_equal(run_seamq(w, argv, &said), status);
+    if (!strstr(said, text))
+        fail_msg("seamq does not say \"%s\"", text);
+}
+
+static void expect_position(jsCtx *js)
+{
+    jsConsumerInfo *info = NULL;
+
+    expect_ok(js_GetConsumerInfo(&info, js, "ORDERS", "billing", NULL, NULL));
+    assert_int_equal(info->AckFloor.Stream, HANDLED);
+    assert_int_equal(info->NumAckPending + (int64_t)info->NumPending, ORDERS - HANDLED - 1);
+    jsConsumerInfo_Destroy(info);
+}
+
+/* On the cluster each message that was not acknowledged on the single server comes, and none that was. */
+static void handle_the_rest(jsCtx *js)
+{
+    int *seen = calloc(ORDERS + 1, sizeof(*seen));
+
+    assert_non_null(seen);
+    take(js, ORDERS - HANDLED - 1, true, seen);
+    for (int seq = 1; seq <= ORDERS; seq++)
+        assert_int_equal(seen[seq], seq > HANDLED && seq != REMOVED);
+    free(seen);
+}
+
+static void move_to_the_cluster(struct world *w, struct place *single, struct place *cluster)
+{
+    int *seen = calloc(ORDERS + 1, sizeof(*seen));
+
+    assert_non_null(seen);
+    add_stream(single->js, "ORDERS", "orders", 1);
+    ledger_finish(publish(w, single->side.url, "orders", ORDERS, 64), PATIENCE);
+    expect_ok(js_DeleteMsg(single->js, "ORDERS", REMOVED, NULL, NULL));
+    take(single->js, HANDLED, true, seen);
+    take(single->js, HELD, false, seen);
+    free(seen);
+
+    seamq(w, 0, "ORDERS",
+          (const char *[]){"stream", "copy", "--cluster", "single", "--to", "sea-a", "--replicas", "3", NULL});
+    readback_expect_same(single->js, "ORDERS", cluster->js, "ORDERS");
+    expect_position(cluster->js);
+    seamq(w, 1, "ORDERS: is on cluster sea-a already",
+          (const char *[]){"stream", "copy", "--cluster", "single", "--to", "sea-a", "ORDERS", NULL});
+    handle_the_rest(cluster->js);
+}
+
+/* What is published during the copy is not in it, and is not passed over in silence. A copy that falls into a pause of
+ * the publisher's is a good one: made again until one does not. */
+static void a_copy_of_a_stream_that_moves_on_is_no_copy(struct world *w)
+{
+    static const char *const copy[] = {"stream", "copy", "--cluster", "single", "--to", "sea-a", "BUSY", NULL};
+    struct place *single = open_place(w, getenv("E2E_SINGLE_URL"), NULL),
+                 *cluster = open_place(w, getenv("E2E_NATS_A_URL"), NULL);
+    const char *said = "";
+
+    add_stream(single->js, "BUSY", "busy", 1);
+    struct ledger *l = publish(w, single->side.url, "busy", BUSY, 8);
+    while (run_seamq(w, copy, &said) == 0 && ledger_acked(l) < BUSY)
+        expect_ok(js_DeleteStream(cluster->js, "BUSY", NULL, NULL));
+    assert_non_null(strstr(said, "stop what publishes to it"));
+    ledger_finish(l, PATIENCE);
+    expect_ok(js_DeleteStream(cluster->js, "BUSY", NULL, NULL));
+    seamq(w, 0, "BUSY", copy);
+    readback_expect(cluster->js, "BUSY", l);
+}
+
+static void a_wrong_command_line_copies_nothing(struct world *w)
+{
+    seamq(w, 2, "--to CLUSTER", (const char *[]){"stream", "copy", "--cluster", "single", NULL});
+    seamq(w, 2, "are both sea-a", (const char *[]){"stream", "copy", "--cluster", "sea-a", "--to", "sea-a", NULL});
+    seamq(w, 2, "not a number from 1 to 5",
+          (const char *[]){"stream", "copy", "--cluster", "single", "--to", "sea-a", "--replicas", "7", NULL});
+    seamq(w, 1, "NONE: ", (const char *[]){"stream", "copy", "--cluster", "single", "--to", "sea-a", "NONE", NULL});
+}
+
+/* ---- to the mesh -------------------------------------------------------------------------------- */
+
+static void grow_into_a_mesh(struct world *w, struct place *cluster)
+{
+    add_stream(cluster->js, "SHIPMENTS", "shipments", 3);
+    struct ledger *l = publish(w, getenv("E2E_NATS_A_URLS"), "shipments", SHIPMENTS, 2);
+    mesh_grow();
+    print_message("%u messages were confirmed meanwhile\n", ledger_acked(l));
+    assert_in_range(ledger_acked(l), 1, SHIPMENTS);
+    ledger_finish(l, PATIENCE);
+    readback_expect(cluster->js, "SHIPMENTS", l);
+}
+
+static void a_single_server_grows_into_a_cluster_and_a_mesh(struct world *w)
+{
+    struct place *single = open_place(w, getenv("E2E_SINGLE_URL"), NULL),
+                 *cluster = open_place(w, getenv("E2E_NATS_A_URL"), NULL);
+
+    move_to_the_cluster(w, single, cluster);
+    grow_into_a_mesh(w, cluster);
+    struct place *mesh = open_place(w, getenv("E2E_NATS_A_URL"), "sea-a");
+    readback_expect_same(single->js, "ORDERS", mesh->js, "ORDERS");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IT(a_single_server_grows_into_a_cluster_and_a_mesh),
+        IT(a_copy_of_a_stream_that_moves_on_is_no_copy),
+        IT(a_wrong_command_line_copies_nothing),
+    };
+
+    if (!getenv("E2E_SINGLE_URL")) {
+        printf("SKIP: E2E_SINGLE_URL is not set: no single server to grow (tests/e2e/growing.sh starts one)\n");
+        return 77;
+    }
+    return it_main(tests, argc, argv);
+}
