@@ -36,7 +36,7 @@ static void call_log(int level, const char *fmt, va_list ap)
     if ((size_t)n >= sizeof(text))
         cut_mark(text, sizeof(text));
     n = snprintf(packet, sizeof(packet), "log%clevel%c%d%ctext%c%s%cseq%c%" PRIu64, 0, 0, level, 0, 0, text, 0, 0,
-                 !other_thread && host.running ? host.msg.stream_seq : 0);
+                 !other_thread && host.running && host.n == 1 ? host.items[0].msg.stream_seq : 0);
     packet_send_raw(PACKET_FD_CONTROL, packet, (size_t)n + 1, -1);
 }
 
@@ -54,19 +54,31 @@ static void call_fail(const char *fmt, va_list ap)
         cut_mark(host.fail_text, sizeof(host.fail_text));
 }
 
-static bool is_current(const seamq_msg *msg)
+struct host_item *host_item(const seamq_msg *msg)
 {
-    return host.running && msg == &host.msg;
+    size_t at = (uintptr_t)msg - (uintptr_t)host.items;
+    if (!host.running || at % sizeof(struct host_item) || at / sizeof(struct host_item) >= host.n)
+        return NULL;
+    return &host.items[at / sizeof(struct host_item)];
 }
 
 static int call_settle(const seamq_msg *msg, int outcome, int64_t delay_ns, const char *fmt, va_list ap)
 {
-    if (!is_current(msg))
+    char text[RECORD_TEXT_MAX + 1];
+    struct host_item *it = host_item(msg);
+
+    if (!it)
         return -EINVAL;
-    host.settled = outcome;
-    host.settled_delay_ns = delay_ns < 0 ? SEAMQ_BACKOFF : delay_ns;
-    if (vsnprintf(host.reason, sizeof(host.reason), fmt, ap) >= (int)sizeof(host.reason))
-        cut_mark(host.reason, sizeof(host.reason));
+    if (outcome == SEAMQ_ACK && it->settled != HOST_UNSETTLED)
+        return 0; /* the weakest: it undoes nothing */
+    it->settled = outcome;
+    it->delay_ns = delay_ns < 0 ? SEAMQ_BACKOFF : delay_ns;
+    it->reason = NULL;
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    if (n >= (int)sizeof(text))
+        cut_mark(text, sizeof(text));
+    if (n > 0)
+        it->reason = strcpy(host_alloc(strlen(text) + 1), text);
     return 0;
 }
 
@@ -74,10 +86,9 @@ static const char *call_header(const seamq_msg *msg, const char *name)
 {
     const char *key, *value;
     size_t pos = 0;
+    const struct host_item *it = host_item(msg);
 
-    if (!is_current(msg))
-        return NULL;
-    while (record_header_next(host.headers, host.headers_len, &pos, &key, &value))
+    while (it && record_header_next(it->headers, it->headers_len, &pos, &key, &value))
         if (strcmp(key, name) == 0)
             return value;
     return NULL;
@@ -87,10 +98,9 @@ static int call_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
 {
     const char *key, *value;
     size_t pos = 0;
+    const struct host_item *it = host_item(msg);
 
-    if (!is_current(msg))
-        return -ENOENT;
-    while (record_header_next(host.headers, host.headers_len, &pos, &key, &value))
+    while (it && record_header_next(it->headers, it->headers_len, &pos, &key, &value))
         if (index-- == 0) {
             *ret = (seamq_field){key, value};
             return 0;
@@ -104,9 +114,8 @@ static void out_of_memory(size_t size)
     _exit(HOST_EXIT_MEMORY);
 }
 
-static void *call_alloc(const seamq_msg *msg, size_t size)
+void *host_alloc(size_t size)
 {
-    (void)msg; /* whichever it is: it lives until the current callback's end */
     size_t rounded = (size + (sizeof(max_align_t) - 1)) & ~(sizeof(max_align_t) - 1);
 
     if (!host.arena && !(host.arena = malloc(ARENA_BYTES)))
@@ -124,6 +133,12 @@ static void *call_alloc(const seamq_msg *msg, size_t size)
     return b->data;
 }
 
+static void *call_alloc(const seamq_msg *msg, size_t size)
+{
+    (void)msg; /* whichever it is */
+    return host_alloc(size);
+}
+
 void host_arena_reset(void)
 {
     host.arena_used = 0;
@@ -136,14 +151,15 @@ void host_arena_reset(void)
 
 static int call_extend(const seamq_msg *msg, int64_t ns)
 {
-    if (!is_current(msg) || ns <= 0)
+    if (!host_item(msg) || ns <= 0)
         return -EINVAL;
     if (ns > EXTEND_MAX_NS)
         ns = EXTEND_MAX_NS;
     struct record_extend *e = host_put(RECORD_EXTEND, sizeof(*e));
-    *e = (struct record_extend){host.id, ns};
+    *e = (struct record_extend){host.items[0].id, ns}; /* names the call */
     int64_t now = clock_now_ns();
-    host.msg.deadline_ns = now + ns;
+    for (size_t i = 0; i < host.n; i++)
+        host.items[i].msg.deadline_ns = now + ns;
     host_bell(now);
     return 0;
 }

@@ -12,8 +12,7 @@
 
 static bool has_batch(const struct loaded *l)
 {
-    (void)l;
-    return false; /* ABI 1.0 has no batch entry */
+    return l->plugin.handle_batch != NULL;
 }
 
 void host_describe_packets(const struct loaded *l)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * host - the state of a worker process: one plugin, one ring, one message at a time.
+ * host - the state of a worker process: one plugin, one ring, one call at a time.
  *
  * The plugin's calls carry no context, so there is one instance, `host`.  Everything runs on the
  * main thread but the log call, which plugins may use from their own threads: it touches only
@@ -15,11 +15,13 @@
 #include "ring/record.h"
 #include "ring/ring.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 #define HOST_LOG_MAX 2048      /* bytes of one log line */
-#define HOST_STAGED_MAX 65536u /* publishes for one message */
+#define HOST_STAGED_MAX 65536u /* publishes of one call */
 #define HOST_STAGED_BYTES_MAX (UINT64_C(128) << 20)
+#define HOST_UNSETTLED INT_MIN
 #define HOST_METRICS_MAX 256 /* names; 64 bytes each */
 
 #define HOST_EXIT_FAILED 75 /* sysexits: EX_TEMPFAIL, EX_CONFIG, EX_PROTOCOL, EX_OSERR */
@@ -31,6 +33,28 @@ struct host_binding {
     const char *stream;
     const char *consumer;
     const char *cluster;
+};
+
+struct host_staged { /* a publish, until its message's outcome is known; in the arena */
+    struct host_staged *next;
+    struct record_staged fixed;
+    uint64_t size;
+    char body[];
+};
+
+struct host_item { /* a message of the call that runs, or is being collected */
+    seamq_msg msg; /* first: its address is the item's */
+    uint64_t id;
+    const char *headers;
+    size_t headers_len;
+    char *map; /* of a body that did not fit the ring; NULL: it is in the ring */
+    size_t map_size;
+    int settled; /* outcome that settle was called with, or HOST_UNSETTLED */
+    int64_t delay_ns;
+    const char *reason; /* in the arena; NULL: none */
+    struct host_staged *staged;
+    struct host_staged **staged_end;
+    const char *publish_failed; /* NULL: none failed */
 };
 
 struct host_block { /* an allocation that is too large for the arena */
@@ -46,7 +70,9 @@ struct host {
     unsigned index;
     unsigned count;
     int log_level;
-    int64_t timeout_ns;
+    int64_t timeout_ns; /* of a call */
+    size_t batch_max;
+    int64_t linger_ns;
     struct host_binding *bindings;
     size_t n_bindings;
     struct option_text *options;
@@ -54,20 +80,14 @@ struct host {
     struct loaded loaded;
     void *self;
 
-    /* the message that runs */
-    seamq_msg msg;
+    /* the call that runs, or whose messages are being collected: they lie in the ring until it ended */
+    struct host_item *items; /* batch_max of them */
+    const seamq_msg **msgs;  /* the same, as handle_batch wants them */
+    size_t n;
+    uint64_t bytes;
     bool running;
-    uint64_t id;
-    const char *headers;
-    size_t headers_len;
-    uint64_t mark; /* tx_head before its first staged record */
-    uint32_t serial_before;
     size_t staged;
     uint64_t staged_bytes;
-    const char *publish_failed; /* NULL: none failed */
-    int settled;                /* outcome that settle was called with; -1: none */
-    int64_t settled_delay_ns;
-    char reason[RECORD_TEXT_MAX + 1];
 
     char *arena;
     size_t arena_used;
@@ -93,6 +113,10 @@ extern struct host host;
 
 /* calls.c: the table that plugins get. */
 void host_table(struct seamq_host *t);
+/* The item that `msg` is, NULL if it is none of the call that runs. */
+struct host_item *host_item(const seamq_msg *msg);
+/* Zeroed, until the current callback ends. */
+void *host_alloc(size_t size);
 void host_arena_reset(void);
 /* Formats and sends one log line. */
 void host_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -100,8 +124,18 @@ void host_flush_counts(int64_t now_ns);
 
 /* stage.c */
 int host_publish(const seamq_msg *msg, const seamq_output *out, size_t out_size);
+/* Sends what the item has staged. 0 or a negative errno. */
+int host_send_staged(const struct host_item *it);
+
+/* message.c */
+/* A message from its record. true: it must be alone in its call. */
+bool host_open_item(struct host_item *it, const struct ring_record *r);
+/* Its outcome, and what it staged if that is an ack, into the ring. */
+void host_close_item(struct host_item *it, int outcome, int64_t duration_ns);
 
 /* run.c */
+/* The daemon's memory is not what it has to be. */
+_Noreturn void host_broken(const char *what);
 /* Until the daemon says stop. */
 void host_run(void);
 /* Tells the daemon what is there, and gives back the room of finished messages. */

@@ -12,7 +12,7 @@
 #include "options.h"
 #include "pin.h"
 
-/* What a 1.0 plugin has: nothing older exists. */
+/* What a 1.0 plugin has: nothing older exists, and later fields may be missing. */
 #define PLUGIN_SIZE_MIN (offsetof(struct seamq_plugin, close) + sizeof(void (*)(void *)))
 #define OPTION_SIZE_MIN (offsetof(struct seamq_option, max) + sizeof(int64_t))
 #define SIZE_SANE 65536u
@@ -55,10 +55,9 @@ static int check_abi(const struct seamq_plugin *p, const char *path, struct erro
     if (p->struct_size < PLUGIN_SIZE_MIN || p->struct_size > SIZE_SANE || p->option_size < OPTION_SIZE_MIN ||
         p->option_size > SIZE_SANE)
         return error_set(err, -ENOEXEC,
-                         "%s: its descriptor says %zu bytes (options %zu), ABI %u.%u has at least %zu (%zu): declare "
+                         "%s: its descriptor says %zu bytes (options %zu), ABI %u.0 has at least %zu (%zu): declare "
                          "it with SEAMQ_PLUGIN and rebuild",
-                         path, p->struct_size, p->option_size, p->abi_major, p->abi_minor, PLUGIN_SIZE_MIN,
-                         OPTION_SIZE_MIN);
+                         path, p->struct_size, p->option_size, p->abi_major, PLUGIN_SIZE_MIN, OPTION_SIZE_MIN);
     return 0;
 }
 
@@ -78,7 +77,7 @@ static int check_plugin(const struct loaded *l, struct error *err)
                          p->name);
     if (!p->version || !*p->version)
         return error_set(err, -EINVAL, "%s: declares no version: add .version = \"1.0.0\"", l->path);
-    if (!p->handle)
+    if (!p->handle && !p->handle_batch)
         return error_set(err, -EINVAL, "%s: declares no handle function: add .handle = ...", l->path);
     if (p->self_size > SELF_SIZE_MAX)
         return error_set(err, -EINVAL, "%s: its instance takes %zu bytes, more than %zu: allocate in open instead",

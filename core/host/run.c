@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * run - the worker's loop: a message from the ring, the handler, its outcome back. */
+ * run - the worker's loop: a message or a batch from the ring, the handler, the outcomes back. */
 #include "host.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,7 +17,7 @@
 #define COUNT_NS (250 * NS_PER_MS)
 #define IDLE_NS NS_PER_SEC
 
-static _Noreturn void broken(const char *what)
+_Noreturn void host_broken(const char *what)
 {
     host_log(SEAMQ_LOG_ERROR, "the daemon's ring makes no sense (%s); the worker ends", what);
     _exit(HOST_EXIT_PROTOCOL);
@@ -34,11 +27,12 @@ void host_bell(int64_t now_ns)
 {
     uint64_t one = 1;
     ring_publish(&host.ring);
-    ring_release(&host.ring);
+    if (host.n == 0) /* else the call's messages lie there */
+        ring_release(&host.ring);
     host.unrung = 0;
     host.last_bell_ns = now_ns;
     if (write(PACKET_FD_BELL_OUT, &one, sizeof(one)) < 0 && errno != EAGAIN)
-        broken("its bell is gone");
+        host_broken("its bell is gone");
 }
 
 /* Sleeps until the daemon rings, or the timeout (-1: none). */
@@ -56,7 +50,7 @@ void *host_put(uint32_t type, uint32_t size)
     void *at;
     while (!(at = ring_put(&host.ring, type, size))) {
         if (host.ring.broken)
-            broken("tail");
+            host_broken("tail");
         host_bell(clock_now_ns());
         wait_bell(RING_WANTS_ROOM, -1);
     }
@@ -64,143 +58,38 @@ void *host_put(uint32_t type, uint32_t size)
     return at;
 }
 
-struct body_map {
-    char *at;
-    size_t size;
-};
-
-/* The memfd number `serial`; the daemon sent it before it published the record. */
-static void map_body(uint32_t serial, struct body_map *m)
+/* Runs what was collected; returns when it ended, which is when the next call starts. */
+static int64_t run_call(int64_t now_ns)
 {
-    char packet[256];
-    for (;;) {
-        int fd;
-        struct stat st;
-        struct packet p;
-        ssize_t n = packet_recv(PACKET_FD_CONTROL, packet, sizeof(packet), &fd);
-        if (n <= 0)
-            broken("a body is missing");
-        packet_open(&p, packet, (size_t)n);
-        if (fd >= 0 && strcmp(p.type, "body") == 0 && packet_get_int(&p, "serial") == serial && fstat(fd, &st) == 0 &&
-            (fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_WRITE)) == (F_SEAL_SHRINK | F_SEAL_WRITE)) {
-            m->size = (size_t)st.st_size;
-            m->at = mmap(NULL, m->size, PROT_READ, MAP_SHARED, fd, 0);
-            close(fd);
-            if (m->at == MAP_FAILED)
-                broken("a body cannot be mapped");
-            return;
-        }
-        if (fd >= 0)
-            close(fd);
-    }
-}
+    const struct seamq_plugin *p = &host.loaded.plugin;
+    struct ring_page *page = host.ring.own;
+    bool batch = host.batch_max > 1 || !p->handle;
+    int outcome = HOST_UNSETTLED;
 
-static void open_message(const struct ring_record *r, int64_t now_ns, struct body_map *map)
-{
-    struct record_message m;
-    struct record_body body;
-
-    if (r->type != RECORD_MESSAGE || r->size < sizeof(m))
-        broken("record");
-    memcpy(&m, r->payload, sizeof(m));
-    map->at = NULL;
-    if (m.serial)
-        map_body(m.serial, map);
-    body = (struct record_body){.subject_len = m.subject_len, .headers_len = m.headers_len, .data_len = m.data_len};
-    if (m.binding >= host.n_bindings ||
-        record_body_read(&body, map->at ? map->at : (const char *)r->payload + sizeof(m),
-                         map->at ? map->size : r->size - sizeof(m)))
-        broken("message");
-
-    const struct host_binding *b = &host.bindings[m.binding];
-    host.msg = (seamq_msg){
-        .struct_size = sizeof(seamq_msg),
-        .subject = body.subject,
-        .data = body.data,
-        .size = body.data_len,
-        .stream = b->stream,
-        .consumer = b->consumer,
-        .cluster = b->cluster,
-        .stream_seq = m.stream_seq,
-        .consumer_seq = m.consumer_seq,
-        .attempt = m.attempt,
-        .pending = m.pending,
-        .stored_ns = m.stored_ns,
-        .deadline_ns = now_ns + host.timeout_ns,
-    };
-    host.id = m.id;
-    host.headers = body.headers;
-    host.headers_len = body.headers_len;
-    host.mark = host.ring.tx_head;
-    host.serial_before = host.serial;
+    for (size_t i = 0; i < host.n; i++)
+        host.items[i].msg.deadline_ns = now_ns + host.timeout_ns;
     host.staged = 0;
     host.staged_bytes = 0;
-    host.publish_failed = NULL;
-    host.settled = -1;
-}
-
-/* What counts when the handler's word, its reason and its publishes disagree. */
-static void judge(int outcome, struct record_outcome *o)
-{
-    *o = (struct record_outcome){.id = host.id, .outcome = outcome, .delay_ns = SEAMQ_BACKOFF};
-    if (outcome == host.settled && outcome != SEAMQ_ACK) {
-        o->delay_ns = host.settled_delay_ns;
-        return;
-    }
-    host.reason[0] = '\0';
-    if (outcome == SEAMQ_ACK && host.publish_failed) {
-        o->outcome = SEAMQ_NAK;
-        snprintf(host.reason, sizeof(host.reason), "%s: nothing was sent", host.publish_failed);
-    } else if (outcome < SEAMQ_ACK || outcome > SEAMQ_UNAVAILABLE) {
-        o->outcome = SEAMQ_NAK;
-        snprintf(host.reason, sizeof(host.reason), "the handler returned %d, which is no outcome", outcome);
-    }
-}
-
-/* Takes the staged records back if the daemon cannot have seen them; else it drops them, as it
- * does with all whose message is not acknowledged. */
-static void unstage(void)
-{
-    char packet[64];
-    if (!ring_rewind(&host.ring, host.mark))
-        return;
-    host.unrung -= host.unrung < host.staged ? host.unrung : (unsigned)host.staged;
-    if (host.serial == host.serial_before)
-        return;
-    int n = snprintf(packet, sizeof(packet), "forget%cserial%c%" PRIu32, 0, 0, host.serial);
-    packet_send_raw(PACKET_FD_CONTROL, packet, (size_t)n + 1, -1);
-}
-
-/* Runs one message; returns when it ended, which is when the next one starts. */
-static int64_t run_message(const struct ring_record *r, int64_t now_ns)
-{
-    struct body_map map;
-    struct record_outcome o;
-
-    open_message(r, now_ns, &map);
-    struct ring_page *page = host.ring.own;
     atomic_store_explicit(&page->started_ns, now_ns, memory_order_relaxed);
-    atomic_store_explicit(&page->running, host.id, memory_order_release);
+    atomic_store_explicit(&page->running_n, (uint32_t)host.n, memory_order_relaxed);
+    atomic_store_explicit(&page->running, host.items[0].id, memory_order_release);
     host.running = true;
-    int outcome = host.loaded.plugin.handle(host.self, &host.msg);
+    if (batch)
+        p->handle_batch(host.self, host.msgs, host.n);
+    else
+        outcome = p->handle(host.self, &host.items[0].msg);
     host.running = false;
+    size_t n = host.n;
+    host.n = 0;
+    ring_done(&host.ring);
 
     int64_t end_ns = clock_now_ns();
-    judge(outcome, &o);
-    if (o.outcome != SEAMQ_ACK && host.staged)
-        unstage();
-    o.duration_ns = end_ns - now_ns;
-    o.text_len = (uint32_t)strlen(host.reason);
-    char *at = host_put(RECORD_OUTCOME, (uint32_t)sizeof(o) + o.text_len + 1);
-    memcpy(at, &o, sizeof(o));
-    memcpy(at + sizeof(o), host.reason, o.text_len + 1);
+    for (size_t i = 0; i < n; i++)
+        host_close_item(&host.items[i], batch ? host.items[i].settled : outcome, (end_ns - now_ns) / (int64_t)n);
     /* Published at once, though rung later: what is done stays done if the next one crashes. */
     ring_publish(&host.ring);
-    host.reason[0] = '\0';
     if (host.arena_used || host.blocks)
         host_arena_reset();
-    if (map.at)
-        munmap(map.at, map.size);
     return end_ns;
 }
 
@@ -232,28 +121,50 @@ static int64_t sleep_dry(int64_t now_ns, int64_t *idle_ns)
     return clock_now_ns();
 }
 
+/* Takes from the ring what the next call gets: a message, or a batch when it is full or has waited
+ * long enough.  Half a ring of it is full: the daemon needs room to send more.  false: told to stop. */
+static bool collect(int64_t *now_ns, int64_t *idle_ns)
+{
+    struct ring *ring = &host.ring;
+    int64_t until_ns = 0;
+    struct ring_record r;
+
+    host.bytes = 0;
+    for (;;) {
+        uint32_t order = atomic_load_explicit(&ring->peer->order, memory_order_acquire);
+        int rc = order == RING_REVOKE ? 0 : ring_next(ring, &r);
+        if (rc < 0)
+            host_broken("head");
+        if (rc == 1) {
+            bool alone = host_open_item(&host.items[host.n], &r);
+            if (host.n++ == 0)
+                until_ns = *now_ns + host.linger_ns;
+            if (alone || host.n == host.batch_max || host.bytes >= ring->rx_size / 2)
+                return true;
+        } else if (order == RING_REVOKE || (order == RING_STOP && host.n == 0)) {
+            return false; /* what was collected goes back unstarted */
+        } else if (host.n == 0) {
+            *now_ns = sleep_dry(*now_ns, idle_ns);
+        } else if (order == RING_STOP || *now_ns >= until_ns) {
+            return true;
+        } else {
+            wait_bell(RING_WANTS_DATA, (int)((until_ns - *now_ns + NS_PER_MS - 1) / NS_PER_MS));
+            *now_ns = clock_now_ns();
+        }
+    }
+}
+
 void host_run(void)
 {
     struct ring *ring = &host.ring;
     int64_t now = clock_now_ns();
     int64_t idle_ns = now + IDLE_NS;
-    struct ring_record r;
 
-    for (;;) {
-        uint32_t order = atomic_load_explicit(&ring->peer->order, memory_order_acquire);
-        int rc = order == RING_REVOKE ? 0 : ring_next(ring, &r);
-        if (rc < 0)
-            broken("head");
-        if (rc == 0) {
-            if (order != RING_RUN)
-                break;
-            now = sleep_dry(now, &idle_ns);
-            continue;
-        }
-        now = run_message(&r, now);
-        ring_done(ring);
+    while (collect(&now, &idle_ns)) {
+        now = run_call(now);
         idle_ns = now + IDLE_NS;
-        if (host.unrung >= BELL_RECORDS || now - host.last_bell_ns >= BELL_NS) {
+        /* The next batch may be waited for: nothing may wait for it unrung. */
+        if (host.batch_max > 1 || host.unrung >= BELL_RECORDS || now - host.last_bell_ns >= BELL_NS) {
             host_bell(now);
             if (host.counted && now - host.last_count_ns >= COUNT_NS)
                 host_flush_counts(now);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stage - a plugin's publishes: checked, with the trace context added, into the ring or a memfd. */
+ * stage - a plugin's publishes: checked, with the trace context added, kept until their message is
+ * acknowledged, and then into the ring or a memfd. */
 #include "host.h"
 
 #include <ctype.h>
@@ -54,7 +55,7 @@ static void put_header(struct buf *b, const char *name, const char *value)
 }
 
 /* The headers as a block; the message's trace context goes with them unless they have one. */
-static int collect_headers(const seamq_output *out, struct buf *b)
+static int collect_headers(const struct host_item *it, const seamq_output *out, struct buf *b)
 {
     bool traced = false;
     buf_clear(b);
@@ -66,28 +67,28 @@ static int collect_headers(const seamq_output *out, struct buf *b)
     }
     const char *name, *value;
     size_t pos = 0;
-    while (!traced && record_header_next(host.headers, host.headers_len, &pos, &name, &value))
+    while (!traced && record_header_next(it->headers, it->headers_len, &pos, &name, &value))
         if (strcmp(name, "traceparent") == 0 || strcmp(name, "tracestate") == 0)
             put_header(b, name, value);
     return b->failed ? -ENOMEM : 0;
 }
 
 /* Sends the body in a memfd ahead of its record. */
-static int send_body(const struct record_body *body, uint64_t size, uint32_t serial)
+static int send_body(const struct host_staged *s, uint32_t serial)
 {
     int fd = memfd_create("seamq-body", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
     int rc = 0;
     char *at = MAP_FAILED;
-    if (ftruncate(fd, (off_t)size) == 0)
-        at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (ftruncate(fd, (off_t)s->size) == 0)
+        at = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) {
         rc = -errno;
     } else {
         struct buf packet = {0};
-        record_body_write(body, at);
-        munmap(at, size);
+        memcpy(at, s->body, s->size);
+        munmap(at, s->size);
         packet_begin(&packet, "body");
         packet_add_int(&packet, "serial", serial);
         rc = packet_send(PACKET_FD_CONTROL, &packet, fd);
@@ -97,12 +98,12 @@ static int send_body(const struct record_body *body, uint64_t size, uint32_t ser
     return rc;
 }
 
-static int stage(const seamq_output *out)
+static int stage(struct host_item *it, const seamq_output *out)
 {
     if (!subject_ok(out->subject) || (out->size && !out->data) || (out->n_headers && !out->headers) ||
         (out->msg_id && (!*out->msg_id || !line_ok(out->msg_id))))
         return -EINVAL;
-    int rc = collect_headers(out, &host.scratch);
+    int rc = collect_headers(it, out, &host.scratch);
     if (rc)
         return rc;
 
@@ -120,41 +121,61 @@ static int stage(const seamq_output *out)
     if (size == UINT64_MAX || host.staged == HOST_STAGED_MAX || size > HOST_STAGED_BYTES_MAX - host.staged_bytes)
         return -EMSGSIZE;
 
-    struct record_staged fixed = {
-        .id = host.id,
+    struct host_staged *s = host_alloc(sizeof(*s) + size);
+    s->fixed = (struct record_staged){
+        .id = it->id,
         .data_len = body.data_len,
         .subject_len = (uint32_t)body.subject_len,
         .msg_id_len = (uint32_t)body.msg_id_len,
         .headers_len = (uint32_t)body.headers_len,
     };
-    bool in_ring = size <= ring_payload_max(&host.ring) - sizeof(fixed);
-    if (!in_ring) {
-        fixed.serial = host.serial + 1;
-        rc = send_body(&body, size, fixed.serial);
-        if (rc)
-            return rc;
-        host.serial++;
-    }
-    char *at = host_put(RECORD_STAGED, (uint32_t)(sizeof(fixed) + (in_ring ? size : 0)));
-    memcpy(at, &fixed, sizeof(fixed));
-    if (in_ring)
-        record_body_write(&body, at + sizeof(fixed));
+    s->size = size;
+    record_body_write(&body, s->body);
+    *it->staged_end = s;
+    it->staged_end = &s->next;
     host.staged++;
     host.staged_bytes += size;
     return 0;
 }
 
+static int send_one(const struct host_staged *s)
+{
+    struct record_staged fixed = s->fixed;
+    bool in_ring = s->size <= ring_payload_max(&host.ring) - sizeof(fixed);
+    if (!in_ring) {
+        fixed.serial = host.serial + 1;
+        int rc = send_body(s, fixed.serial);
+        if (rc)
+            return rc;
+        host.serial++;
+    }
+    char *at = host_put(RECORD_STAGED, (uint32_t)(sizeof(fixed) + (in_ring ? s->size : 0)));
+    memcpy(at, &fixed, sizeof(fixed));
+    if (in_ring)
+        memcpy(at + sizeof(fixed), s->body, s->size);
+    return 0;
+}
+
+int host_send_staged(const struct host_item *it)
+{
+    int rc = 0;
+    for (const struct host_staged *s = it->staged; s && rc == 0; s = s->next)
+        rc = send_one(s);
+    return rc;
+}
+
 int host_publish(const seamq_msg *msg, const seamq_output *out, size_t out_size)
 {
     seamq_output o = {0};
+    struct host_item *it = host_item(msg);
 
-    if (!host.running || msg != &host.msg || !out)
+    if (!it || !out)
         return -EINVAL;
     memcpy(&o, out, out_size < sizeof(o) ? out_size : sizeof(o));
-    int rc = stage(&o);
-    if (rc && !host.publish_failed)
-        host.publish_failed = rc == -EMSGSIZE ? "a staged message is too large"
-                              : rc == -EINVAL ? "a staged message has a bad subject, header or id"
-                                              : "a staged message could not be stored";
+    int rc = stage(it, &o);
+    if (rc && !it->publish_failed)
+        it->publish_failed = rc == -EMSGSIZE ? "a staged message is too large"
+                             : rc == -EINVAL ? "a staged message has a bad subject, header or id"
+                                             : "a staged message could not be stored";
     return rc;
 }

@@ -83,6 +83,9 @@ static int read_hello(struct packet *p, struct image *image)
     host.count = (unsigned)packet_get_int(p, "count");
     host.log_level = (int)packet_get_int(p, "log_level");
     host.timeout_ns = packet_get_int(p, "timeout_ns");
+    int64_t batch_max = packet_get_int(p, "batch_max");
+    host.batch_max = batch_max > 1 ? (size_t)batch_max : 1;
+    host.linger_ns = packet_get_int(p, "batch_linger_ns");
 
     struct packet at = *p;
     const char *key, *value;
@@ -131,6 +134,19 @@ static int load(const char *path, const struct image *image, bool run, bool trus
     return 0;
 }
 
+static int make_items(void)
+{
+    if (host.batch_max > 1 && !host.loaded.plugin.handle_batch)
+        return refuse("batch_max is more than 1, and the plugin has no batch entry (handle_batch)");
+    host.items = calloc(host.batch_max, sizeof(*host.items));
+    host.msgs = calloc(host.batch_max, sizeof(*host.msgs));
+    if (!host.items || !host.msgs)
+        return fail("out of memory for a batch");
+    for (size_t i = 0; i < host.batch_max; i++)
+        host.msgs[i] = &host.items[i].msg;
+    return 0;
+}
+
 static int open_plugin(void)
 {
     const struct seamq_plugin *p = &host.loaded.plugin;
@@ -157,7 +173,9 @@ static int open_plugin(void)
 
 static int work(void)
 {
-    int rc = open_plugin();
+    int rc = make_items();
+    if (rc == 0)
+        rc = open_plugin();
     if (rc)
         return rc;
     host_say("ready", "");

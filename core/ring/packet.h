@@ -7,14 +7,15 @@
  * each other; `protocol` in the hello changes when they would not.
  *
  *     daemon -> worker   hello     protocol parent mode(run|probe) plugin trust(strict|any) handler index count
- *                                  log_level timeout_ns image_* (see image.h, with its memfd),
+ *                                  log_level timeout_ns batch_max batch_linger_ns image_* (see image.h,
+ *                                  with its memfd),
  *                                  then repeated: stream consumer cluster (one binding), option ("name=value")
  *                        body      serial, with a sealed memfd
  *     worker -> daemon   describe  name version ... (see host/describe.c), one `option` packet per option
  *                        ready | refused text | failed text
  *                        log       level text [seq]
  *                        count     metric by
- *                        body      serial, with a memfd;  forget serial: bodies up to it are void
+ *                        body      serial, with a memfd
  *                        crash     signal;  backtrace text
  *                        bye       the orderly end, before exit(0)
  *

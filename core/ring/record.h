@@ -27,6 +27,7 @@ enum record_type {
 };
 
 #define RECORD_BODY_MAX (UINT64_C(128) << 20) /* bytes; nats-server allows 64 MiB payloads */
+#define RECORD_ALONE 1u                       /* in a call of its own, at once: it may be what took a batch down */
 #define RECORD_TEXT_MAX 1024u                 /* bytes kept of an outcome's reason */
 
 struct record_message {
@@ -39,7 +40,8 @@ struct record_message {
     uint64_t data_len;
     uint32_t subject_len;
     uint32_t headers_len;
-    uint32_t binding;
+    uint16_t binding;
+    uint16_t flags;  /* RECORD_ALONE */
     uint32_t serial; /* 0: the body follows in the ring */
 };
 

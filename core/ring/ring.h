@@ -51,6 +51,7 @@ struct ring_page {
     alignas(64) _Atomic uint64_t head;
     _Atomic uint64_t running;   /* worker: id of the message that it executes; 0: none */
     _Atomic int64_t started_ns; /* worker: since when, monotonic */
+    _Atomic uint32_t running_n; /* worker: so many messages in one call, `running` the first of them */
     alignas(64) _Atomic uint64_t tail;
     alignas(64) _Atomic uint32_t sleep; /* worker: counter << 2 | enum ring_wants; 0 wants: awake */
     alignas(64) _Atomic uint32_t order; /* daemon: enum ring_order */

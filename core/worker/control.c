@@ -186,8 +186,6 @@ static void on_packet(struct worker *w, const struct packet *p, int fd)
     } else if (strcmp(p->type, "body") == 0) {
         if (fd < 0 || take_bytes(w, (uint32_t)packet_get_int(p, "serial"), fd))
             watch_violation(w, "a large publish of it could not be read");
-    } else if (strcmp(p->type, "forget") == 0) {
-        control_drop_bodies(w, (uint32_t)packet_get_int(p, "serial"));
     } else if (strcmp(p->type, "crash") == 0) {
         on_crash(w, p);
     } else if (strcmp(p->type, "backtrace") == 0) {

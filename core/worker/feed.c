@@ -115,6 +115,7 @@ int worker_push(struct worker *w, const struct worker_message *m)
         .subject_len = (uint32_t)body.subject_len,
         .headers_len = (uint32_t)body.headers_len,
         .binding = m->binding,
+        .flags = m->alone ? RECORD_ALONE : 0,
     };
     bool in_ring = size <= ring_payload_max(&w->child.ring) - sizeof(fixed);
     if (!in_ring && worker_outstanding(w) >= OUTSTANDING_LARGE_MAX)

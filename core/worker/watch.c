@@ -69,16 +69,28 @@ void watch_violation(struct worker *w, const char *what)
     watch_kill(w, WORKER_EXIT_PROTOCOL, false, "killed: %s", what);
 }
 
+/* How many messages the child has in the call that it executes, the oldest outstanding first; 0: none. */
+static uint32_t running_n(const struct worker *w)
+{
+    const struct ring_page *page = w->child.ring.peer;
+    if (!worker_outstanding(w) || atomic_load_explicit(&page->running, memory_order_acquire) != worker_front(w))
+        return 0;
+    uint32_t n = atomic_load_explicit(&page->running_n, memory_order_relaxed);
+    uint32_t most = w->config.batch_max > 1 ? (uint32_t)w->config.batch_max : 1;
+    if (most > worker_outstanding(w))
+        most = worker_outstanding(w);
+    return n < 1 ? 1 : n < most ? n : most;
+}
+
 /* When the oldest outstanding message is late.  The child's word on when it began counts only as
  * far as it agrees with what was seen from here: garbage cannot hide a hang. */
 static int64_t front_deadline(const struct worker *w)
 {
     if (w->extended_ns)
         return w->extended_ns;
-    int64_t start = w->front_since_ns;
-    const struct ring_page *page = w->child.ring.peer;
-    if (atomic_load_explicit(&page->running, memory_order_acquire) == worker_front(w)) {
-        int64_t said = atomic_load_explicit(&page->started_ns, memory_order_relaxed);
+    int64_t start = w->front_since_ns + w->config.batch_linger_ns;
+    if (running_n(w)) {
+        int64_t said = atomic_load_explicit(&w->child.ring.peer->started_ns, memory_order_relaxed);
         if (said > w->spawned_ns)
             start = said < start + CLOCK_SLACK_NS ? said : start + CLOCK_SLACK_NS;
     }
@@ -109,7 +121,11 @@ void watch_on_deadline(struct loop_timer *t)
         watch_front(w);
         return;
     }
-    watch_kill(w, WORKER_EXIT_TIMEOUT, true, "killed: one message took longer than %s%.3g s",
+    uint32_t n = running_n(w);
+    char what[48] = "one message";
+    if (n > 1)
+        snprintf(what, sizeof(what), "a batch of %u messages", n);
+    watch_kill(w, WORKER_EXIT_TIMEOUT, true, "killed: %s took longer than %s%.3g s", what,
                w->extended_ns ? "its extended " : "", (double)w->config.timeout_ns / 1e9);
 }
 
@@ -212,12 +228,6 @@ static void describe_death(const struct worker *w, const struct worker_exit *e, 
                  w->finished == 1 ? "" : "s");
 }
 
-static uint64_t guilty(const struct worker *w)
-{
-    uint64_t running = atomic_load_explicit(&w->child.ring.peer->running, memory_order_acquire);
-    return worker_outstanding(w) && running == worker_front(w) ? running : 0;
-}
-
 void watch_on_death(struct loop_fd *f, uint32_t events)
 {
     struct worker *w = f->data;
@@ -234,7 +244,8 @@ void watch_on_death(struct loop_fd *f, uint32_t events)
     if (e.signal == SIGALRM && w->crash_signal)
         e.signal = w->crash_signal; /* its last words took too long */
     e.reason = judge(w, &e);
-    e.running = guilty(w);
+    e.running_n = running_n(w);
+    e.running = e.running_n ? worker_front(w) : 0;
     describe_death(w, &e, text, sizeof(text));
     e.text = (int)e.reason == w->end_reason && w->end_text ? w->end_text : text;
     e.restart_in_ns = next_pause(w, e.reason);

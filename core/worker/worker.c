@@ -32,6 +32,8 @@ static int build_hello(struct worker *w, const struct worker_config *c, struct e
     packet_add_int(b, "count", c->count ? c->count : 1);
     packet_add_int(b, "log_level", log_enabled(LOG_LEVEL_DEBUG) ? 7 : log_enabled(LOG_LEVEL_INFO) ? 6 : 4);
     packet_add_int(b, "timeout_ns", c->timeout_ns > 0 ? c->timeout_ns : INT64_MAX / 2);
+    packet_add_int(b, "batch_max", c->batch_max);
+    packet_add_int(b, "batch_linger_ns", c->batch_linger_ns);
     for (size_t i = 0; i < c->n_bindings; i++) {
         packet_add(b, "stream", c->bindings[i].stream);
         packet_add(b, "consumer", c->bindings[i].consumer);

@@ -59,7 +59,9 @@ struct worker_config {
     size_t n_bindings;
     const struct worker_option *options;
     size_t n_options;
-    int64_t timeout_ns;      /* one message's limit; then SIGTERM, grace, SIGKILL */
+    int64_t timeout_ns;      /* one call's limit; then SIGTERM, grace, SIGKILL */
+    int64_t batch_max;       /* messages in one call; 0: 1 */
+    int64_t batch_linger_ns; /* how long a batch waits to fill */
     int64_t kill_grace_ns;   /* SIGTERM to SIGKILL; 0: 500 ms */
     int64_t open_timeout_ns; /* spawn to ready; 0: 30 s */
     int64_t max_messages;    /* recycle after; 0: never */
@@ -70,6 +72,7 @@ struct worker_config {
 struct worker_message {
     uint64_t id; /* the caller's, not 0 */
     uint16_t binding;
+    bool alone; /* in a call of its own: the caller pushes nothing more until its outcome is there */
     const char *subject;
     const char *data;
     size_t size;
@@ -104,7 +107,7 @@ struct worker_staged { /* a publish that is due if message `id` is acknowledged 
 enum worker_exit_reason {
     WORKER_EXIT_CRASH,    /* a signal that we did not send */
     WORKER_EXIT_STATUS,   /* exit() by the handler, or a failing child */
-    WORKER_EXIT_TIMEOUT,  /* killed: one message took longer than timeout */
+    WORKER_EXIT_TIMEOUT,  /* killed: one call took longer than timeout */
     WORKER_EXIT_PROTOCOL, /* killed: it wrote nonsense into the ring */
     WORKER_EXIT_MEMORY,   /* killed: it held more than twice max_memory */
     WORKER_EXIT_RECYCLE,  /* max_messages or max_memory reached */
@@ -120,6 +123,7 @@ struct worker_exit {
     int signal;            /* 0: none */
     int status;            /* exit status if signal is 0 */
     uint64_t running;      /* id of the message it was executing; 0: none */
+    size_t running_n;      /* so many in one call, `running` the first in the order of the pushes */
     const char *text;      /* one sentence: "killed by SIGSEGV after 12 messages", what open() said, ... */
     const char *backtrace; /* NULL: none */
     int64_t restart_in_ns; /* < 0: it will not be restarted */

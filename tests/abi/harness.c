@@ -8,9 +8,15 @@
 #include <string.h>
 
 static struct harness *current;
-static const seamq_msg *running; /* the message that handle has */
-static void *allocated[64];      /* until handle returns */
+static const seamq_msg *running; /* the messages that handle has */
+static size_t n_running;
+static void *allocated[64]; /* until handle returns */
 static size_t n_allocated;
+
+static int is_running(const seamq_msg *msg)
+{
+    return running != NULL && msg >= running && msg < running + n_running;
+}
 
 static void host_log(int level, const char *fmt, va_list ap)
 {
@@ -31,8 +37,11 @@ static void host_fail(const char *fmt, va_list ap)
 
 static int host_settle(const seamq_msg *msg, int outcome, int64_t delay_ns, const char *fmt, va_list ap)
 {
-    if (msg != running)
+    if (!is_running(msg))
         return -EINVAL;
+    if (outcome == SEAMQ_ACK && current->outcomes[msg - running] != -1)
+        return 0;
+    current->outcomes[msg - running] = outcome;
     current->outcome = outcome;
     current->delay_ns = delay_ns;
     vsnprintf(current->reason, sizeof current->reason, fmt, ap);
@@ -46,7 +55,7 @@ static int host_publish(const seamq_msg *msg, const seamq_output *given, size_t 
     size_t used = 0;
 
     memcpy(&out, given, given_size < sizeof out ? given_size : sizeof out);
-    if (msg != running || out.subject == NULL || *out.subject == '\0')
+    if (!is_running(msg) || out.subject == NULL || *out.subject == '\0')
         return -EINVAL;
     if (current->publish_error != 0)
         return current->publish_error;
@@ -66,7 +75,7 @@ static int host_publish(const seamq_msg *msg, const seamq_output *given, size_t 
 
 static const char *host_header(const seamq_msg *msg, const char *name)
 {
-    for (size_t i = 0; msg == running && i < current->n_headers; i++) {
+    for (size_t i = 0; is_running(msg) && i < current->n_headers; i++) {
         if (strcmp(current->headers[i].name, name) == 0)
             return current->headers[i].value;
     }
@@ -75,7 +84,7 @@ static const char *host_header(const seamq_msg *msg, const char *name)
 
 static int host_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
 {
-    if (msg != running || index >= current->n_headers)
+    if (!is_running(msg) || index >= current->n_headers)
         return -ENOENT;
     *ret = current->headers[index];
     return 0;
@@ -83,7 +92,7 @@ static int host_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
 
 static void *host_alloc(const seamq_msg *msg, size_t size)
 {
-    if (msg != running || n_allocated == sizeof allocated / sizeof allocated[0])
+    if (!is_running(msg) || n_allocated == sizeof allocated / sizeof allocated[0])
         abort();
     allocated[n_allocated] = calloc(1, size > 0 ? size : 1);
     return allocated[n_allocated++];
@@ -91,7 +100,7 @@ static void *host_alloc(const seamq_msg *msg, size_t size)
 
 static int host_extend(const seamq_msg *msg, int64_t ns)
 {
-    if (msg != running || ns <= 0)
+    if (!is_running(msg) || ns <= 0)
         return -EINVAL;
     current->extended_ns = ns;
     return 0;
@@ -209,12 +218,14 @@ void harness_forget(struct harness *h)
 {
     memset(h, 0, offsetof(struct harness, publish_error));
     h->delay_ns = SEAMQ_BACKOFF;
+    for (size_t i = 0; i < HARNESS_BATCH_MAX; i++)
+        h->outcomes[i] = -1;
 }
 
-int harness_handle(struct harness *h, const char *subject, const char *data)
+static seamq_msg make_message(const struct harness *h, const char *subject, const char *data)
 {
-    seamq_msg msg = {
-        .struct_size = sizeof msg,
+    return (seamq_msg){
+        .struct_size = sizeof(seamq_msg),
         .subject = subject,
         .data = data,
         .size = strlen(data),
@@ -225,16 +236,47 @@ int harness_handle(struct harness *h, const char *subject, const char *data)
         .consumer_seq = 1,
         .attempt = h->attempt,
     };
-    int outcome;
+}
 
+static void begin(struct harness *h, const seamq_msg *msgs, size_t n)
+{
     harness_forget(h);
-    running = &msg;
-    outcome = h->plugin.handle(h->self, &msg);
+    running = msgs;
+    n_running = n;
+}
+
+static void end(void)
+{
     running = NULL;
     while (n_allocated > 0)
         free(allocated[--n_allocated]);
-    h->outcome = outcome;
-    return outcome;
+}
+
+int harness_handle(struct harness *h, const char *subject, const char *data)
+{
+    const seamq_msg msg = make_message(h, subject, data);
+
+    begin(h, &msg, 1);
+    h->outcome = h->plugin.handle(h->self, &msg);
+    end();
+    return h->outcome;
+}
+
+void harness_handle_batch(struct harness *h, const char *subject, const char *const *data, size_t n)
+{
+    seamq_msg msgs[HARNESS_BATCH_MAX];
+    const seamq_msg *list[HARNESS_BATCH_MAX];
+
+    if (n > HARNESS_BATCH_MAX)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        msgs[i] = make_message(h, subject, data[i]);
+        msgs[i].stream_seq += i;
+        list[i] = &msgs[i];
+    }
+    begin(h, msgs, n);
+    h->plugin.handle_batch(h->self, list, n);
+    end();
 }
 
 void harness_close(struct harness *h)

@@ -8,7 +8,7 @@
 
 #include <seamq/plugin.h>
 
-enum { HARNESS_PUBLISHES_MAX = 8, HARNESS_TEXT_MAX = 4096 };
+enum { HARNESS_BATCH_MAX = 8, HARNESS_PUBLISHES_MAX = 8, HARNESS_TEXT_MAX = 4096 };
 
 struct harness_publish {
     char subject[256];
@@ -28,8 +28,9 @@ struct harness { /* what the plugin did since harness_forget() */
     struct harness_publish publishes[HARNESS_PUBLISHES_MAX];
     size_t n_publishes;
     int64_t extended_ns;
-    int publish_error;          /* what the next publishes return */
-    const seamq_field *headers; /* that messages have */
+    int outcomes[HARNESS_BATCH_MAX]; /* of a batch; -1: none */
+    int publish_error;               /* what the next publishes return */
+    const seamq_field *headers;      /* that messages have */
     size_t n_headers;
     uint64_t attempt;
     uint64_t stream_seq;
@@ -45,6 +46,8 @@ void harness_load(struct harness *h, const char *path, const char *const *option
 int harness_open(struct harness *h);
 /* Forgets, then has the plugin handle one message; the outcome. */
 int harness_handle(struct harness *h, const char *subject, const char *data);
+/* The same with several at once: what became of each is in `outcomes`; `reason` is the last one's. */
+void harness_handle_batch(struct harness *h, const char *subject, const char *const *data, size_t n);
 void harness_forget(struct harness *h);
 /* Calls close and frees the instance; the code stays loaded. */
 void harness_close(struct harness *h);

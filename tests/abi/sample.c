@@ -76,6 +76,18 @@ static int on_message(void *self, const seamq_msg *msg)
     return seamq_publish_output(msg, &out) < 0 ? SEAMQ_NAK : SEAMQ_ACK;
 }
 
+static void on_batch(void *self, const seamq_msg *const *msgs, size_t n)
+{
+    const struct conf *c = CAST(const struct conf *, self);
+
+    for (size_t i = 0; i < n; i++) {
+        if (msgs[i]->size > CAST(size_t, c->bytes))
+            seamq_dead(msgs[i], "larger than %d", CAST(int, c->bytes));
+        else
+            seamq_ack(msgs[i]);
+    }
+}
+
 static void on_idle(void *self)
 {
     (void)self;
@@ -91,9 +103,10 @@ static void fill(seamq_plugin &p)
     p.open = on_open;
     p.handle = on_message;
     p.idle = on_idle;
+    p.handle_batch = on_batch;
 }
 SEAMQ_PLUGIN_CXX(fill);
 #else
 SEAMQ_PLUGIN(.name = "sample", .version = "1.0.0", .self_size = sizeof(struct conf), .options = options,
-             .open = on_open, .handle = on_message, .idle = on_idle);
+             .open = on_open, .handle = on_message, .idle = on_idle, .handle_batch = on_batch);
 #endif

@@ -11,17 +11,19 @@ next_host=$4
 next_header=$5
 cc=${CC:-cc}
 
+source=$fixtures/options.c
+
 minor=$(sed -n 's/^#define SEAMQ_ABI_MINOR \([0-9]*\)u$/\1/p' "$sdk/include/seamq/plugin.h")
 next=$((minor + 1))
 
-build() { # VERSION HEADER [FLAGS]: $scratch/VERSION.so
+build() { # VERSION HEADER [FLAGS]: $scratch/VERSION.so, of $source
     version=$1
     header=$2
     shift 2
     mkdir -p "$scratch/$version/seamq"
     cp "$header" "$scratch/$version/seamq/plugin.h"
     check "builds with the header of $version" "$cc" -std=gnu11 -shared -fPIC -fvisibility=hidden "$@" \
-        -I"$scratch/$version" -o "$scratch/$version.so" "$fixtures/options.c"
+        -I"$scratch/$version" -o "$scratch/$version.so" "$source"
 }
 
 describe() { # HOST PLUGIN: without the version, which differs
@@ -70,5 +72,22 @@ grep -q "ABI 1.$minor" "$scratch/out" || fail "the refusal does not name the hos
 build "1.$next-lowered" "$next_header" "-DSEAMQ_TARGET_MINOR=$minor"
 same "plugin of 1.$next that targets 1.$minor, today's host" "$host" "$scratch/1.$next-lowered.so"
 same "plugin of 1.$next that targets 1.$minor, host of 1.$next" "$next_host" "$scratch/1.$next-lowered.so"
+# The batch entry came with 1.1; who has another one too loads where it is not known.
+source=$here/../unit/plugins/batch.c
+describes() { # WHAT HOST PLUGIN TEXT
+    checks=$((checks + 1))
+    described=$("$2" --describe "$3" 2>&1)
+    case $described in
+    *"$4"*) ;;
+    *) fail "$1: lacks $4: $described" ;;
+    esac
+}
+build batch-1.1 "$sdk/abi/1.1/plugin.h"
+describes "batch plugin of 1.1, today's host" "$host" "$scratch/batch-1.1.so" '"has_batch":true'
+describes "batch plugin of 1.1, host of 1.$next" "$next_host" "$scratch/batch-1.1.so" '"has_batch":true'
+build batch-lowered "$sdk/include/seamq/plugin.h" -DWITH_HANDLE -DSEAMQ_TARGET_MINOR=0
+describes "both entries, for 1.0 too, today's host" "$host" "$scratch/batch-lowered.so" '"abi":"1.0"'
+describes "both entries, for 1.0 too, today's host" "$host" "$scratch/batch-lowered.so" '"has_batch":true'
+describes "plugin of 1.0, today's host" "$host" "$scratch/1.0.so" '"has_batch":false'
 check "layout of 1.$next" "$cc" -I"$scratch/1.$next" -o "$scratch/layout" "$here/test_layout.c"
 finish

@@ -32,8 +32,8 @@ says next_major.so "built for plugin ABI 2, this is SeaMQ $version with ABI 1.$m
 says newer_minor.so "needs plugin ABI 1.7, this is SeaMQ $version with ABI 1.$minor: upgrade SeaMQ, or rebuild it with -DSEAMQ_TARGET_MINOR=$minor"
 says no_symbol.so "exports no symbol seamq_plugin_v1, so it is no SeaMQ handler: put SEAMQ_PLUGIN(...) into one of its files, and do not hide the symbol"
 says null_descriptor.so "seamq_plugin_v1 returned no descriptor: $declare_it"
-says small_struct.so "its descriptor says 24 bytes (options 56), ABI 1.$minor has at least 112 (56): $declare_it and rebuild"
-says option_size.so "its descriptor says 112 bytes (options 4), ABI 1.$minor has at least 112 (56): $declare_it and rebuild"
+says small_struct.so "its descriptor says 24 bytes (options 56), ABI 1.0 has at least 112 (56): $declare_it and rebuild"
+says option_size.so "its descriptor says 120 bytes (options 4), ABI 1.0 has at least 112 (56): $declare_it and rebuild"
 says no_name.so 'declares no name: add .name = "..."'
 says bad_name.so 'its name "Not A Name" must be made of a-z, 0-9 and - (at most 64)'
 says no_version.so 'declares no version: add .version = "1.0.0"'

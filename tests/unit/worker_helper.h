@@ -27,7 +27,19 @@
 
 #define LONGEST_NS (20 * NS_PER_SEC)
 
+#define SEEN_MAX 4096
+
+struct seen_message { /* its outcome */
+    uint64_t id;
+    int outcome;
+    int64_t delay_ns;
+    char text[96];
+    int staged;
+    char staged_subject[32];
+};
+
 struct seen {
+    struct seen_message all[SEEN_MAX]; /* the first outcomes, in their order; [outcomes] is being staged for */
     struct loop *loop;
     struct worker *w;
     int readies, outcomes, exits, staged;
@@ -65,6 +77,13 @@ static inline void seen_outcome(void *data, struct worker *w, const struct worke
 {
     struct seen *s = data;
     (void)w;
+    if (s->outcomes < SEEN_MAX) {
+        struct seen_message *m = &s->all[s->outcomes];
+        m->id = o->id;
+        m->outcome = o->outcome;
+        m->delay_ns = o->delay_ns;
+        snprintf(m->text, sizeof(m->text), "%s", o->text);
+    }
     s->outcomes++;
     s->last_id = o->id;
     s->outcome = o->outcome;
@@ -77,6 +96,10 @@ static inline void seen_staged(void *data, struct worker *w, const struct worker
     struct seen *s = data;
     (void)w;
     s->staged++;
+    if (s->outcomes < SEEN_MAX) {
+        s->all[s->outcomes].staged++;
+        snprintf(s->all[s->outcomes].staged_subject, sizeof(s->all[0].staged_subject), "%s", p->subject);
+    }
     s->staged_size = p->size;
     s->staged_sum = sum_of(p->data, p->size);
     snprintf(s->staged_subject, sizeof(s->staged_subject), "%s", p->subject);

@@ -25,7 +25,8 @@
  * Failure    Crash, hang, exit() or leak: the worker is killed and replaced, and the message it
  *            held is delivered again.  So expect any message twice.
  * Calls      seamq_*() may be called from open, handle, idle and close; not from constructors.
- *            Those that take a message want the one that `handle` was given, while it runs.
+ *            Those that take a message want one that `handle` was given, while it runs.
+ *            What is said of handle goes for handle_batch, unless it says otherwise.
  * Errors     Functions that can fail return 0 or a negative errno.
  * Units      Durations and times are int64_t nanoseconds.  Text is UTF-8, NUL-terminated.
  *
@@ -36,10 +37,10 @@
  *
  * Changelog
  *   1.1      SEAMQ_UNAVAILABLE and seamq_unavailable(); a 1.0 host takes it as a NAK.
- *   1.0      The first.  Not in it: a batch entry point (handle_batch).  Who is to blame for a
- *            crash within a batch, and whose deadline counts, no host has proved yet, and the
- *            place costs nothing to add: a 1.1 plugin that has both entries and targets minor
- *            0 will load in 1.0 hosts, which do not read beyond the fields they know. */
+ *            handle_batch and seamq_ack(): left out of 1.0 until a host had proved who is to blame
+ *            for a crash within a batch, and whose deadline counts.  A plugin that has both entries
+ *            and targets minor 0 loads in 1.0 hosts, which do not read beyond the fields they know.
+ *   1.0      The first. */
 #ifndef SEAMQ_PLUGIN_H
 #define SEAMQ_PLUGIN_H
 
@@ -193,9 +194,18 @@ struct seamq_plugin {
     const struct seamq_option *options; /* ended by SEAMQ_OPT_END; NULL: none */
 
     int (*open)(void *self);  /* before the first message: 0, seamq_fail() or seamq_fail_config() */
-    int (*handle)(void *self, const seamq_msg *msg); /* required; an outcome */
+    int (*handle)(void *self, const seamq_msg *msg); /* an outcome; required if there is no handle_batch */
     void (*idle)(void *self);  /* after about a second without a message, then every second */
     void (*close)(void *self); /* at an orderly end, also after a failed open; not after a crash */
+
+    /* 1.1, for what is cheaper done together: 1 to `batch_max` messages.  Give each its outcome with
+     * seamq_ack(), seamq_nak(), seamq_unavailable(), seamq_dead() or seamq_term(); one without any,
+     * when it returns, is a NAK.  ACK is the weakest: it does not undo another outcome of the message,
+     * and any other undoes it.  So refuse what is bad, do the work, and then acknowledge all of them.
+     * The deadline is the call's: one for all, seamq_extend() of any moves it.  If the worker dies
+     * in the call, each of them comes again in a call of its own; only one that is alone is blamed.
+     * A plugin that has both entries gets handle_batch if `batch_max` is more than 1. */
+    void (*handle_batch)(void *self, const seamq_msg *const *msgs, size_t n);
 };
 
 /* ---- host: what the host gives a plugin; call it through the functions below ---------------- */
@@ -246,8 +256,24 @@ static inline void SEAMQ_PRINTF_(2, 3) seamq_log(int level, const char *fmt, ...
 #define seamq_info(...) seamq_log(SEAMQ_LOG_INFO, __VA_ARGS__)
 #define seamq_debug(...) seamq_log(SEAMQ_LOG_DEBUG, __VA_ARGS__)
 
+static inline int SEAMQ_PRINTF_(3, 4) seamq_settle_(const seamq_msg *msg, int outcome, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    seamq_host_->settle(msg, outcome, 0, fmt, ap);
+    va_end(ap);
+    return outcome;
+}
+
+/* In handle_batch: this one is done.  What it staged is sent, and then it is acknowledged. */
+static inline int seamq_ack(const seamq_msg *msg)
+{
+    return seamq_settle_(msg, SEAMQ_ACK, "%s", "");
+}
+
 /* Say why and return, from handle:  return seamq_nak(msg, 5 * SEAMQ_SECOND, "database is down");
  * The returned value decides; a delay or reason whose outcome was not returned is forgotten.
+ * In handle_batch the call itself decides.
  * The reason reaches the log and the dead letter's headers; about 1 KiB of it is kept.
  * A delay of 0 means at once, SEAMQ_BACKOFF the configured one (as a plain SEAMQ_NAK does). */
 static inline int SEAMQ_PRINTF_(3, 4) seamq_nak(const seamq_msg *msg, int64_t delay_ns, const char *fmt, ...)
@@ -308,10 +334,11 @@ static inline int SEAMQ_PRINTF_(1, 2) seamq_fail_config(const char *fmt, ...)
     return SEAMQ_OPEN_CONFIG;
 }
 
-/* Stage a message: it is sent, to the cluster that msg came from, if and only if handle
- * returns SEAMQ_ACK; msg is acknowledged after the streams have confirmed all that it staged.
+/* Stage a message: it is sent, to the cluster that msg came from, if and only if the outcome of msg
+ * is SEAMQ_ACK; msg is acknowledged after the streams have confirmed all that it staged.
  * It carries msg's traceparent and tracestate unless it has a traceparent of its own.
- * 0; -EINVAL: bad subject, header or id, or not handle's message; -EMSGSIZE: too much.
+ * 0; -EINVAL: bad subject, header or id, or not handle's message; -EMSGSIZE: more than 128 MiB or
+ * 65536 outputs in one call.
  * After a failure SEAMQ_ACK counts as SEAMQ_NAK and nothing is sent: no output is lost unseen. */
 static inline int seamq_publish_output(const seamq_msg *msg, const seamq_output *out)
 {
