@@ -25,16 +25,6 @@ static bool uses_cumulative(const struct config_handler *h)
     return h->ack == ACK_CUMULATIVE;
 }
 
-static bool uses_batch_max(const struct config_handler *h)
-{
-    return h->batch_max > 1;
-}
-
-static bool uses_batch_linger(const struct config_handler *h)
-{
-    return h->batch_linger_ns > 0;
-}
-
 /* Removing a row enables the key. */
 static const struct {
     const char *key;
@@ -43,8 +33,6 @@ static const struct {
 } not_yet[] = {
     {"ordering", uses_ordering, "ordering is not supported by this version; set none"},
     {"ack", uses_cumulative, "cumulative acks are not supported by this version; set each or confirmed"},
-    {"batch_max", uses_batch_max, "batches are not supported by this version; set 1"},
-    {"batch_linger", uses_batch_linger, "batches are not supported by this version; set 0"},
 };
 
 const char *opt_not_yet(const struct opt *o)
@@ -60,6 +48,23 @@ static void check_supported(struct config *c, const struct section *s, const str
     for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
         if (not_yet[i].used(h))
             config_add_problem(c, "%s: %s", PLACE(s, not_yet[i].key), not_yet[i].what);
+}
+
+/* `most` messages are to be had at a time; 0: no limit. */
+static void check_room(struct config *c, const struct section *s, const struct config_handler *h, const char *key,
+                       int64_t most)
+{
+    if (h->batch_max > 1 && most > 0 && h->batch_max > most)
+        config_add_problem(c, "%s: no batch of %lld could fill, %s is %lld; set it to at least twice as much",
+                           PLACE(s, "batch_max"), (long long)h->batch_max, key, (long long)most);
+}
+
+static void check_batch(struct config *c, const struct section *s, const struct config_handler *h)
+{
+    if (h->batch_linger_ns > 0 && h->batch_max == 1)
+        config_add_problem(c, "%s: nothing to wait for with batch_max = 1; set batch_max", PLACE(s, "batch_linger"));
+    check_room(c, s, h, "max_ack_pending", h->max_ack_pending);
+    check_room(c, s, h, "max_in_flight", h->max_in_flight);
 }
 
 /* ---- names ------------------------------------------------------------------ */
@@ -199,6 +204,7 @@ void config_check_bindings(struct config *c)
         if (!h->enabled || !s)
             continue;
         check_supported(c, s, h);
+        check_batch(c, s, h);
         check_clusters(c, s, h);
         if (h->deliver_policy && strcmp(h->deliver_policy, "last_per_subject") == 0 && h->filter_subjects.n == 0)
             config_add_problem(c, "%s: last_per_subject needs filter_subjects; set them (> is all)",

@@ -215,6 +215,9 @@ void config_apply_plugin(struct config *c, struct config_handler *h, const struc
         !section_winner(s, opt_find(SECTION_HANDLER, "stream", NULL), NULL))
         config_add_problem(c, "handler.%s: no stream: the plugin %s declares none; set stream in [handler.%s]", h->name,
                            info->name, h->name);
+    if (h->batch_max > 1 && !info->has_batch)
+        config_add_problem(c, "%s: the plugin %s takes one message at a time (it has no handle_batch); set 1",
+                           PLACE(s, "batch_max"), info->name);
     for (size_t i = 0; i < h->n_options; i++)
         check_option(c, s, &h->options[i], info);
     check_twice(c, h);

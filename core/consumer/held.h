@@ -51,6 +51,7 @@ struct held {
     int64_t created_ns; /* of the stream that it came from */
     int64_t lease_until_ns;
     bool keep;       /* not given back for having waited long */
+    bool alone;      /* the worker died in a call with this one: not in a batch until it is cleared */
     bool lease_lost; /* it ran out before it was renewed: somebody else may hold the message now */
     int64_t arrived_ns;
     uint64_t run_id;         /* RUNNING: what the worker knows it by */

@@ -59,6 +59,8 @@ static int configure(struct worker_config *w, const struct crew_plan *plan, stru
         .options = options,
         .n_options = c->n_options,
         .timeout_ns = c->timeout_ns,
+        .batch_max = c->batch_max,
+        .batch_linger_ns = c->batch_linger_ns,
         .max_messages = c->max_messages,
         .max_memory = c->max_memory,
     };

@@ -48,6 +48,7 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
     }
     int outcome = o->outcome >= 0 && o->outcome < HANDLER_OUTCOMES ? o->outcome : SETTLE_NAK;
     feed_done(slot, m);
+    m->alone = m->alone && m->crashes; /* a mere suspect is cleared by having run */
     histogram_observe(&h->stats.duration, o->duration_ns);
     h->stats.handled++;
     h->stats.outcomes[outcome]++;
@@ -123,8 +124,8 @@ static void log_exit(const struct slot *slot, const struct worker_exit *e)
 
     LOG_AT(level, "worker-exit", LOG_STR("handler", c->name), LOG_INT("worker", slot->index),
            LOG_STR("reason", handler_exit_name(e->reason)), LOG_STR("msg", e->text),
-           e->backtrace ? LOG_STR("backtrace", e->backtrace) : LOG_NONE,
-           LOG_UINT("unstarted", slot->n - (e->running && slot->n ? 1 : 0)),
+           e->backtrace ? LOG_STR("backtrace", e->backtrace) : LOG_NONE, LOG_UINT("unstarted", slot->n - e->running_n),
+           e->running_n > 1 ? LOG_UINT("batch", e->running_n) : LOG_NONE,
            e->restart_in_ns >= 0 ? LOG_NS("restart_in", e->restart_in_ns) : LOG_NONE);
 }
 
@@ -135,18 +136,22 @@ static bool blames(const struct worker_exit *e)
            e->reason == WORKER_EXIT_PROTOCOL || e->reason == WORKER_EXIT_MEMORY;
 }
 
-/* Everything without an outcome goes back to the front of the queue, in its old order; the one
- * that was running when the worker died has an attempt more behind it. */
+/* Everything without an outcome goes back to the front of the queue, in its old order.  The one that
+ * was running when the worker died has an attempt more behind it; of a batch nobody knows which it
+ * was, so each of them runs alone next, and the guilty one is found out. */
 static void take_back(struct slot *slot, const struct worker_exit *e)
 {
     struct handler *h = slot->handler;
     struct held *guilty = NULL;
+    size_t suspects = blames(e) ? e->running_n : 0; /* from the front */
 
     while (!list_empty(&slot->running)) {
         struct held *m = container_of(slot->running.prev, struct held, node);
         feed_done(slot, m);
         settle_unstage(h->settle, m);
-        if (e->running && m->run_id == e->running && blames(e)) {
+        if (slot->n < suspects && (suspects > 1 || h->config->batch_max > 1))
+            m->alone = true;
+        if (slot->n < suspects && suspects == 1) {
             guilty = m;
             continue;
         }

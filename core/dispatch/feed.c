@@ -76,13 +76,20 @@ void feed_measure(struct handler *h, int64_t duration_ns)
         h->duration_ns = 1;
 }
 
+/* What one worker may have, however long it takes: a message, or a batch and the one that follows it. */
+static size_t prefetch_min(const struct handler *h)
+{
+    return h->config->batch_max > 1 ? 2 * (size_t)h->config->batch_max : 1;
+}
+
 /* How many messages one worker may have at a time. */
 static size_t prefetch(const struct handler *h)
 {
-    if (h->duration_ns == 0)
-        return 1;
-    int64_t n = PREFETCH_NS / h->duration_ns;
-    return n < 1 ? 1 : n > PREFETCH_MAX ? PREFETCH_MAX : (size_t)n;
+    size_t min = prefetch_min(h);
+    int64_t n = h->duration_ns ? PREFETCH_NS / h->duration_ns : 0;
+    if (n > PREFETCH_MAX)
+        n = PREFETCH_MAX;
+    return n > (int64_t)min ? (size_t)n : min;
 }
 
 /* ---- pushing ---------------------------------------------------------------------- */
@@ -124,6 +131,7 @@ static int push(struct slot *slot, struct held *m)
     struct worker_message w = {
         .id = ++h->next_run_id,
         .binding = (uint16_t)consumer_number(h, m->consumer),
+        .alone = m->alone || h->gate.breaker.open, /* or the probe */
         .subject = natsMsg_GetSubject(m->msg),
         .data = natsMsg_GetData(m->msg),
         .size = (size_t)natsMsg_GetDataLength(m->msg),
@@ -141,14 +149,23 @@ static int push(struct slot *slot, struct held *m)
     return rc;
 }
 
+/* May it have one more, of at most `limit`? */
+static bool takes(const struct handler *h, const struct slot *s, size_t limit)
+{
+    if (s->full || s->n >= limit || !worker_ready(s->worker))
+        return false;
+    if (h->config->max_messages > 0 && s->pushed >= h->config->max_messages)
+        return false;
+    return s->n != 1 || !container_of(s->running.next, struct held, node)->alone;
+}
+
 /* The ready worker with the fewest messages, if it may have one more. */
 static struct slot *least_busy(struct handler *h, size_t limit)
 {
     struct slot *best = NULL;
     for (size_t i = 0; i < h->crew->n; i++) {
         struct slot *s = &h->crew->slots[i];
-        bool used_up = h->config->max_messages > 0 && s->pushed >= h->config->max_messages;
-        if (!s->full && !used_up && s->n < limit && worker_ready(s->worker) && (!best || s->n < best->n))
+        if (takes(h, s, limit) && (!best || s->n < best->n))
             best = s;
     }
     return best;
@@ -166,10 +183,10 @@ static void feed(struct handler *h)
 {
     size_t limit = prefetch(h);
     while (!h->draining && !list_empty(&h->ready)) {
-        struct slot *slot = least_busy(h, limit);
+        struct held *m = container_of(h->ready.next, struct held, node);
+        struct slot *slot = least_busy(h, m->alone ? 1 : limit);
         if (!slot || !gate_open(h))
             return;
-        struct held *m = container_of(h->ready.next, struct held, node);
         int rc = push(slot, m);
         if (rc == -EMSGSIZE) { /* cannot happen to what a server took; never lose it if it does */
             list_remove(&m->node);
@@ -209,8 +226,9 @@ static void set_windows(struct handler *h)
     size_t window = n * each * 2; /* one lot in the rings, one on its way */
     if (each == 1)
         window = n + (n && h->duration_ns < HANDLER_SLOW_NS ? 1 : 0);
-    if (window > WINDOW_MAX)
-        window = WINDOW_MAX;
+    size_t most = n * prefetch_min(h) > WINDOW_MAX ? n * prefetch_min(h) : WINDOW_MAX;
+    if (window > most)
+        window = most;
     if (h->size_bytes > 1 && (double)window > WINDOW_BYTES / h->size_bytes)
         window = (size_t)(WINDOW_BYTES / h->size_bytes);
     if (n && window == 0)

@@ -30,8 +30,19 @@ static void values_of_later_versions_are_refused_clearly(void **state)
         {H "ordering = subject\n", "t.ini:3: ordering: ordering is not supported by this version; set none"},
         {H "ack = cumulative\n",
          "t.ini:3: ack: cumulative acks are not supported by this version; set each or confirmed"},
-        {H "batch_max = 5\n", "t.ini:3: batch_max: batches are not supported by this version; set 1"},
-        {H "batch_linger = 5ms\n", "t.ini:3: batch_linger: batches are not supported by this version; set 0"},
+    };
+    (void)state;
+    EXPECT_INI_CASES(cases);
+}
+
+static void a_batch_that_cannot_be_is_named(void **state)
+{
+    static const struct ini_case cases[] = {
+        {H "batch_linger = 5ms\n", "t.ini:3: batch_linger: nothing to wait for with batch_max = 1; set batch_max"},
+        {H "batch_max = 200\nmax_ack_pending = 100\n",
+         "t.ini:3: batch_max: no batch of 200 could fill, max_ack_pending is 100; set it to at least twice as much"},
+        {H "batch_max = 200\nmax_in_flight = 100\n",
+         "t.ini:3: batch_max: no batch of 200 could fill, max_in_flight is 100; set it to at least twice as much"},
     };
     (void)state;
     EXPECT_INI_CASES(cases);
@@ -117,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_names_follow_the_cluster),
         cmocka_unit_test(values_of_later_versions_are_refused_clearly),
+        cmocka_unit_test(a_batch_that_cannot_be_is_named),
         cmocka_unit_test(a_disabled_handler_is_not_checked),
         cmocka_unit_test(clusters_and_streams_that_do_not_fit_are_named),
         cmocka_unit_test(two_handlers_may_not_be_one_consumer),

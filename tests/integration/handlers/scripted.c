@@ -15,7 +15,10 @@
  *   garbage                    returns an outcome that does not exist, once
  *   needs FILE                 unavailable until FILE exists
  *   needs-crash FILE           the same, then crashes on the first attempt, acks the second
- * A message without an id (empty, or not text) counts as "0 echo". */
+ * A message without an id (empty, or not text) counts as "0 echo".
+ *
+ * With batch_max the same happens message by message within handle_batch, which first appends the
+ * line "N\n" to the file `option.calls`. */
 #include <seamq/plugin.h>
 
 #include <fcntl.h>
@@ -30,27 +33,33 @@
 
 struct scripted {
     const char *effects;
+    const char *calls;
     const char *note;
     int64_t limit;
     int64_t pause;
     int fd;
+    int calls_fd;
 };
 
 static const struct seamq_option options[] = {
     SEAMQ_OPT_STRING(struct scripted, effects, 0, NULL, "file that gets one line for each run of the handler"),
+    SEAMQ_OPT_STRING(struct scripted, calls, 0, NULL, "file that gets one line for each batch"),
     SEAMQ_OPT_STRING(struct scripted, note, SEAMQ_SECRET, NULL, "a secret, to see that it is masked"),
     SEAMQ_OPT_INT(struct scripted, limit, 0, "5", 1, 100, "a number with bounds, to see that they are checked"),
-    SEAMQ_OPT_TIME(struct scripted, pause, 0, "0", 0, 10 * SEAMQ_SECOND, "how long each message takes"), SEAMQ_OPT_END};
+    SEAMQ_OPT_TIME(struct scripted, pause, 0, "0", 0, 10 * SEAMQ_SECOND, "how long each message takes"),
+    SEAMQ_OPT_END};
+
+static int open_file(const char *path, int *ret_fd)
+{
+    *ret_fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+    return !path || *ret_fd >= 0 ? SEAMQ_OPEN_OK : seamq_fail("cannot open %s", path);
+}
 
 static int scripted_open(void *data)
 {
     struct scripted *self = data;
-
-    self->fd = -1;
-    if (!self->effects)
-        return SEAMQ_OPEN_OK;
-    self->fd = open(self->effects, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    return self->fd >= 0 ? SEAMQ_OPEN_OK : seamq_fail("cannot open %s", self->effects);
+    int rc = open_file(self->effects, &self->fd);
+    return rc ? rc : open_file(self->calls, &self->calls_fd);
 }
 
 static void nap(int64_t ns)
@@ -157,13 +166,26 @@ static int scripted_handle(void *data, const seamq_msg *msg)
     return echo ? SEAMQ_ACK : run(msg, id, verb, text + used);
 }
 
+static void scripted_handle_batch(void *data, const seamq_msg *const *msgs, size_t n)
+{
+    struct scripted *self = data;
+
+    if (self->calls_fd >= 0 && dprintf(self->calls_fd, "%zu\n", n) < 0)
+        abort();
+    for (size_t i = 0; i < n; i++) /* a plain NAK has said nothing: left without an outcome */
+        if (scripted_handle(self, msgs[i]) == SEAMQ_ACK)
+            seamq_ack(msgs[i]);
+}
+
 static void scripted_close(void *data)
 {
     struct scripted *self = data;
     if (self->fd >= 0)
         close(self->fd);
+    if (self->calls_fd >= 0)
+        close(self->calls_fd);
 }
 
 SEAMQ_PLUGIN(.name = "scripted", .version = "1.0.0", .summary = "does what each message says", .stream = "WORK",
              .subjects = "work.>", .self_size = sizeof(struct scripted), .options = options, .open = scripted_open,
-             .handle = scripted_handle, .close = scripted_close);
+             .handle = scripted_handle, .close = scripted_close, .handle_batch = scripted_handle_batch);
