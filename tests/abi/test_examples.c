@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <cmocka.h>
@@ -21,6 +23,45 @@ static void hello_logs_and_acknowledges(void **state)
     assert_string_equal(h.plugin.subjects, "hello.>");
     assert_int_equal(harness_handle(&h, "hello.world", "good morning"), SEAMQ_ACK);
     assert_string_equal(h.log, "6 hello.world: good morning\n");
+    harness_close(&h);
+}
+
+static void append_writes_a_batch_and_refuses_one_of_it(void **state)
+{
+    char file[] = "/tmp/seamq-abi-XXXXXX", option[64], text[256];
+    int fd = mkstemp(file);
+
+    (void)state;
+    assert_true(fd >= 0);
+    snprintf(option, sizeof option, "file=%s", file);
+    harness_load(&h, EXAMPLE("append"), (const char *[]){option, NULL});
+    assert_int_equal(harness_open(&h), 0);
+    harness_handle_batch(&h, "events.a", (const char *[]){"one", "two\nlines", "", "four"}, 4);
+    assert_int_equal(h.outcomes[0], SEAMQ_ACK);
+    assert_int_equal(h.outcomes[1], SEAMQ_DEAD);
+    assert_int_equal(h.outcomes[2], SEAMQ_ACK);
+    assert_int_equal(h.outcomes[3], SEAMQ_ACK);
+    assert_string_equal(h.counts, "syncs+1 ");
+    text[pread(fd, text, sizeof text - 1, 0)] = '\0';
+    assert_string_equal(text, "1 events.a one\n3 events.a \n4 events.a four\n");
+    harness_close(&h);
+    close(fd);
+    unlink(file);
+}
+
+static void append_acknowledges_nothing_that_is_not_written(void **state)
+{
+    (void)state;
+    harness_load(&h, EXAMPLE("append"), (const char *[]){"file=/dev/full", NULL});
+    assert_int_equal(harness_open(&h), 0);
+    harness_handle_batch(&h, "events.a", (const char *[]){"one", "two"}, 2);
+    assert_int_equal(h.outcomes[0], SEAMQ_UNAVAILABLE);
+    assert_int_equal(h.outcomes[1], SEAMQ_UNAVAILABLE);
+    assert_string_equal(h.reason, "/dev/full: No space left on device");
+    harness_close(&h);
+    harness_load(&h, EXAMPLE("append"), (const char *[]){"file=/nonexistent/x", NULL});
+    assert_int_equal(harness_open(&h), SEAMQ_OPEN_FAILED);
+    assert_string_equal(h.failure, "option.file: /nonexistent/x: No such file or directory");
     harness_close(&h);
 }
 
@@ -178,6 +219,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_logs_and_acknowledges),
+        cmocka_unit_test(append_writes_a_batch_and_refuses_one_of_it),
+        cmocka_unit_test(append_acknowledges_nothing_that_is_not_written),
         cmocka_unit_test(route_accepts_and_sends_on),
         cmocka_unit_test(route_limit_is_inclusive_and_above_it_goes_to_review),
         cmocka_unit_test(route_dead_letters_what_is_no_order),

@@ -27,7 +27,7 @@ out_of_tree() {
 }
 template=$(find "$prefix" -path '*seamq/template' -type d)
 out_of_tree "$template" handler
-for example in hello route counter; do
+for example in hello route counter append; do
     out_of_tree "$source/examples/$example" "$example"
 done
 check "the template installs" "$cmake" --install "$scratch/handler/build"
