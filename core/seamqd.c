@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/dev.h"
 #include "daemon/generation.h"
+#include "daemon/init.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -204,6 +205,7 @@ int main(int argc, char **argv)
     struct flags flags = {.sources.file = getenv("SEAMQ_CONFIG")};
     char **dirs = calloc((size_t)argc, sizeof(char *));
 
+    init_as_process_1();
     if (!dirs) {
         fprintf(stderr, "seamqd: out of memory\n");
         return 1;
