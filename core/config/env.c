@@ -61,9 +61,9 @@ bool env_is_service(const char *name, const char *value)
     return strstr(name, "_SERVICE_PORT_") || (has_suffix(name, "_PORT") && strstr(value, "://"));
 }
 
-/* Names of other programs: of seamq stream (env_streams.c), its front, and the build. */
-static const char *const foreign_names[] = {"SEAMQ_CONFIG", "SEAMQ_STREAMS",   "SEAMQ_CONSUMERS",
-                                            "SEAMQ_BIN",    "SEAMQ_NATS_ROOT", "SEAMQ_NATS_SERVER"};
+/* Names of other programs: of seamq stream (env_streams.c), its front, the build, and the compose files. */
+static const char *const foreign_names[] = {"SEAMQ_CONFIG",    "SEAMQ_STREAMS",     "SEAMQ_CONSUMERS", "SEAMQ_BIN",
+                                            "SEAMQ_NATS_ROOT", "SEAMQ_NATS_SERVER", "SEAMQ_IMAGE",     "SEAMQ_SITE"};
 
 static bool is_foreign(const char *name, const char *value)
 {

@@ -157,14 +157,15 @@ static void an_overlong_name_is_refused(void **state)
 
 static void names_of_other_tools_are_left_alone(void **state)
 {
-    struct config *c = make_config(
-        NULL,
-        ENV("SEAMQ_CONFIG=x", "SEAMQ_STREAMS=A B", "SEAMQ_STREAM_A_SUBJECTS=x", "SEAMQ_CONSUMERS=A/b",
-            "SEAMQ_CONSUMER_A_B_ACK_WAIT=x", "SEAMQ_PROVISION_TIMEOUT=1", "SEAMQ_NATS_ROOT=/x", "SEAMQ_NATS_SERVER=/x",
-            "SEAMQ_SERVICE_HOST=10.0.0.1", "SEAMQ_SERVICE_PORT=9222", "SEAMQ_SERVICE_PORT_ADMIN=9222",
-            "SEAMQ_PORT=tcp://10.0.0.1:9222", "SEAMQ_PORT_9222_TCP=tcp://10.0.0.1:9222",
-            "SEAMQ_PORT_9222_TCP_ADDR=10.0.0.1", "SEAMQ_PORT_9222_TCP_PROTO=tcp", "SEAMQ_PORT_9222_TCP_PORT=9222"),
-        NULL);
+    struct config *c =
+        make_config(NULL,
+                    ENV("SEAMQ_CONFIG=x", "SEAMQ_STREAMS=A B", "SEAMQ_STREAM_A_SUBJECTS=x", "SEAMQ_CONSUMERS=A/b",
+                        "SEAMQ_CONSUMER_A_B_ACK_WAIT=x", "SEAMQ_PROVISION_TIMEOUT=1", "SEAMQ_NATS_ROOT=/x",
+                        "SEAMQ_NATS_SERVER=/x", "SEAMQ_IMAGE=x", "SEAMQ_SITE=/x", "SEAMQ_SERVICE_HOST=10.0.0.1",
+                        "SEAMQ_SERVICE_PORT=9222", "SEAMQ_SERVICE_PORT_ADMIN=9222", "SEAMQ_PORT=tcp://10.0.0.1:9222",
+                        "SEAMQ_PORT_9222_TCP=tcp://10.0.0.1:9222", "SEAMQ_PORT_9222_TCP_ADDR=10.0.0.1",
+                        "SEAMQ_PORT_9222_TCP_PROTO=tcp", "SEAMQ_PORT_9222_TCP_PORT=9222"),
+                    NULL);
     (void)state;
     expect_no_problems(c);
     config_destroy(c);
