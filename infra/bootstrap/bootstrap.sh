@@ -30,10 +30,11 @@ usage: bootstrap.sh [--for SET]
   build      compiler, CMake, libraries, nats.c, nats-server (the default)
   demo       the same
   bench      the same
-  test       build + cmocka, a C++ compiler, the openssl command
+  test       build + cmocka, a C++ compiler, the openssl and wget commands
   fuzz       test + clang and its runtime
   test-full  fuzz + the older nats-servers of the distribution's other releases
   lint       clang-format, shellcheck, git
+  stand-in   debootstrap, busybox, nats-server: for infra/docker/stand-in.sh
 
 Environment:
   SEAMQ_NATS_ROOT    a prefix with nats.c in include/ and lib/, used when pkg-config has none

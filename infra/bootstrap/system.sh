@@ -9,13 +9,14 @@ packages_of()
 {
     local build="gcc libc6-dev cmake ninja-build make pkg-config
         libinih-dev libjansson-dev libssl-dev libprotobuf-c-dev libsodium-dev"
-    local test="$build libcmocka-dev g++ openssl"
+    local test="$build libcmocka-dev g++ openssl wget"
 
     case $1 in
     build | demo | bench) echo "$build" ;;
     test) echo "$test" ;;
     fuzz | test-full) echo "$test clang libclang-rt-dev" ;;
     lint) echo "clang-format shellcheck git" ;;
+    stand-in) echo "debootstrap busybox" ;;
     *) return 1 ;;
     esac
 }

@@ -46,6 +46,35 @@ expect()
     [ $failures -eq "$before" ] || sed 's/^/    /' "$scratch/out" >&2
 }
 
+# request PORT SUBJECT BODY TEXT: JetStream's answer to it, in the server's own protocol; asked again until it has the text.
+request()
+{
+    local until=$((SECONDS + 20)) answer
+    while :; do
+        answer=$(ask "$1" "$2" "$3")
+        case $answer in *"$4"*) break ;; esac
+        [ "$SECONDS" -lt "$until" ] || break
+    done
+    printf '%s\n' "${answer:-no answer}"
+}
+
+# ask PORT SUBJECT BODY
+ask()
+{
+    local fd line answer=''
+    exec {fd}<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf 'CONNECT {"verbose":false}\r\nSUB _INBOX.x 1\r\nPUB %s _INBOX.x %d\r\n%s\r\n' "$2" ${#3} "$3" >&"$fd"
+    while IFS= read -r -t 2 -u "$fd" line; do
+        case $answer$line in
+        PING*) printf 'PONG\r\n' >&"$fd" ;;
+        MSG*\{*) break ;;
+        MSG*) answer=$line ;;
+        esac
+    done
+    exec {fd}>&-
+    printf '%s\n' "$line"
+}
+
 finish()
 {
     echo "$checks checks, $failures failed"

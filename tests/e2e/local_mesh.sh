@@ -13,48 +13,50 @@ trap 'exit 1' INT TERM HUP
 
 up() { "$root/infra/nats/local-mesh" up --private "$scratch/mesh" --server "$server" --owner $$ "$@"; }
 
-# request NODE SUBJECT BODY TEXT: JetStream's answer to it, in the server's own protocol; asked again until it has the text.
-request()
-{
-    local until=$((SECONDS + 20)) port answer
-    port=$(client_port "$1")
-    while :; do
-        answer=$(ask "$port" "$2" "$3")
-        case $answer in *"$4"*) break ;; esac
-        [ "$SECONDS" -lt "$until" ] || break
-    done
-    printf '%s\n' "${answer:-no answer}"
-}
-
-# ask PORT SUBJECT BODY
-ask()
-{
-    local fd line answer=''
-    exec {fd}<>"/dev/tcp/127.0.0.1/$1" || return 1
-    printf 'CONNECT {"verbose":false}\r\nSUB _INBOX.x 1\r\nPUB %s _INBOX.x %d\r\n%s\r\n' "$2" ${#3} "$3" >&"$fd"
-    while IFS= read -r -t 2 -u "$fd" line; do
-        case $answer$line in
-        PING*) printf 'PONG\r\n' >&"$fd" ;;
-        MSG*\{*) break ;;
-        MSG*) answer=$line ;;
-        esac
-    done
-    exec {fd}>&-
-    printf '%s\n' "$line"
-}
-
 client_port() { mesh status --json | sed -n "s/.*\"node\":\"$1\".*\"client\":\"127.0.0.1:\([0-9]*\)\".*/\1/p"; }
 pid() { mesh status --json | sed -n "s/.*\"node\":\"$1\",\"pid\":\([0-9]*\).*/\1/p"; }
+
+# monitor NODE: its monitoring port's address.
+monitor()
+{
+    local letter=${1#sea-}
+    letter=${letter%-*}
+    mesh env | sed -n "s/.*_${letter^^}_MONITOR_URLS='\(.*\)'/\1/p" | cut -d ' ' -f "${1##*-}" | sed 's,http://,,'
+}
+
+# health NODE SHAPE: what the health check of a container says to it.
+health()
+{
+    local address remote=sea-b
+    address=$(monitor "$1")
+    [[ $1 != sea-b-* ]] || remote=sea-a
+    NATS_SHAPE=$2 NATS_SERVER_NAME=$1 NATS_HTTP=$address NATS_GATEWAYS=$remote=x:1 sh "$root/infra/nats/ready.sh"
+}
+
+# healthy SHAPE NODE...: each in the end, as an election may go on.
+healthy()
+{
+    local shape=$1 until=$((SECONDS + 20)) node
+    shift
+    for node in "$@"; do
+        until health "$node" "$shape" >"$scratch/health"; do
+            [ "$SECONDS" -lt "$until" ] || { echo "$node: $(cat "$scratch/health")" && return 1; }
+            sleep 0.1
+        done
+    done
+}
 
 a_cluster_comes_up()
 {
     expect 0 'cluster is up in' 'up --shape cluster' up --shape cluster
     expect 0 '3 of 3 ready (cluster' status mesh status
+    expect 0 '' 'the health of a cluster' healthy cluster sea-a-{1..3}
+    expect 1 'no outbound gateway to sea-b' 'the health of a mesh without its other half' health sea-a-1 mesh
     expect 0 'cluster is already up' 'a second up' up
     expect 1 'cluster is up in' 'another shape while it is up' up --shape mesh
-    expect 0 '"name":"KEPT"' 'a stream' request sea-a-1 "\$JS.API.STREAM.CREATE.KEPT" \
+    expect 0 '"name":"KEPT"' 'a stream' request "$(client_port sea-a-1)" "\$JS.API.STREAM.CREATE.KEPT" \
         '{"name":"KEPT","subjects":["kept"],"num_replicas":3,"storage":"file","retention":"limits"}' '"name":"KEPT"'
-    expect 0 '"seq":1' 'a message' request sea-a-1 kept hello '"seq":1'
+    expect 0 '"seq":1' 'a message' request "$(client_port sea-a-1)" kept hello '"seq":1'
 }
 
 a_node_is_killed_and_started()
@@ -64,6 +66,8 @@ a_node_is_killed_and_started()
     expect 0 '' 'kill a node' mesh kill sea-a-3
     [ ! -e "/proc/$was" ] || grep -q '^State:.Z' "/proc/$was/status" || fail "sea-a-3 still runs"
     expect 1 'does not run' 'status without it' mesh status
+    expect 1 'not ready: nats-server says so, or does not answer' 'the health of the dead' health sea-a-3 cluster
+    expect 0 '' 'the health of the others' healthy cluster sea-a-{1,2}
     expect 0 'sea-a-3 does not run' 'kill it again' mesh kill sea-a-3
     expect 0 '' 'start it' mesh start sea-a-3
     expect 0 'sea-a-3 ready after' 'wait for it' mesh wait
@@ -80,8 +84,9 @@ the_cluster_grows_into_a_mesh()
     for node in sea-a-1 sea-a-2 sea-a-3; do mesh kill $node TERM; done
     expect 0 'mesh is up in' 'the same stores as a mesh' up --shape mesh
     expect 0 '6 of 6 ready (mesh' 'status as a mesh' mesh status
-    expect 0 '"messages":' 'the stream after growing' request sea-a-2 "\$JS.API.STREAM.INFO.KEPT" '' '"messages":'
-    expect 0 '"seq":1' 'its message after growing' request sea-a-2 "\$JS.API.STREAM.MSG.GET.KEPT" '{"seq":1}' '"seq":1'
+    expect 0 '' 'the health of a mesh' healthy mesh sea-{a,b}-{1..3}
+    expect 0 '"messages":' 'the stream after growing' request "$(client_port sea-a-2)" "\$JS.API.STREAM.INFO.KEPT" '' '"messages":'
+    expect 0 '"seq":1' 'its message after growing' request "$(client_port sea-a-2)" "\$JS.API.STREAM.MSG.GET.KEPT" '{"seq":1}' '"seq":1'
 }
 
 # A pid file whose number came round again.
@@ -106,7 +111,7 @@ the_owner_dies()
     "$root/infra/nats/local-mesh" up --private "$scratch/mesh" --server "$server" --shape single --owner $! \
         >"$scratch/out" 2>&1 || fail "single with an owner"
     kill $!
-    while { [ -e "$scratch/mesh" ] || pgrep -f "$scratch/mesh" >/dev/null; } && [ $SECONDS -lt $until ]; do sleep 0.1; done
+    while { [ -e "$scratch/mesh" ] || pgrep -f "$scratch/mesh" >/dev/null; } && [ $SECONDS -lt "$until" ]; do sleep 0.1; done
     [ ! -e "$scratch/mesh" ] || fail "nobody cleaned up after the owner"
     [ -z "$(pgrep -f "$scratch/mesh")" ] || fail "left running: $(pgrep -af "$scratch/mesh")"
 }
