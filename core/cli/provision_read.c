@@ -73,26 +73,41 @@ void batch_finish(struct batch *b)
 
 /* ---- the domain ----------------------------------------------------------------------------- */
 
-/* JetStream's leader answers this, and nobody else. A user who may not ask is let through: what he may do shows. */
-int wait_ready(struct provision *p, struct error *err)
+/* Asks until there is an answer of any kind. */
+static int probe(struct provision *p, const char *subject, int64_t until_ns, json_t **ret, struct error *err)
 {
-    const char *configured = session_cluster(p->session)->domain;
     int rc;
-
-    snprintf(p->own_domain, sizeof(p->own_domain), "%s", configured ? configured : "");
     do {
-        struct call call = {.subject = "INFO"};
-        int64_t left_ns = p->deadline_ns - clock_now_ns();
+        struct call call = {.subject = subject};
+        int64_t left_ns = until_ns - clock_now_ns();
         show(&(struct shown){p, "waiting for JetStream"}, 0, 0);
         rc = session_call(p->session, &call, left_ns < PROBE_NS ? left_ns : PROBE_NS, err);
-        const char *domain = json_string_value(json_object_get(call.answer.json, "domain"));
-        if (domain)
-            snprintf(p->own_domain, sizeof(p->own_domain), "%s", domain);
+        *ret = json_incref(call.answer.json);
         call_finish(&call);
-        if (rc == -EREMOTEIO && call.answer.code != 503)
-            return rc;
-    } while (rc < 0 && rc != -EACCES && clock_now_ns() < p->deadline_ns);
-    return rc == -EACCES ? 0 : rc;
+        if (rc == -EACCES || (rc == -EREMOTEIO && call.answer.code != 503))
+            break;
+    } while (rc < 0 && clock_now_ns() < until_ns);
+    return rc;
+}
+
+/* JetStream's leader answers a request for names, and nobody else. A user who may not ask is let through: what he may
+ * do shows. INFO would do too, but 2.10 with an account's own INFO import answers it only on the leader's node. */
+int wait_ready(struct provision *p, struct error *err)
+{
+    const char *domain = session_cluster(p->session)->domain;
+    json_t *answer = NULL;
+    struct error unknown;
+
+    int rc = probe(p, "STREAM.NAMES", p->deadline_ns, &answer, err);
+    json_decref(answer);
+    if (rc < 0 && rc != -EACCES)
+        return rc;
+    answer = NULL;
+    if (!domain && probe(p, "INFO", clock_now_ns() + PROBE_NS, &answer, &unknown) == 0)
+        domain = json_string_value(json_object_get(answer, "domain"));
+    snprintf(p->own_domain, sizeof(p->own_domain), "%s", domain ? domain : "");
+    json_decref(answer);
+    return 0;
 }
 
 /* ---- what there is ---------------------------------------------------------------------------- */
