@@ -24,21 +24,28 @@ void item_name(const struct item *it, char *out, size_t size)
         snprintf(out, size, "%s/%s", it->consumer->stream, it->consumer->name);
 }
 
-void item_fail(struct provision *p, struct item *it, enum action action, const char *fmt, ...)
+char *format_text(struct provision *p, const char *fmt, va_list ap)
 {
     struct buf b = {0};
+
+    buf_vprintf(&b, fmt, ap);
+    const char *text = buf_str(&b);
+    char *copy = text ? strdup(text) : NULL;
+    p->oom = p->oom || !copy;
+    buf_finish(&b);
+    return copy;
+}
+
+void item_fail(struct provision *p, struct item *it, enum action action, const char *fmt, ...)
+{
     va_list ap;
 
-    va_start(ap, fmt);
-    buf_vprintf(&b, fmt, ap);
-    va_end(ap);
-    const char *text = buf_str(&b);
     free(it->problem);
-    it->problem = text ? strdup(text) : NULL;
-    p->oom = p->oom || !it->problem;
+    va_start(ap, fmt);
+    it->problem = format_text(p, fmt, ap);
+    va_end(ap);
     it->action = action;
     it->open = it->stale = false;
-    buf_finish(&b);
 }
 
 int provision_create(struct provision **ret, struct session *session, const struct config *config, int64_t deadline_ns,

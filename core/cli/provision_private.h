@@ -56,6 +56,8 @@ void batch_add(struct batch *b, struct provision *p, struct item *it, char *body
 void batch_run(struct batch *b, struct provision *p, const char *what);
 void batch_finish(struct batch *b);
 
+/* malloc'ed; NULL: out of memory, remembered. */
+char *format_text(struct provision *p, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 const char *own_domain(const struct provision *p);
 /* "ORDERS", "ORDERS/billing" */
 void item_name(const struct item *it, char *out, size_t size);

@@ -28,18 +28,12 @@ int batch_init(struct batch *b, const struct provision *p)
 
 void batch_add(struct batch *b, struct provision *p, struct item *it, char *body, const char *fmt, ...)
 {
-    struct buf subject = {0};
     va_list ap;
 
     va_start(ap, fmt);
-    buf_vprintf(&subject, fmt, ap);
+    b->calls[b->n] = (struct call){.subject = format_text(p, fmt, ap), .body = body};
     va_end(ap);
-    const char *text = buf_str(&subject);
-    b->calls[b->n] = (struct call){.subject = text ? strdup(text) : NULL, .body = body};
-    b->items[b->n] = it;
-    p->oom = p->oom || !b->calls[b->n].subject;
-    b->n++;
-    buf_finish(&subject);
+    b->items[b->n++] = it;
 }
 
 struct shown {

@@ -258,13 +258,13 @@ static void a_user_who_may_not_is_told_what_is_missing(struct world *w)
     expect_run(s, RUN(s, "apply", "--env"), 1, "", "refuses these credentials");
 }
 
-static const char *hundred_streams(struct world *w)
+static const char *many_streams(struct world *w, int count)
 {
-    char *text = calloc(1, 32768);
+    char *text = calloc((size_t)count, 128);
     size_t n = 0;
     assert_non_null(text);
     world_at_end(w, free, text);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < count; i++)
         n += (size_t)sprintf(text + n, "[stream.S%d]\nsubjects = s%d.>\nmax_age = 1h\n[consumer.S%d/c]\n", i, i, i);
     return ini_file(w, text);
 }
@@ -275,7 +275,7 @@ static void from_many_places_at_once_the_result_is_one(struct world *w)
     struct server *server = server_start(w, NULL);
     struct client *c = client_connect(w, server->url);
     struct seamq *s = new_seamq(w, server->url);
-    const char *const argv[] = {IT_SEAMQ, "stream", "apply", hundred_streams(w), NULL};
+    const char *const argv[] = {IT_SEAMQ, "stream", "apply", many_streams(w, 100), NULL};
     struct process *racers[RACERS];
 
     client_add_stream(c, "S7", "s7.>", ",\"max_age\":60000000000,\"duplicate_window\":1000000000");
@@ -291,6 +291,32 @@ static void from_many_places_at_once_the_result_is_one(struct world *w)
     }
     assert_int_equal(json_at(stream_info(c, "S7"), "config.max_age"), INT64_C(3600000000000));
     expect_run(s, RUN(s, "apply", argv[3]), 0, "0 created, 0 updated, 200 unchanged", "");
+}
+
+static bool has_begun(void *data)
+{
+    json_t *names = client_api(data, NULL, "STREAM.NAMES");
+    return !json_object_get(names, "error") && json_at(names, "total") > 20;
+}
+
+/* What had no answer is asked again on the next connection. */
+static void a_server_killed_on_the_way_costs_only_time(struct world *w)
+{
+    struct server *server = server_start(w, NULL);
+    struct client *c = client_connect(w, server->url);
+    struct seamq *s = new_seamq(w, server->url);
+    const char *const argv[] = {IT_SEAMQ, "stream", "apply", many_streams(w, 300), NULL};
+
+    struct process *p = process_spawn(
+        w, &(struct process_spec){.name = "seamq", .argv = argv, .env = s->env, .log = world_path(w, "seamq.log")});
+    assert_true(world_until(has_begun, c, 20));
+    assert_true(p->running);
+    server_kill(server);
+    server_restart(server);
+    assert_true(process_wait(p, SECONDS));
+    if (process_exit_code(p) != 0)
+        fail_msg("%s", world_read(w, p->log));
+    expect_run(s, RUN(s, "apply", argv[3]), 0, "0 created, 0 updated, 600 unchanged", "");
 }
 
 static void mirrors_and_sources_come_after_their_origins(struct world *w)
@@ -346,6 +372,7 @@ int main(int argc, char **argv)
         IT(it_gives_up_in_time_and_says_why),
         IT(a_user_who_may_not_is_told_what_is_missing),
         IT(from_many_places_at_once_the_result_is_one),
+        IT(a_server_killed_on_the_way_costs_only_time),
         IT(mirrors_and_sources_come_after_their_origins),
         IT(seamqd_binds_to_what_was_provisioned),
     };
