@@ -138,51 +138,52 @@ static void take_info(struct provision *p, struct item *it, const struct call *c
     }
 }
 
-/* How many messages the subjects hold that are to go, into the item's info. */
-static void read_held_of(struct provision *p, struct item *it, const char *subject)
+/* A page of how many messages each subject under `subject` holds, from the `offset`th on: adds it to `all`. True when
+ * there is more. */
+static bool read_held_page(struct provision *p, struct item *it, const char *subject, size_t *offset, json_t *all)
 {
-    json_t *state = json_object_get(it->info, "state");
-    json_t *all = json_object_get(state, "subjects");
+    struct buf where = {0};
     struct error why;
-    size_t n = 0;
+    bool more = false;
 
-    if (!all) {
-        all = json_object();
-        json_object_set_new(state, "subjects", all);
+    buf_printf(&where, "STREAM.INFO.%s", it->stream->name);
+    json_t *filter = json_pack("{s:s, s:I}", "subjects_filter", subject, "offset", (json_int_t)*offset);
+    char *body = filter ? json_dumps(filter, JSON_COMPACT) : NULL;
+    struct call call = {.subject = buf_str(&where), .body = body};
+    if (!call.subject || !body)
+        p->oom = true;
+    else if (session_call(p->session, &call, p->deadline_ns - clock_now_ns(), &why) < 0)
+        item_fail(p, it, ACTION_FAILED, "%s", why.text);
+    else {
+        json_t *page = json_object_get(json_object_get(call.answer.json, "state"), "subjects");
+        json_object_update(all, page);
+        *offset += json_object_size(page);
+        more = json_object_size(page) &&
+               (json_int_t)*offset < json_integer_value(json_object_get(call.answer.json, "total"));
     }
-    for (bool more = true; more;) {
-        struct buf where = {0};
-        buf_printf(&where, "STREAM.INFO.%s", it->stream->name);
-        json_t *filter = json_pack("{s:s, s:I}", "subjects_filter", subject, "offset", (json_int_t)n);
-        char *body = filter ? json_dumps(filter, JSON_COMPACT) : NULL;
-        struct call call = {.subject = buf_str(&where), .body = body};
-        more = false;
-        if (!call.subject || !body)
-            p->oom = true;
-        else if (session_call(p->session, &call, p->deadline_ns - clock_now_ns(), &why) < 0)
-            item_fail(p, it, ACTION_FAILED, "%s", why.text);
-        else {
-            json_t *page = json_object_get(json_object_get(call.answer.json, "state"), "subjects");
-            json_object_update(all, page);
-            n += json_object_size(page);
-            more = json_object_size(page) &&
-                   (json_int_t)n < json_integer_value(json_object_get(call.answer.json, "total"));
-        }
-        call_finish(&call);
-        json_decref(filter);
-        free(body);
-        buf_finish(&where);
-    }
+    call_finish(&call);
+    json_decref(filter);
+    free(body);
+    buf_finish(&where);
+    return more;
 }
 
+/* How many messages the subjects hold that are to go, into the item's info. */
 static void read_held(struct provision *p, struct item *it)
 {
-    json_int_t messages = json_integer_value(json_object_get(json_object_get(it->info, "state"), "messages"));
-    json_t *removed = messages ? diff_removed_subjects(it->wanted, it->info) : NULL;
+    json_t *state = json_object_get(it->info, "state");
+    json_t *removed =
+        json_integer_value(json_object_get(state, "messages")) ? diff_removed_subjects(it->wanted, it->info) : NULL;
+    json_t *held = json_object();
     json_t *subject;
     size_t i;
 
-    json_array_foreach(removed, i, subject) if (it->stale) read_held_of(p, it, json_string_value(subject));
+    json_array_foreach(removed, i, subject)
+    {
+        for (size_t offset = 0; it->stale && read_held_page(p, it, json_string_value(subject), &offset, held);)
+            ;
+    }
+    json_object_set_new(state, "subjects", held);
     json_decref(removed);
 }
 
