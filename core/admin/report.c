@@ -283,7 +283,8 @@ static void put_sites_metrics(const struct report *r, struct metrics *m)
         const char *help;
     } gauges[] = {{"seamq_consumer_ready", "1 when the consumer on that cluster is ready."},
                   {"seamq_consumer_in_use", "1 when messages are taken from that cluster just now."},
-                  {"seamq_consumer_detour", "1 when it is reached through another cluster's servers."}};
+                  {"seamq_consumer_detour", "1 when it is reached through another cluster's servers."},
+                  {"seamq_consumer_paused", "1 when it is paused on the server, by the server's last word."}};
 
     for (size_t f = 0; f < sizeof(gauges) / sizeof(gauges[0]); f++) {
         metrics_family(m, METRIC_GAUGE, gauges[f].name, gauges[f].help);
@@ -292,7 +293,7 @@ static void put_sites_metrics(const struct report *r, struct metrics *m)
                 const struct consumer *c = handler_consumer(r->handlers[i], k);
                 const char *cluster = consumer_cluster(c)->name;
                 const bool values[] = {consumer_ready(c), handler_takes_from(r->handlers[i], k),
-                                       strcmp(cluster, consumer_via(c)) != 0};
+                                       strcmp(cluster, consumer_via(c)) != 0, consumer_paused_until_ns(c) != 0};
                 metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}, {"cluster", cluster}),
                              values[f]);
             }

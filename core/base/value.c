@@ -345,3 +345,14 @@ int64_t value_time_ns(const char *text)
         return 0; /* the year 1, Go's "never", does not fit either */
     return t;
 }
+
+void value_format_time(int64_t ns, char *out, size_t size)
+{
+    time_t sec = (time_t)(ns / NS_PER_SEC);
+    struct tm tm;
+    char text[64];
+
+    gmtime_r(&sec, &tm);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out, size, "%s.%09dZ", text, (int)(ns % NS_PER_SEC));
+}

@@ -30,6 +30,9 @@ int value_parse_rate(const char *text, double *ret_per_sec, struct error *err);
 /* RFC 3339 with nanoseconds, as servers write it; 0 if it is not one (NULL, the year 1 that is Go's "never"). */
 int64_t value_time_ns(const char *text);
 
+/* The same for a time since 1970: "2026-01-31T12:00:00.000000000Z". */
+void value_format_time(int64_t ns, char *out, size_t size);
+
 /* The shortest text that parses back to the same value: 90000000000 -> "90s", 60e9 -> "1m". */
 void value_format_duration(int64_t ns, char *out, size_t size);
 void value_format_size(int64_t bytes, char *out, size_t size);

@@ -75,6 +75,11 @@ void consumer_set_config(struct consumer *c, const struct config_handler *handle
     c->handler = handler;
 }
 
+int64_t consumer_paused_until_ns(const struct consumer *c)
+{
+    return c->paused_until_ns;
+}
+
 bool consumer_ready(const struct consumer *c)
 {
     return c->ready;
@@ -150,7 +155,7 @@ static int answer(struct consumer *c, const struct held *h, const char *body)
 
 bool consumer_stale(const struct consumer *c, const struct held *h)
 {
-    return h->created_ns != c->stream_created_ns;
+    return h->stream_created_ns != c->stream_created_ns || h->consumer_created_ns != c->consumer_created_ns;
 }
 
 bool consumer_settles(const struct consumer *c)

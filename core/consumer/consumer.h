@@ -64,6 +64,9 @@ void consumer_server_error(struct consumer *c, const struct link *link, const ch
 /* The same consumer by another reading of the configuration, which outlives it. */
 void consumer_set_config(struct consumer *c, const struct config_handler *handler);
 
+/* Paused on the server, by its last word: ready, and nothing comes. Until when, Unix time; 0: it is not. */
+int64_t consumer_paused_until_ns(const struct consumer *c);
+
 bool consumer_ready(const struct consumer *c);
 /* Why not, in one sentence; "" when ready. */
 const char *consumer_reason(const struct consumer *c);
@@ -81,7 +84,8 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
 
 /* ---- settling: for the settle module ------------------------------------------- */
 
-/* The message came from a stream that was deleted since: its sequence means another message now. */
+/* The message came from a stream or a consumer that was deleted since: its sequence may mean another message
+ * now, and an answer would reach whoever has the consumer's name now. */
 bool consumer_stale(const struct consumer *c, const struct held *h);
 /* Stream and consumer are known to be the ones that the held messages came from: not so between a
  * new connection and the server's answers. Outputs and dead letters wait for it. */

@@ -89,6 +89,8 @@ struct consumer {
     struct loop_timer confirm;
     struct api_request *confirm_request;
     struct api_request *lag_request;
+    bool paused; /* by the server's last word */
+    int64_t paused_until_ns;
     size_t confirming; /* how many of held.acked the request under way covers */
 
     /* stopping */
@@ -135,6 +137,8 @@ void lease_finish(struct consumer *c);
 void lease_begin(struct consumer *c, struct held *h);
 void lease_resume(struct consumer *c);
 void lease_link_down(struct consumer *c);
+/* The numbers of an answer to CONSUMER.INFO, and whether it is paused. */
+void lease_take_info(struct consumer *c, json_t *info);
 void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
 
 /* document.c: JSON of the JetStream API. Strings are malloc'ed, NULL: out of memory. */

@@ -48,7 +48,8 @@ struct held {
     uint64_t delivered; /* the server's count */
     uint64_t pending;
     int64_t stored_ns;
-    int64_t created_ns; /* of the stream that it came from */
+    int64_t stream_created_ns; /* of those that it came from */
+    int64_t consumer_created_ns;
     int64_t lease_until_ns;
     bool keep;       /* not given back for having waited long */
     bool alone;      /* the worker died in a call with this one: not in a batch until it is cleared */

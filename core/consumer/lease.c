@@ -10,6 +10,9 @@
  */
 #include "consumer_private.h"
 
+#include "base/log.h"
+#include "base/value.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +32,8 @@ void lease_begin(struct consumer *c, struct held *h)
     int64_t now = loop_now_ns(c->loop);
     h->lease_until_ns = now + c->ack_wait_ns;
     h->arrived_ns = now;
-    h->created_ns = c->stream_created_ns;
+    h->stream_created_ns = c->stream_created_ns;
+    h->consumer_created_ns = c->consumer_created_ns;
     if (!loop_timer_armed(&c->lease))
         loop_arm(c->loop, &c->lease, now + c->ack_wait_ns / 3);
 }
@@ -86,13 +90,31 @@ static void on_lease(struct loop_timer *t)
 
 /* ---- acknowledgements ------------------------------------------------------------ */
 
-/* The server's numbers, from an answer to CONSUMER.INFO. */
-static void take_lag(struct consumer *c, const struct api_answer *a)
+static void take_pause(struct consumer *c, json_t *info)
 {
-    if (a->rc)
+    bool paused = json_is_true(json_object_get(info, "paused"));
+    int64_t left_ns = json_integer_value(json_object_get(info, "pause_remaining"));
+    char until[64];
+
+    c->paused_until_ns = paused ? clock_wall_ns() + left_ns : 0;
+    if (paused == c->paused)
         return;
-    c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a->json, "num_pending"));
-    c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a->json, "num_ack_pending"));
+    c->paused = paused;
+    value_format_time(c->paused_until_ns, until, sizeof(until));
+    if (paused)
+        log_warn("consumer-paused", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("until", until),
+                 LOG_STR("msg", "the server delivers nothing until then (seamq resume ends it)"));
+    else
+        log_info("consumer-resumed", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable));
+}
+
+void lease_take_info(struct consumer *c, json_t *info)
+{
+    c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(info, "num_pending"));
+    c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(info, "num_ack_pending"));
+    take_pause(c, info);
 }
 
 static void on_lag(void *data, int rc, natsMsg *msg)
@@ -102,7 +124,8 @@ static void on_lag(void *data, int rc, natsMsg *msg)
 
     c->lag_request = NULL;
     api_answer(&a, rc, msg);
-    take_lag(c, &a);
+    if (a.rc == 0)
+        lease_take_info(c, a.json);
     json_decref(a.json);
 }
 
@@ -122,7 +145,8 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
     bool gone = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
     if (gone) /* with all that it could have forgotten */
         c->confirming = c->held.n_by_state[HELD_ACKED];
-    take_lag(c, &a);
+    if (a.rc == 0)
+        lease_take_info(c, a.json);
     if (a.rc == 0 || gone) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
             held_free(&c->held, container_of(c->held.acked.next, struct held, node), api_link(c->api));

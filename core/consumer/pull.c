@@ -189,6 +189,8 @@ static void on_status(struct consumer *c, natsMsg *msg)
     switch (s.reaction) {
     case PULL_HEARTBEAT: setup_heard(c); break;
     case PULL_ENDED:
+        if (s.unfilled != 0)
+            consumer_ask_lag(c); /* nothing came: there may be a reason */
         if (s.unfilled < 0)
             pull_reset(c, 0);
         else
@@ -238,6 +240,8 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
     }
     c->pause_ns = 0;
     setup_heard(c);
+    if (c->paused)
+        consumer_ask_lag(c);
     c->stats.delivered++;
     c->stats.num_pending = meta.pending;
     if (meta.delivered > 1)
@@ -247,7 +251,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
 
     /* Looked for even at a first delivery: a server that was killed counts from its last saved state. */
     struct held *h = held_find(&c->held, meta.stream_seq, meta.stored_ns);
-    if (h) {
+    if (h && !consumer_stale(c, h)) {
         c->stats.repeated++;
         held_refresh(&c->held, h, msg, &meta, link);
         lease_begin(c, h);

@@ -218,7 +218,20 @@ static void bound(struct consumer *c, json_t *config, const char *created)
     if (drift[0] && !c->was_active)
         log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift));
-    c->consumer_created_ns = value_time_ns(created);
+/* What is held of another one of the same name is not ours to settle: an answer would reach the new one. */
+static void identify(struct consumer *c, int64_t created_ns)
+{
+    if (c->consumer_created_ns && c->consumer_created_ns != created_ns) {
+        c->verified = false; /* lease_resume() forgets what is held */
+        log_warn("consumer-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable),
+                 LOG_UINT("forgotten", c->held.n - c->held.n_by_state[HELD_AWAY]),
+                 LOG_STR("msg", "the consumer was deleted and made anew: it delivers from where it starts"));
+    }
+    c->consumer_created_ns = created_ns;
+}
+
+    identify(c, value_time_ns(created));
     verified(c);
     ask_dead_letter(c);
 }
@@ -237,8 +250,7 @@ static void on_consumer(void *data, int rc, natsMsg *msg)
         doubt(c,
               "no answer from the server to CONSUMER.INFO within 5s (is there a JetStream leader?); pulling goes on");
     } else if (!trouble(c, &a, "CONSUMER.INFO")) {
-        c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_pending"));
-        c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
+        lease_take_info(c, a.json);
         bound(c, json_object_get(a.json, "config"), json_string_value(json_object_get(a.json, "created")));
     }
     json_decref(a.json);

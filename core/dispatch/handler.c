@@ -3,6 +3,7 @@
 #include "handler_private.h"
 
 #include "base/log.h"
+#include "base/value.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -209,7 +210,15 @@ const struct handler_stats *handler_stats(const struct handler *h)
 void handler_note(const struct handler *h, char *out, size_t size)
 {
     const struct breaker *b = &h->gate.breaker;
-    snprintf(out, size, "%s%s", b->open ? "breaker open: " : "", b->open ? b->reason : "");
+    int n = snprintf(out, size, "%s%s", b->open ? "breaker open: " : "", b->open ? b->reason : "");
+    for (size_t i = 0; i < h->n_consumers && n >= 0 && (size_t)n < size; i++) {
+        int64_t until_ns = consumer_paused_until_ns(h->consumers[i]);
+        char until[64];
+        value_format_time(until_ns, until, sizeof(until));
+        if (until_ns)
+            n += snprintf(out + n, size - (size_t)n, "%spaused on cluster %s until %s", n ? "; " : "",
+                          consumer_cluster(h->consumers[i])->name, until);
+    }
 }
 
 const struct breaker *handler_breaker(const struct handler *h)

@@ -9,6 +9,7 @@
 #include "settle_private.h"
 
 #include "base/log.h"
+#include "base/value.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define PUBLISH_TIMEOUT_NS (5 * NS_PER_SEC)
 #define VALUE_MAX 2048
@@ -49,12 +49,8 @@ static void put_number(struct buf *b, const char *name, int64_t n)
 
 static void put_time(struct buf *b, const char *name, int64_t ns)
 {
-    time_t sec = (time_t)(ns / NS_PER_SEC);
-    struct tm tm;
     char text[64];
-    gmtime_r(&sec, &tm);
-    size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + n, sizeof(text) - n, ".%09dZ", (int)(ns % NS_PER_SEC));
+    value_format_time(ns, text, sizeof(text));
     put_header(b, name, text, sizeof(text));
 }
 

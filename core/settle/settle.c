@@ -263,6 +263,10 @@ static void again_later(struct settle *s, struct held *h, int64_t delay_ns)
 {
     struct held_table *table = consumer_held(h->consumer);
     settlement_free(h);
+    if (consumer_stale(h->consumer, h)) { /* it comes anew, if at all */
+        consumer_forget(h->consumer, h);
+        return;
+    }
     if (table->n_by_state[HELD_WAITING] >= consumer_max_waiting(h->consumer)) {
         s->stats.returned++;
         consumer_give_back(h->consumer, h, delay_ns);

@@ -82,6 +82,19 @@ static void times_that_nanoseconds_cannot_hold_are_0(void **state)
     assert_int_equal(value_time_ns("2262-04-11T23:47:17Z"), 0);
 }
 
+static void a_written_time_reads_back(void **state)
+{
+    static const int64_t times[] = {1, 1700000000000000000, 1769860800123456789, INT64_MAX};
+    char text[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        value_format_time(times[i], text, sizeof(text));
+        assert_int_equal(value_time_ns(text), times[i]);
+    }
+    value_format_time(1769860800500000000, text, sizeof(text));
+    assert_string_equal(text, "2026-01-31T12:00:00.500000000Z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +102,7 @@ int main(void)
         cmocka_unit_test(what_is_no_time_is_0),
         cmocka_unit_test(bytes_behind_a_time_make_it_none),
         cmocka_unit_test(times_that_nanoseconds_cannot_hold_are_0),
+        cmocka_unit_test(a_written_time_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
