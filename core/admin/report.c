@@ -163,6 +163,8 @@ static const struct settle_metric settle_metrics[] = {
     {"seamq_publish_errors_total", "Messages whose outputs a stream refused.",
      offsetof(struct settle_stats, publish_errors)},
     {"seamq_dead_letter_errors_total", "Tries to store a dead letter that failed; the message stays held.",
+    {"seamq_shadow_outputs_total", "Outputs of handlers in shadow mode: not published.",
+     offsetof(struct settle_stats, shadow_outputs)},
      offsetof(struct settle_stats, dead_letter_errors)},
 };
 
@@ -198,6 +200,13 @@ static void put_settled(const struct report *r, struct metrics *m)
                                        {"reason", dead_reason_name((enum dead_reason)k)}),
                          handler_settle_stats(r->handlers[i])->dead[k]);
     for (size_t f = 0; f < sizeof(settle_metrics) / sizeof(settle_metrics[0]); f++) {
+    metrics_family(m, METRIC_COUNTER, "seamq_shadow_total", "What handlers in shadow mode made of messages.");
+    for (size_t i = 0; i < r->n_handlers; i++)
+        for (int k = 0; k < SHADOW_RESULTS && handler_config(r->handlers[i])->shadow; k++)
+            metrics_uint(m,
+                         METRIC_LABELS({"handler", handler_name(r->handlers[i])},
+                                       {"outcome", shadow_name((enum shadow_result)k)}),
+                         handler_settle_stats(r->handlers[i])->shadowed[k]);
         metrics_family(m, METRIC_COUNTER, settle_metrics[f].name, settle_metrics[f].help);
         for (size_t i = 0; i < r->n_handlers; i++) {
             const char *stats = (const char *)handler_settle_stats(r->handlers[i]);

@@ -77,7 +77,8 @@ struct config_handler {
     enum federation_mode federation;
     char *stream;                   /* may hold {cluster} {CLUSTER}; NULL until config_apply_plugin when not set */
     struct strv stream_for_cluster; /* "NAME=STREAM": the stream.NAME keys */
-    char *durable;
+    char *durable;                  /* ends in -shadow in shadow mode */
+    bool shadow;
     struct strv filter_subjects; /* may hold {cluster} {CLUSTER}; empty until config_apply_plugin when not set */
     enum create_mode create;
     char *deliver_policy; /* all, new, last, last_per_subject, by_start_sequence=N, by_start_time=RFC3339 */

@@ -112,6 +112,9 @@ const struct opt opt_table[] = {
      .help = "stream to consume; may hold {cluster} or {CLUSTER} (upper case, _ for -)"},
     {HANDLER(durable), .key = "durable", .type = OPT_TEXT, .preset = "", .shown = "the handler's name",
      .check = check_durable, .help = "name of the durable consumer"},
+    {HANDLER(shadow), .key = "shadow", .type = OPT_BOOL, .preset = "no",
+     .help = "yes: tries the handler beside production: a consumer DURABLE-shadow, outcomes logged and counted, "
+             "nothing done"},
     {HANDLER(filter_subjects), .key = "filter_subjects", .type = OPT_LIST, .preset = "", .shown = "the plugin's",
      .flags = OPT_MAY_BE_EMPTY, .check = check_filter,
      .help = "subjects of the stream to take, may hold {cluster}; none: all"},

@@ -173,6 +173,21 @@ static void resolve_sub_keys(struct config *c, const struct section *s, struct c
     }
 }
 
+/* Apart from production in everything that it could touch there. */
+static void resolve_shadow(struct config *c, struct config_handler *h)
+{
+    struct buf durable = {0};
+
+    if (!h->shadow || !h->durable)
+        return;
+    buf_printf(&durable, "%s-shadow", h->durable);
+    free(h->durable);
+    free(h->dead_letter);
+    h->durable = config_strdup(c, buf_str(&durable));
+    h->dead_letter = config_strdup(c, "off");
+    buf_finish(&durable);
+}
+
 int handler_resolve(struct config *c, struct section *s, struct config_handler *h)
 {
     *h = (struct config_handler){.name = config_strdup(c, s->name)};
@@ -181,6 +196,7 @@ int handler_resolve(struct config *c, struct section *s, struct config_handler *
     section_resolve(c, s, NULL, h);
     default_text(c, &h->plugin, s->name);
     default_text(c, &h->durable, s->name);
+    resolve_shadow(c, h);
     resolve_sub_keys(c, s, h);
     handler_check(c, s, h);
     return 0;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHADOW_STAYS_NS (24 * 3600 * NS_PER_SEC)
+
 static char *dump(json_t *json)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -52,6 +54,8 @@ char *document_consumer_create(const struct consumer *c)
     json_object_set_new(config, "max_deliver", json_integer(-1));
     json_object_set_new(config, "max_ack_pending", json_integer(h->max_ack_pending));
     json_object_set_new(config, "replay_policy", json_string("instant"));
+    if (h->shadow) /* a trial that is over leaves nothing behind */
+        json_object_set_new(config, "inactive_threshold", json_integer(SHADOW_STAYS_NS));
     if (h->filter_subjects.n == 1) {
         json_object_set_new(config, "filter_subject", json_string(document_filter(c, 0, filter)));
     } else if (h->filter_subjects.n > 1) {

@@ -124,6 +124,20 @@ static bool trouble(struct consumer *c, const struct api_answer *a, const char *
 
 /* ---- stream ------------------------------------------------------------------- */
 
+/* In other streams one consumer more takes messages, or keeps them. */
+static bool shadow_fits(struct consumer *c, json_t *info)
+{
+    const char *retention = json_string_value(json_object_get(json_object_get(info, "config"), "retention"));
+    if (!c->handler->shadow || !retention || strcmp(retention, "limits") == 0)
+        return true;
+    setup_reason(c,
+                 "stream %s has %s retention, in which one consumer more is not without effect: shadow = yes needs "
+                 "limits",
+                 c->stream, retention);
+    again(c);
+    return false;
+}
+
 static void on_stream(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
@@ -141,7 +155,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
         again(c);
     } else if (c->was_active && a.rc == -ETIMEDOUT) {
         ask_consumer(c); /* a region may be down that pulling does not need */
-    } else if (!trouble(c, &a, "STREAM.INFO")) {
+    } else if (!trouble(c, &a, "STREAM.INFO") && shadow_fits(c, a.json)) {
         json_t *config = json_object_get(a.json, "config");
         int64_t created = value_time_ns(json_string_value(json_object_get(a.json, "created")));
         if (c->stream_created_ns && created != c->stream_created_ns)

@@ -296,6 +296,10 @@ void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const cha
 
 void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcome, int64_t delay_ns, const char *text)
 {
+    if (s->handler->shadow) {
+        shadow_record(s, h, (enum shadow_result)outcome, text);
+        return;
+    }
     switch (outcome) {
     case SETTLE_ACK: ack(s, h); return;
     case SETTLE_TERM: drop(s, h); return;
@@ -310,6 +314,10 @@ void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcom
 
 void settle_crashed(struct settle *s, struct held *h, const struct settle_crash *crash)
 {
+    if (s->handler->shadow) {
+        shadow_record(s, h, crash->timeout ? SHADOW_TIMEOUT : SHADOW_CRASH, crash->text);
+        return;
+    }
     h->attempts++;
     h->crashes++;
     if (h->crashes >= (uint64_t)s->handler->crash_limit) {

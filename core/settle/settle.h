@@ -28,6 +28,9 @@ struct settle_callbacks {
     void (*retry)(void *data, struct held *h, int64_t delay_ns);
 };
 
+/* What a handler in shadow mode made of a message. */
+enum shadow_result { SHADOW_ACK, SHADOW_NAK, SHADOW_DEAD, SHADOW_TERM, SHADOW_CRASH, SHADOW_TIMEOUT, SHADOW_RESULTS };
+
 struct settle_stats {
     uint64_t acked;
     uint64_t retried;  /* held here for another attempt */
@@ -37,6 +40,8 @@ struct settle_stats {
     uint64_t published; /* outputs confirmed */
     uint64_t publish_errors;
     uint64_t dead_letter_errors; /* dead letters that could not be stored yet */
+    uint64_t shadowed[SHADOW_RESULTS];
+    uint64_t shadow_outputs; /* that would have been published */
 };
 
 struct settle_output { /* copied */
@@ -78,5 +83,6 @@ void settle_resume(struct settle *s);
 size_t settle_busy(const struct settle *s);
 const struct settle_stats *settle_stats(const struct settle *s);
 const char *dead_reason_name(enum dead_reason reason);
+const char *shadow_name(enum shadow_result result);
 
 #endif

@@ -75,6 +75,8 @@ void settlement_run(struct settlement *t);
 void outputs_publish(struct settlement *t);
 void outputs_cancel(struct settlement *t);
 void dead_letter_publish(struct settlement *t);
+/* Instead of settling it, in shadow mode: told, counted, and done with. */
+void shadow_record(struct settle *s, struct held *h, enum shadow_result result, const char *text);
 /* All is where it has to be: acknowledge with confirmation. */
 void settlement_confirm(struct settlement *t);
 /* An attempt failed: retry, or dead when it was the last. */

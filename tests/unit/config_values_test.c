@@ -365,12 +365,28 @@ static void a_bad_value_leaves_the_default_behind(void **state)
     config_destroy(c);
 }
 
+static void a_shadow_is_apart_from_production(void **state)
+{
+    struct config *c = make_config("[handler.a]\nshadow = yes\ndurable = d\n[handler.b]\nshadow = yes\n"
+                                   "[handler.c]\ndurable = d\n",
+                                   NULL, NULL);
+    (void)state;
+    assert_int_equal(config_n_problems(c), 0);
+    assert_string_equal(c->handlers[0].durable, "d-shadow");
+    assert_string_equal(c->handlers[0].dead_letter, "off");
+    assert_string_equal(c->handlers[1].durable, "b-shadow");
+    assert_string_equal(c->handlers[2].durable, "d");
+    assert_string_equal(c->handlers[2].dead_letter, "DLQ");
+    config_destroy(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_default_is_a_right_value),
         cmocka_unit_test(defaults_are_those_of_the_interface),
         cmocka_unit_test(every_key_lands_in_its_field),
+        cmocka_unit_test(a_shadow_is_apart_from_production),
         cmocka_unit_test(wrong_values_of_the_daemon_are_named),
         cmocka_unit_test(wrong_urls_are_named_without_their_passwords),
         cmocka_unit_test(wrong_values_of_a_cluster_are_named),
