@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include "metrics.h"
+#include "status.h"
 
 #include "base/clock.h"
 
@@ -162,9 +163,9 @@ static const struct settle_metric settle_metrics[] = {
     {"seamq_published_total", "Outputs confirmed by their stream.", offsetof(struct settle_stats, published)},
     {"seamq_publish_errors_total", "Messages whose outputs a stream refused.",
      offsetof(struct settle_stats, publish_errors)},
-    {"seamq_dead_letter_errors_total", "Tries to store a dead letter that failed; the message stays held.",
     {"seamq_shadow_outputs_total", "Outputs of handlers in shadow mode: not published.",
      offsetof(struct settle_stats, shadow_outputs)},
+    {"seamq_dead_letter_errors_total", "Tries to store a dead letter that failed; the message stays held.",
      offsetof(struct settle_stats, dead_letter_errors)},
 };
 
@@ -199,7 +200,6 @@ static void put_settled(const struct report *r, struct metrics *m)
                          METRIC_LABELS({"handler", handler_name(r->handlers[i])},
                                        {"reason", dead_reason_name((enum dead_reason)k)}),
                          handler_settle_stats(r->handlers[i])->dead[k]);
-    for (size_t f = 0; f < sizeof(settle_metrics) / sizeof(settle_metrics[0]); f++) {
     metrics_family(m, METRIC_COUNTER, "seamq_shadow_total", "What handlers in shadow mode made of messages.");
     for (size_t i = 0; i < r->n_handlers; i++)
         for (int k = 0; k < SHADOW_RESULTS && handler_config(r->handlers[i])->shadow; k++)
@@ -207,6 +207,7 @@ static void put_settled(const struct report *r, struct metrics *m)
                          METRIC_LABELS({"handler", handler_name(r->handlers[i])},
                                        {"outcome", shadow_name((enum shadow_result)k)}),
                          handler_settle_stats(r->handlers[i])->shadowed[k]);
+    for (size_t f = 0; f < sizeof(settle_metrics) / sizeof(settle_metrics[0]); f++) {
         metrics_family(m, METRIC_COUNTER, settle_metrics[f].name, settle_metrics[f].help);
         for (size_t i = 0; i < r->n_handlers; i++) {
             const char *stats = (const char *)handler_settle_stats(r->handlers[i]);
@@ -404,6 +405,9 @@ void report_serve(void *data, const char *path, const char *query, struct http_r
         serve_ready(r, out);
     } else if (strcmp(path, "/") == 0) {
         serve_status(r, out);
+        ask_lag(r);
+    } else if (strcmp(path, "/status.json") == 0) {
+        status_serve(r, out);
         ask_lag(r);
     } else if (strcmp(path, "/reload") == 0) {
         serve_reload(r, out);

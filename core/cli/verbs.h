@@ -11,6 +11,19 @@ int stream_ls(struct cli *cli);
 
 extern const struct flag stream_copy_flags[];
 int stream_copy(struct cli *cli);
+
+extern const struct flag reload_flags[];
+extern const struct flag drain_flags[];
+extern const struct flag pause_flags[];
+extern const struct flag seek_flags[];
+
+int daemon_status(struct cli *cli);
+int daemon_reload(struct cli *cli);
+int daemon_drain(struct cli *cli);
+int consumer_pause(struct cli *cli);
+int consumer_resume(struct cli *cli);
+int consumer_seek(struct cli *cli);
+
 int dlq_ls(struct cli *cli);
 int dlq_show(struct cli *cli);
 int dlq_replay(struct cli *cli);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * letter_fuzz - any answer of STREAM.MSG.GET as a dead letter; any text as a range, a time and a journal. */
+ * letter_fuzz - any answer of STREAM.MSG.GET as a dead letter; any text as a range, a time, a journal, and what an
+ * admin server might answer. */
+#include "cli/admin_client.h"
 #include "cli/dlq_journal.h"
 #include "cli/letter.h"
 
@@ -60,6 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *lots = journal_parse(text, size);
     assert(json_is_array(lots));
     json_decref(lots);
+    size_t body = 0;
+    int status = admin_parse_answer(text, size, &body);
+    assert(status < 0 || (status >= 100 && status <= 999 && body <= size));
     free(text);
     return 0;
 }

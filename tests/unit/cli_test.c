@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cli_test - the command line of seamq and its output, without a server. */
+#include "cli/admin_client.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 
@@ -129,6 +130,39 @@ static void json_rows_are_lines_with_everything_in_them(void **state)
     free(text);
 }
 
+static int answer_status(const char *text, const char *body)
+{
+    size_t at = 0;
+    int status = admin_parse_answer(text, strlen(text), &at);
+    if (status > 0)
+        assert_string_equal(text + at, body);
+    return status;
+}
+
+static void an_admin_answer_is_told_from_noise(void **state)
+{
+    (void)state;
+    assert_int_equal(answer_status("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}", "{}"), 200);
+    assert_int_equal(answer_status("HTTP/1.0 503 \r\n\r\n", ""), 503);
+    static const char *const bad[] = {"",
+                                      "HTTP/1.1 200 OK\r\n",
+                                      "HTTP/2 200 OK\r\n\r\n",
+                                      "HTTP/1.1 2x0 OK\r\n\r\n",
+                                      "HTTP/1.1 099 OK\r\n\r\n",
+                                      "SSH-2.0-OpenSSH\r\n\r\n",
+                                      "HTTP/1.1\r\n\r\n"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_true(answer_status(bad[i], "") < 0);
+}
+
+static void an_admin_address_that_cannot_be_asked_is_named(void **state)
+{
+    (void)state;
+    expect(ARGV((char *)"status", (char *)"seamqd.admin=off"), 1, "", "seamqd.admin is off");
+    expect(ARGV((char *)"status", (char *)"seamqd.admin=127.0.0.1:0"), 1, "", "is no address to ask");
+    expect(ARGV((char *)"reload", (char *)"--timeout=x"), 2, "", "--timeout");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +171,8 @@ int main(void)
         cmocka_unit_test(configuration_errors_exit_2),
         cmocka_unit_test(a_table_is_aligned_and_shows_no_control_bytes),
         cmocka_unit_test(json_rows_are_lines_with_everything_in_them),
+        cmocka_unit_test(an_admin_answer_is_told_from_noise),
+        cmocka_unit_test(an_admin_address_that_cannot_be_asked_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
