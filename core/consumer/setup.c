@@ -218,6 +218,19 @@ static void consumer_missing(struct consumer *c)
     again(c);
 }
 
+/* What is held of another one of the same name is not ours to settle: an answer would reach the new one. */
+static void identify(struct consumer *c, int64_t created_ns)
+{
+    if (c->consumer_created_ns && c->consumer_created_ns != created_ns) {
+        c->verified = false; /* lease_resume() forgets what is held */
+        log_warn("consumer-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable),
+                 LOG_UINT("forgotten", c->held.n - c->held.n_by_state[HELD_AWAY]),
+                 LOG_STR("msg", "the consumer was deleted and made anew: it delivers from where it starts"));
+    }
+    c->consumer_created_ns = created_ns;
+}
+
 static void bound(struct consumer *c, json_t *config, const char *created)
 {
     char drift[CONSUMER_REASON_MAX];
@@ -232,19 +245,6 @@ static void bound(struct consumer *c, json_t *config, const char *created)
     if (drift[0] && !c->was_active)
         log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift));
-/* What is held of another one of the same name is not ours to settle: an answer would reach the new one. */
-static void identify(struct consumer *c, int64_t created_ns)
-{
-    if (c->consumer_created_ns && c->consumer_created_ns != created_ns) {
-        c->verified = false; /* lease_resume() forgets what is held */
-        log_warn("consumer-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
-                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable),
-                 LOG_UINT("forgotten", c->held.n - c->held.n_by_state[HELD_AWAY]),
-                 LOG_STR("msg", "the consumer was deleted and made anew: it delivers from where it starts"));
-    }
-    c->consumer_created_ns = created_ns;
-}
-
     identify(c, value_time_ns(created));
     verified(c);
     ask_dead_letter(c);
