@@ -16,7 +16,7 @@
 #define BODY_MAX 512
 #define NAME_SIZE 320
 
-enum { CODE_NOT_FOUND = 404 };
+enum { CODE_NOT_FOUND = 404, JS_SEQUENCE_NOT_FOUND = 10043, JS_DELETE_FAILED = 10057 };
 
 /* ---- parsing ---------------------------------------------------------------------- */
 
@@ -197,6 +197,17 @@ int stored_last(struct session *s, const char *stream, const char *subject, stru
     return get_one(s, stream, json_pack("{s:s}", "last_by_subj", subject), ret, err);
 }
 
+/* Asked twice (a lost connection, another command), the server does not find it: gone is what was wanted. The
+ * store's own word comes through where two ask at the same moment. */
+static bool is_gone(const struct api_answer *a)
+{
+    static const char *const words[] = {"no message found", "deleted message", "stream store EOF"};
+    bool gone = a->err_code == JS_SEQUENCE_NOT_FOUND;
+    for (size_t i = 0; a->err_code == JS_DELETE_FAILED && i < sizeof(words) / sizeof(words[0]); i++)
+        gone = gone || strstr(a->text, words[i]);
+    return gone;
+}
+
 int stored_delete(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct error *err)
 {
     struct call *calls;
@@ -207,10 +218,7 @@ int stored_delete(struct session *s, const char *stream, const uint64_t *seqs, s
         return error_set(err, rc, "out of memory");
     session_calls(s, calls, n, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
     for (size_t i = 0; i < n; i++) {
-        const struct api_answer *a = &calls[i].answer;
-        /* Asked again after a lost connection, the server does not find it: gone is what was wanted. */
-        bool gone = a->rc == -EREMOTEIO && (a->code == CODE_NOT_FOUND || strstr(a->text, "no message found"));
-        if (rc == 0 && a->rc && !gone)
+        if (rc == 0 && calls[i].answer.rc && !is_gone(&calls[i].answer))
             rc = session_explain(s, &calls[i], err);
         call_finish(&calls[i]);
     }

@@ -209,16 +209,21 @@ const struct handler_stats *handler_stats(const struct handler *h)
 
 void handler_note(const struct handler *h, char *out, size_t size)
 {
-    const struct breaker *b = &h->gate.breaker;
-    int n = snprintf(out, size, "%s%s", b->open ? "breaker open: " : "", b->open ? b->reason : "");
-    for (size_t i = 0; i < h->n_consumers && n >= 0 && (size_t)n < size; i++) {
+    struct buf notes = {0};
+
+    if (handler_config(h)->shadow)
+        buf_puts(&notes, "; in the shadow: nothing that it does takes effect");
+    if (h->gate.breaker.open)
+        buf_printf(&notes, "; breaker open: %s", h->gate.breaker.reason);
+    for (size_t i = 0; i < h->n_consumers; i++) {
         int64_t until_ns = consumer_paused_until_ns(h->consumers[i]);
         char until[64];
         value_format_time(until_ns, until, sizeof(until));
         if (until_ns)
-            n += snprintf(out + n, size - (size_t)n, "%spaused on cluster %s until %s", n ? "; " : "",
-                          consumer_cluster(h->consumers[i])->name, until);
+            buf_printf(&notes, "; paused on cluster %s until %s", consumer_cluster(h->consumers[i])->name, until);
     }
+    snprintf(out, size, "%s", notes.len && !notes.failed ? buf_str(&notes) + 2 : "");
+    buf_finish(&notes);
 }
 
 const struct breaker *handler_breaker(const struct handler *h)

@@ -160,6 +160,20 @@ static void dropping_needs_a_yes_and_takes_what_is_meant(struct world *w)
     assert_int_equal(count(s, "WORK"), 0);
 }
 
+static void two_drops_at_once_are_no_error(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 500);
+    struct process *a = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "drop", "--yes", "--json", NULL});
+    struct process *b = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "drop", "--yes", "--json", NULL});
+    assert_true(process_wait(a, 60));
+    assert_true(process_wait(b, 60));
+    assert_int_equal(process_exit_code(a), 0);
+    assert_int_equal(process_exit_code(b), 0);
+    assert_int_equal(count(s, "DLQ"), 0);
+}
+
 /* ---- replaying ---------------------------------------------------------------------------------- */
 
 static void a_replayed_message_is_the_original(struct world *w)
@@ -401,6 +415,7 @@ int main(int argc, char **argv)
         IT(show_tells_everything),
         IT(mistakes_are_named),
         IT(dropping_needs_a_yes_and_takes_what_is_meant),
+        IT(two_drops_at_once_are_no_error),
         IT(a_replayed_message_is_the_original),
         IT(a_dry_run_changes_nothing),
         IT(replay_takes_what_is_meant_to_where_it_is_told),

@@ -237,6 +237,9 @@ static void a_shadow_tells_and_does_nothing(struct world *w)
                             world_text(w, "handler=next seq=%s outcome=%s", told[i].seq, told[i].outcome), 10);
     daemon_expect_event(d, 0, "shadow-output", "handler=next subject=out data=1.1", 10);
     assert_true(daemon_metric(d, "seamq_shadow_total", "handler=\"next\"") == 6);
+    const char *page;
+    assert_int_equal(daemon_get(d, "/", &page), 200);
+    expect_text(page, "in the shadow");
     assert_true(daemon_metric(d, "seamq_shadow_outputs_total", "handler=\"next\"") == 2);
     /* Production's own, and nothing twice. */
     assert_int_equal(client_stream_messages(s->client, "OUT"), 2);
