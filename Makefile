@@ -69,6 +69,7 @@ bench:
 	@$(BOOTSTRAP) --for bench
 	$(call compile,all)
 	@tests/bench/run.sh
+	@tests/bench/mesh.sh --docs docs/benchmarks.md
 
 # CHAOS_SECONDS=900 CHAOS_SEED=random; what it does: docs/chaos.md.
 chaos:

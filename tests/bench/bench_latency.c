@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     if (!trips || !values)
         bench_die("out of memory");
     wire_open(&wire, url);
-    stream_create(&wire, stream, "file");
+    stream_create(&wire, stream, "file", 1);
     consumer_create(&wire, stream, durable);
     wire_subscribe(&wire, "$JS.ACK.>", ACK_SID);
     wire_subscribe(&wire, "_INBOX.>", INBOX_SID);

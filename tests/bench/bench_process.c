@@ -225,7 +225,7 @@ int main(int argc, char **argv)
         bench_die("--measure, --stream, --stamps and a command are needed (see --help)");
     bench_catch_signals();
     wire_open(&wire, url);
-    stream_create(&wire, stream, "file");
+    stream_create(&wire, stream, "file", 1);
     if (!strcmp(measure, "start"))
         failed = measure_start(&wire, argv + command);
     else if (!strcmp(measure, "idle"))

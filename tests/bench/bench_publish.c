@@ -11,7 +11,7 @@
 enum { PUBACK_SID = 8, WINDOW = 4096 };
 
 static const char *url = "nats://127.0.0.1:4222", *stream, *storage = "file";
-static int64_t count, size = 128;
+static int64_t count, size = 128, replicas = 1;
 
 static const struct bench_option options[] = {
     {"url", BENCH_STRING, &url, "nats://ADDRESS:PORT"},
@@ -19,6 +19,7 @@ static const struct bench_option options[] = {
     {"storage", BENCH_STRING, &storage, "file (the default), memory; delete: only delete the stream"},
     {"count", BENCH_INT, &count, "messages"},
     {"size", BENCH_INT, &size, "bytes of each (128)"},
+    {"replicas", BENCH_INT, &replicas, "of the stream (1)"},
     {NULL, BENCH_FLAG, NULL, NULL},
 };
 
@@ -64,7 +65,7 @@ int main(int argc, char **argv)
         wire_close(&wire);
         return 0;
     }
-    stream_create(&wire, stream, storage);
+    stream_create(&wire, stream, storage, (int)replicas);
     int64_t start = bench_now_ns();
     fill(&wire);
     double seconds = (double)(bench_now_ns() - start) / 1e9;

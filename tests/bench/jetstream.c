@@ -22,7 +22,7 @@ void stream_delete(struct wire *wire, const char *stream)
         bench_die("stream %s cannot be deleted: JetStream error %d", stream, error);
 }
 
-void stream_create(struct wire *wire, const char *stream, const char *storage)
+void stream_create(struct wire *wire, const char *stream, const char *storage, int replicas)
 {
     char call[256], body[512];
 
@@ -30,8 +30,8 @@ void stream_create(struct wire *wire, const char *stream, const char *storage)
     snprintf(call, sizeof(call), "STREAM.CREATE.%s", stream);
     snprintf(body, sizeof(body),
              "{\"name\":\"%s\",\"subjects\":[\"bench.%s\"],\"storage\":\"%s\",\"retention\":\"limits\","
-             "\"num_replicas\":1,\"discard\":\"old\",\"max_msgs\":-1,\"max_bytes\":-1,\"max_age\":0}",
-             stream, stream, storage);
+             "\"num_replicas\":%d,\"discard\":\"old\",\"max_msgs\":-1,\"max_bytes\":-1,\"max_age\":0}",
+             stream, stream, storage, replicas);
     json_decref(wire_api(wire, call, body, NULL));
 }
 

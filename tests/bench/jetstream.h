@@ -16,7 +16,7 @@ struct consumer_state {
 };
 
 /* R1, limits retention, one subject: bench.<stream>. Replaces what is there. */
-void stream_create(struct wire *wire, const char *stream, const char *storage);
+void stream_create(struct wire *wire, const char *stream, const char *storage, int replicas);
 void stream_delete(struct wire *wire, const char *stream);
 int64_t stream_messages(struct wire *wire, const char *stream);
 

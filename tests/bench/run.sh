@@ -26,12 +26,8 @@ Environment:
 END
 }
 
-say() { printf 'bench: %s\n' "$*" >&2; }
-die()
-{
-    say "error: $*"
-    exit 1
-}
+# shellcheck source=tests/bench/lib.sh
+. "$here/lib.sh"
 
 # --- options --------------------------------------------------------------------------------------------------------
 
@@ -314,18 +310,6 @@ describe()
     echo "direct=$([ -x "$bin/seamqd-direct" ] && echo yes || echo no)"
 }
 
-# Puts the file $1 between the markers of the file $2.
-put_between_markers()
-{
-    if ! grep -q '^<!-- bench:begin' "$2" || ! grep -q '^<!-- bench:end' "$2"; then
-        die "$2 has no markers <!-- bench:begin --> and <!-- bench:end -->"
-    fi
-    awk -v table="$1" '
-        /^<!-- bench:begin/ { print; while ((getline line < table) > 0) print line; skip = 1 }
-        /^<!-- bench:end/ { skip = 0 }
-        !skip' "$2" >"$work/page" && cat "$work/page" >"$2"
-}
-
 read -r before_load _ </proc/loadavg
 ticks_before=$(machine_ticks)
 began=$(date +%s)
@@ -352,7 +336,7 @@ describe "$(foreign_load)" >"$work/facts"
 awk -f "$here/report.awk" "$work/facts" "$work/results" >"$work/table" || die "report.awk failed"
 cat "$work/table"
 if [ "$docs" != - ]; then
-    put_between_markers "$work/table" "$docs"
+    put_between_markers bench "$work/table" "$docs"
     say "$docs updated"
 fi
 say "done in $(($(date +%s) - began)) s, $failed_runs failed"
