@@ -49,6 +49,22 @@ static void restore_home(struct fleet *f)
     print_message("home: the next message handled %.2f s after its cluster was ready again\n", (double)ms / 1000);
 }
 
+/* In the middle of the flow: what the other cluster has is handled meanwhile, and then what home still has. */
+static void lose_home_and_restore_it(struct fleet *f, const char *federation)
+{
+    uint64_t before = fleet_effects(f, &f->b);
+
+    assert_true(before < messages());
+    cluster_kill("sea-a");
+    int64_t ms = wait_next(f, &f->b, before);
+    print_message("%s: the next message handled elsewhere %.2f s after all of home was killed\n", federation,
+                  (double)ms / 1000);
+    fleet_expect_complete(f, &f->b);
+    restore_home(f);
+    fleet_expect_complete(f, &f->a);
+    fleet_close(f);
+}
+
 static void failover_goes_to_the_other_cluster_and_back(struct world *w)
 {
     struct fleet *f = start(w, "FAILOVER", "failover");
@@ -57,14 +73,7 @@ static void failover_goes_to_the_other_cluster_and_back(struct world *w)
     fleet_publish(f, &f->b, messages());
     fleet_wait_effects(f, &f->a, messages() / 4);
     assert_int_equal(fleet_effects(f, &f->b), 0); /* home is healthy */
-    cluster_kill("sea-a");
-    int64_t ms = wait_next(f, &f->b, 0);
-    print_message("failover: the first message handled elsewhere %.2f s after all of home was killed\n",
-                  (double)ms / 1000);
-    fleet_expect_complete(f, &f->b);
-    restore_home(f);
-    fleet_expect_complete(f, &f->a);
-    fleet_close(f);
+    lose_home_and_restore_it(f, "failover");
 }
 
 static void all_goes_on_with_the_cluster_that_lives(struct world *w)
@@ -75,14 +84,7 @@ static void all_goes_on_with_the_cluster_that_lives(struct world *w)
     fleet_publish(f, &f->b, messages());
     fleet_wait_effects(f, &f->a, messages() / 8);
     fleet_wait_effects(f, &f->b, messages() / 8); /* both at once */
-    cluster_kill("sea-a");
-    int64_t ms = wait_next(f, &f->b, fleet_effects(f, &f->b));
-    print_message("all: the next message of the other cluster handled %.2f s after home was killed\n",
-                  (double)ms / 1000);
-    fleet_expect_complete(f, &f->b);
-    restore_home(f);
-    fleet_expect_complete(f, &f->a);
-    fleet_close(f);
+    lose_home_and_restore_it(f, "all");
 }
 
 /* The other cluster's backlog while home is idle, and when it is gone. */
@@ -94,18 +96,9 @@ static void overflow_takes_the_backlog_of_the_other_cluster(struct world *w)
     fleet_wait_effects(f, &f->b, messages() / 8);
     fleet_publish(f, &f->a, messages());
     fleet_wait_effects(f, &f->a, messages() / 4);
-    uint64_t before = fleet_effects(f, &f->b);
     print_message("overflow: while home handled a quarter, the other cluster came to %.0f %%\n",
-                  100.0 * (double)before / messages());
-    assert_true(before < messages());
-    cluster_kill("sea-a");
-    int64_t ms = wait_next(f, &f->b, before);
-    print_message("overflow: the next message handled elsewhere %.2f s after all of home was killed\n",
-                  (double)ms / 1000);
-    fleet_expect_complete(f, &f->b);
-    restore_home(f);
-    fleet_expect_complete(f, &f->a);
-    fleet_close(f);
+                  100.0 * (double)fleet_effects(f, &f->b) / messages());
+    lose_home_and_restore_it(f, "overflow");
 }
 
 int main(int argc, char **argv)
