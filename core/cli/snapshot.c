@@ -47,6 +47,9 @@ static int ask_once(struct copy *c, struct session *where, const char *verb, jso
              c->stream);
     natsStatus st = natsConnection_RequestString(&msg, session_nats(where), subject, text, PATIENCE_MS);
     free(text);
+    if (st == NATS_TIMEOUT)
+        return failed(c, where, -ETIMEDOUT, subject,
+                      "no answer (has JetStream a leader, and may this user publish there?)");
     if (st != NATS_OK)
         return failed(c, where, -EIO, subject, natsStatus_GetText(st));
     api_answer(&answer, 0, msg);
