@@ -20,15 +20,15 @@ skip()
 
 apart=(unshare --net --mount --pid --fork --kill-child --mount-proc)
 
-# Sets apart to what makes namespaces here.
+# Sets apart to what makes namespaces here, with a TUN device in them.
 find_a_way()
 {
-    local why
+    local as_it_is as_anybody
     command -v ip >/dev/null || skip "no ip command (package iproute2)"
-    [ -c /dev/net/tun ] || skip "this kernel has no TUN devices (/dev/net/tun)"
-    why=$("${apart[@]}" true 2>&1) && return
+    as_it_is=$("${apart[@]}" ip tuntap add dev probe mode tun 2>&1) && return
     apart+=(--user --map-root-user)
-    "${apart[@]}" true 2>/dev/null || skip "needs root to make network namespaces: $why"
+    as_anybody=$("${apart[@]}" ip tuntap add dev probe mode tun 2>&1) ||
+        skip "needs root, network namespaces and /dev/net/tun: $as_it_is (in a user namespace: $as_anybody)"
 }
 
 if [ "${E2E_APART:-}" != yes ]; then

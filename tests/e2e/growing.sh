@@ -16,8 +16,8 @@ clean_up()
 {
     local status=$?
     trap - EXIT INT TERM HUP
-    down single
-    down cluster
+    down single || status=1
+    down cluster || status=1
     rm -rf "$scratch"
     exit "$status"
 }
