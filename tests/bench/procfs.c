@@ -37,6 +37,7 @@ struct proc_memory proc_memory(pid_t pid)
         .pss = line_value(pid, "smaps_rollup", "Pss"),
         .shared = line_value(pid, "status", "RssShmem"),
         .rss = line_value(pid, "status", "VmRSS"),
+        .peak = line_value(pid, "status", "VmHWM"),
     };
 }
 
