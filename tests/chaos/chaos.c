@@ -98,7 +98,7 @@ static void start_seamqd(struct chaos *c)
     c->daemon->pipe_size = 4096; /* soon full */
     if (c->network)
         daemon_place(c->daemon, network_host(c->network, HOST_DAEMON));
-    c->plugin = daemon_handler(c->daemon, CHAOS_PLUGIN, CHAOS_HANDLER);
+    c->plugin = daemon_handler(c->daemon, CHAOS_PLUGIN_1, CHAOS_HANDLER);
     prepare_clock(c);
     daemon_env(c->daemon, "SEAMQ_NAME=" CHAOS_INSTANCE);
     daemon_env(c->daemon, "SEAMQ_DRAIN_TIMEOUT=5s");

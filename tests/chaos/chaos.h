@@ -22,6 +22,7 @@
 #define CHAOS_HANDLER "chaos"
 #define CHAOS_INSTANCE "chaos-daemon"
 #define CHAOS_WORKERS 3
+#define CHAOS_WORKERS_MAX 16 /* while new ones relieve the old ones */
 #define CHAOS_KEYS 40
 #define CHAOS_TIMEOUT_S 2  /* the handler's, for one message */
 #define CHAOS_ACK_WAIT_S 5 /* the server's */
@@ -53,6 +54,7 @@ struct chaos {
     int64_t *clock_offset_ns; /* of the daemon's date; NULL: cannot be changed */
     struct ledger *ledger;
     struct faults *faults;
+    int64_t floor;     /* the highest acknowledgement floor seen: all messages up to it are done */
     const char *death; /* how the daemon died without us; NULL: it did not */
 };
 

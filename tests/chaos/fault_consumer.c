@@ -25,7 +25,11 @@ static bool delete_consumer(struct chaos *c, struct injection *i)
     json_t *info = client_consumer(c->client, CHAOS_STREAM, CHAOS_HANDLER);
     if (!info)
         return false;
+    /* A consumer that has just been made says 0. */
     int64_t floor = json_at(info, "ack_floor.stream_seq");
+    if (floor < c->floor)
+        floor = c->floor;
+    c->floor = floor;
     i->kept = json_deep_copy(json_object_get(info, "config"));
     json_object_set_new(i->kept, "deliver_policy", json_string("by_start_sequence"));
     json_object_set_new(i->kept, "opt_start_seq", json_integer(floor + 1));

@@ -87,7 +87,7 @@ static rlim_t open_descriptors(pid_t pid)
 static bool exhaust(struct chaos *c, struct injection *i)
 {
     struct rlimit before, now;
-    pid_t pid = c->daemon->proc->pid, workers[CHAOS_WORKERS];
+    pid_t pid = c->daemon->proc->pid, workers[CHAOS_WORKERS_MAX];
 
     if (prlimit(pid, RLIMIT_NOFILE, NULL, &before) != 0)
         return false;
@@ -97,8 +97,8 @@ static bool exhaust(struct chaos *c, struct injection *i)
     snprintf(i->what, sizeof(i->what), "%" PRIu64 " and no more", (uint64_t)now.rlim_cur);
     if (prlimit(pid, RLIMIT_NOFILE, &now, NULL) != 0)
         return false;
-    size_t n = daemon_workers(c->daemon, workers, CHAOS_WORKERS);
-    if (n > 0 && n <= CHAOS_WORKERS) {
+    size_t n = daemon_workers(c->daemon, workers, CHAOS_WORKERS_MAX);
+    if (n > 0 && n <= CHAOS_WORKERS_MAX) {
         i->pid = workers[i->roll % n];
         kill(i->pid, SIGKILL);
     }

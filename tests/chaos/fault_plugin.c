@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_plugin - the plugin's file replaced, damaged and taken away while workers run from it and start from it. */
+ * fault_plugin - the plugin's file replaced, damaged and taken away while workers run from it and start from it;
+ * reloads. */
 #include "faults.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,17 +15,22 @@ static const char *aside(struct chaos *c)
     return world_path(c->w, "%s.aside", CHAOS_HANDLER);
 }
 
+static const char *version(struct injection *i)
+{
+    bool second = i->roll & 0x10000;
+    snprintf(i->what, sizeof(i->what), "version %d", second ? 2 : 1);
+    return second ? CHAOS_PLUGIN_2 : CHAOS_PLUGIN_1;
+}
+
 static bool copy_over(struct chaos *c, struct injection *i)
 {
-    (void)i;
-    world_copy(CHAOS_PLUGIN, c->plugin); /* as cp does: the same file, truncated and written */
+    world_copy(version(i), c->plugin); /* as cp does: the same file, truncated and written */
     return true;
 }
 
 static bool move_over(struct chaos *c, struct injection *i)
 {
-    (void)i;
-    world_copy(CHAOS_PLUGIN, aside(c));
+    world_copy(version(i), aside(c));
     if (rename(aside(c), c->plugin) != 0)
         fail_msg("rename %s: %s", aside(c), strerror(errno));
     return true;
@@ -57,10 +64,18 @@ static void put_back(struct chaos *c, struct injection *i)
         fail_msg("rename %s: %s", aside(c), strerror(errno));
 }
 
+static bool reload(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    process_signal(c->daemon->proc, SIGHUP);
+    return true;
+}
+
 const struct fault plugin_faults[] = {
     {"plugin replaced by cp", LANE_DAEMON, REPEATS_NONE, 0.5, 2, NULL, copy_over, NULL},
     {"plugin replaced by mv", LANE_DAEMON, REPEATS_NONE, 0.5, 2, NULL, move_over, NULL},
     {"plugin truncated", LANE_DAEMON, REPEATS_NONE, 1, 6, NULL, cut_short, put_right},
     {"plugin removed", LANE_DAEMON, REPEATS_NONE, 1, 6, NULL, take_away, put_back},
+    {"daemon SIGHUP", LANE_DAEMON, REPEATS_NONE, 0, 2, NULL, reload, NULL},
     {0},
 };

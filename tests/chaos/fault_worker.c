@@ -7,10 +7,10 @@
 
 static bool signal_worker(struct chaos *c, struct injection *i, int sig)
 {
-    pid_t pids[CHAOS_WORKERS * 2];
-    size_t n = c->daemon_down ? 0 : daemon_workers(c->daemon, pids, CHAOS_WORKERS * 2);
+    pid_t pids[CHAOS_WORKERS_MAX];
+    size_t n = c->daemon_down ? 0 : daemon_workers(c->daemon, pids, CHAOS_WORKERS_MAX);
 
-    if (n == 0 || n > CHAOS_WORKERS * 2)
+    if (n == 0 || n > CHAOS_WORKERS_MAX)
         return false;
     i->pid = pids[i->roll % n];
     snprintf(i->what, sizeof(i->what), "pid %d", (int)i->pid);
@@ -30,9 +30,9 @@ static bool freeze_worker(struct chaos *c, struct injection *i)
 /* The daemon may have killed it by then, as one that hangs; a zombie's pid is not used again. */
 static void thaw_worker(struct chaos *c, struct injection *i)
 {
-    pid_t pids[CHAOS_WORKERS * 2];
-    size_t n = c->daemon_down ? 0 : daemon_workers(c->daemon, pids, CHAOS_WORKERS * 2);
-    for (size_t k = 0; k < n && k < CHAOS_WORKERS * 2; k++)
+    pid_t pids[CHAOS_WORKERS_MAX];
+    size_t n = c->daemon_down ? 0 : daemon_workers(c->daemon, pids, CHAOS_WORKERS_MAX);
+    for (size_t k = 0; k < n && k < CHAOS_WORKERS_MAX; k++)
         if (pids[k] == i->pid)
             kill(i->pid, SIGCONT);
 }

@@ -103,13 +103,24 @@ static bool stored(struct judging *j, uint32_t id)
 
 /* ---- one message ------------------------------------------------------------------------- */
 
-/* The latest fault that may have cost the settlement of the run `done`, and so explains the run `again`. */
-static size_t explanation(struct chaos *c, const struct effect *done, const struct effect *again)
+/* A worker takes with it the word of at most one message: its last. */
+static bool was_last_of_its_process(const struct effects *all, const struct effect *e)
 {
+    for (size_t i = effects_since(all, e->begin_ns + 1); i < all->n; i++)
+        if (all->all[i].pid == e->pid)
+            return false;
+    return true;
+}
+
+/* The latest fault that may have cost the settlement of the run `done`, and so explains the run `again`. */
+static size_t explanation(struct judging *j, const struct effect *done, const struct effect *again)
+{
+    struct chaos *c = j->c;
     for (size_t i = faults_count(c->faults); i-- > 0;) {
         const struct injection *in = faults_at(c->faults, i);
         bool could =
-            in->fault->repeats == REPEATS_ANY || (in->fault->repeats == REPEATS_WORKER && in->pid == done->pid);
+            in->fault->repeats == REPEATS_ANY || (in->fault->repeats == REPEATS_WORKER && in->pid == done->pid &&
+                                                  was_last_of_its_process(j->f->effects, done));
         if (could && in->at_ns <= again->begin_ns && in->undone_ns + AFTERMATH_NS >= done->end_ns)
             return i;
     }
@@ -127,7 +138,7 @@ static void judge_repeats(struct judging *j, uint32_t id)
             j->f->stored_twice++;
         seq = e->seq;
         if (done && done->seq == e->seq) {
-            size_t cause = explanation(j->c, done, e);
+            size_t cause = explanation(j, done, e);
             j->f->repeats++;
             if (cause == SIZE_MAX)
                 wrong(j, WRONG_TWICE, id);

@@ -211,6 +211,6 @@ static int chaos_handle(void *data, const seamq_msg *msg)
     return outcome;
 }
 
-SEAMQ_PLUGIN(.name = "chaos", .version = "1.0.0", .summary = "does what each message says, and records it",
+SEAMQ_PLUGIN(.name = "chaos", .version = CHAOS_VERSION, .summary = "does what each message says, and records it",
              .stream = "CHAOS", .subjects = "chaos.>", .self_size = sizeof(struct chaos), .options = options,
              .open = chaos_open, .handle = chaos_handle, .close = chaos_close);
