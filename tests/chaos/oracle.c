@@ -103,10 +103,10 @@ static bool stored(struct judging *j, uint32_t id)
 
 /* ---- one message ------------------------------------------------------------------------- */
 
-/* A worker takes with it the word of at most one message: its last. */
+/* A worker takes with it the word of its last message, or of its last batch: no run began after its end. */
 static bool was_last_of_its_process(const struct effects *all, const struct effect *e)
 {
-    for (size_t i = effects_since(all, e->begin_ns + 1); i < all->n; i++)
+    for (size_t i = effects_since(all, e->end_ns); i < all->n; i++)
         if (all->all[i].pid == e->pid)
             return false;
     return true;

@@ -6,11 +6,13 @@
  * whole lines:
  *     TIME PID STREAM_SEQ ATTEMPT ID KEY begin VERB
  *     TIME PID STREAM_SEQ ATTEMPT ID KEY ack|nak|dead|term VERB
+ * In a batch all begin before the first runs, and all have run before the first one's word is recorded.
  * TIME is on the monotonic clock; KEY is the last token of the subject.  No second line: it did not live to see it. */
 #include <seamq/plugin.h>
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 #define LEAK_SIZE (8u << 20)
+#define BATCH_MAX 64
 
 struct chaos {
     const char *effects;
@@ -27,8 +30,8 @@ struct chaos {
 struct run { /* of one message */
     const struct chaos *self;
     const seamq_msg *msg;
-    const char *id;
-    const char *verb;
+    char id[16];
+    char verb[16];
     unsigned long n;
 };
 
@@ -195,22 +198,53 @@ static const char *outcome_name(int outcome)
     return outcome == SEAMQ_ACK ? "ack" : outcome == SEAMQ_NAK ? "nak" : outcome == SEAMQ_DEAD ? "dead" : "term";
 }
 
+/* False: not a message of ours. */
+static bool begin(struct run *r, const struct chaos *self, const seamq_msg *msg)
+{
+    r->self = self;
+    r->msg = msg;
+    if (sscanf(msg->data, "%15[0-9] %15[a-z] %lu", r->id, r->verb, &r->n) < 2)
+        return false;
+    record(r, "begin");
+    return true;
+}
+
+static int act(const struct run *r)
+{
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(verbs[i].verb, r->verb) == 0)
+            return verbs[i].run(r);
+    return SEAMQ_DEAD;
+}
+
 static int chaos_handle(void *data, const seamq_msg *msg)
 {
-    char id[16], verb[16];
-    struct run r = {.self = data, .msg = msg, .id = id, .verb = verb};
+    struct run r = {0};
 
-    if (sscanf(msg->data, "%15[0-9] %15[a-z] %lu", id, verb, &r.n) < 2)
+    if (!begin(&r, data, msg))
         return seamq_dead(msg, "not a message of the chaos run");
-    record(&r, "begin");
-    int outcome = SEAMQ_DEAD;
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        if (strcmp(verbs[i].verb, verb) == 0)
-            outcome = verbs[i].run(&r);
+    int outcome = act(&r);
     record(&r, outcome_name(outcome));
     return outcome;
 }
 
+static void chaos_batch(void *data, const seamq_msg *const *msgs, size_t n)
+{
+    static struct run runs[BATCH_MAX];
+    static int outcomes[BATCH_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        if (!begin(&runs[i], data, msgs[i]))
+            abort();
+    for (size_t i = 0; i < n; i++)
+        outcomes[i] = act(&runs[i]);
+    for (size_t i = 0; i < n; i++) {
+        record(&runs[i], outcome_name(outcomes[i]));
+        if (outcomes[i] == SEAMQ_ACK)
+            seamq_ack(msgs[i]); /* the others have said theirs, and silence is a NAK */
+    }
+}
+
 SEAMQ_PLUGIN(.name = "chaos", .version = CHAOS_VERSION, .summary = "does what each message says, and records it",
              .stream = "CHAOS", .subjects = "chaos.>", .self_size = sizeof(struct chaos), .options = options,
-             .open = chaos_open, .handle = chaos_handle, .close = chaos_close);
+             .open = chaos_open, .handle = chaos_handle, .close = chaos_close, .handle_batch = chaos_batch);
