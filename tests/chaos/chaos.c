@@ -29,6 +29,11 @@
 #include <unistd.h>
 
 #define RATE 300 /* messages a second: two busy cores with a cluster, a daemon and three workers */
+#ifdef CHAOS_SANITIZED
+#define CHAOS_MAX_MEMORY "MAX_MEMORY=1G" /* a sanitizer alone takes more than 64 MiB */
+#else
+#define CHAOS_MAX_MEMORY "MAX_MEMORY=64M"
+#endif
 #define PATIENCE_S 120
 #define API_PATIENCE_S 60 /* JetStream may be without a leader for a while */
 
@@ -110,7 +115,7 @@ static void start_seamqd(struct chaos *c)
     set(c, world_text(c->w, "CRASH_LIMIT=%d", CHAOS_CRASH_LIMIT));
     set(c, world_text(c->w, "MAX_ATTEMPTS=%d", CHAOS_MAX_ATTEMPTS));
     set(c, "BACKOFF=50ms 200ms 500ms");
-    set(c, "MAX_MEMORY=64M");
+    set(c, CHAOS_MAX_MEMORY);
     for (const char *const *s = c->mode->settings; *s; s++)
         set(c, *s);
     daemon_start(c->daemon);

@@ -43,17 +43,9 @@ const struct fault *faults_kind(size_t i)
     return NULL;
 }
 
-static uint64_t next_random(struct lane_state *l)
-{
-    uint64_t z = (l->random += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static int64_t between(struct lane_state *l, double least_s, double most_s)
 {
-    double at = (double)(next_random(l) >> 11) / (double)(UINT64_C(1) << 53);
+    double at = (double)(world_random_from(&l->random) >> 11) / (double)(UINT64_C(1) << 53);
     return (int64_t)((least_s + (most_s - least_s) * at) * 1e9);
 }
 
@@ -61,7 +53,7 @@ static const struct fault *draw(struct lane_state *l)
 {
     if (l->n_left == 0)
         l->n_left = l->n_kinds;
-    size_t i = next_random(l) % l->n_left--;
+    size_t i = world_random_from(&l->random) % l->n_left--;
     const struct fault *f = l->kinds[i];
     l->kinds[i] = l->kinds[l->n_left];
     l->kinds[l->n_left] = f;
@@ -148,7 +140,7 @@ static void inject(struct faults *f, struct lane_state *l)
 
     assert_non_null(i);
     i->fault = draw(l);
-    i->roll = next_random(l);
+    i->roll = world_random_from(&l->random);
     i->at_ns = deadline_in(0);
     l->due_ns = i->at_ns + between(l, i->fault->least_s, i->fault->most_s);
     if (!i->fault->inject(f->chaos, i)) {

@@ -276,7 +276,12 @@ void world_copy(const char *from, const char *to)
 
 uint64_t world_random(struct world *w)
 {
-    uint64_t z = (w->seed += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
+    return world_random_from(&w->seed);
+}
+
+uint64_t world_random_from(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);

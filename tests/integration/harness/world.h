@@ -73,6 +73,8 @@ int world_port(struct world *w);
 
 /* The next number of the world's seeded sequence. */
 uint64_t world_random(struct world *w);
+/* The same of another one, whose seed is in *state. */
+uint64_t world_random_from(uint64_t *state);
 
 /* Deadlines: monotonic nanoseconds.  `seconds` are stretched on slow builds (sanitizers). */
 int64_t deadline_in(double seconds);
