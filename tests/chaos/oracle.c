@@ -9,15 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define NS_PER_SEC INT64_C(1000000000)
 #define OUTPUTS_MAX 3
-#define SHOWN_MAX 5 /* of each kind */
+#define DATE_SLACK_NS INT64_C(5000000) /* between the two clocks */
+#define SHOWN_MAX 5                    /* of each kind */
 /* What a fault has broken may show until a lease has run out, and the watchdogs have seen it. */
 #define AFTERMATH_NS ((CHAOS_ACK_WAIT_S + 5) * NS_PER_SEC)
 
 struct account { /* of one message */
     uint32_t dead;
+    int64_t dead_ns; /* when the first dead letter was stored, on the monotonic clock */
     uint32_t outputs[OUTPUTS_MAX];
 };
 
@@ -70,22 +73,29 @@ static bool message_id(struct judging *j, natsMsg *m, uint32_t *ret_id, char **r
     return *ret_id < j->n;
 }
 
-static void take_dead(void *data, uint64_t seq, natsMsg *m)
+static int64_t monotonic_of_date(int64_t date_ns)
 {
-    struct judging *j = data;
-    uint32_t id;
-    char *rest;
-    (void)seq;
-    if (message_id(j, m, &id, &rest))
-        j->accounts[id].dead++;
+    struct timespec date, now;
+    clock_gettime(CLOCK_REALTIME, &date);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return date_ns - ((int64_t)(date.tv_sec - now.tv_sec) * NS_PER_SEC + date.tv_nsec - now.tv_nsec);
 }
 
-static void take_output(void *data, uint64_t seq, natsMsg *m)
+static void take_dead(void *data, int64_t stored_ns, natsMsg *m)
 {
     struct judging *j = data;
     uint32_t id;
     char *rest;
-    (void)seq;
+    if (message_id(j, m, &id, &rest) && j->accounts[id].dead++ == 0)
+        j->accounts[id].dead_ns = monotonic_of_date(stored_ns);
+}
+
+static void take_output(void *data, int64_t stored_ns, natsMsg *m)
+{
+    struct judging *j = data;
+    uint32_t id;
+    char *rest;
+    (void)stored_ns;
     if (!message_id(j, m, &id, &rest) || *rest != '.')
         return;
     unsigned long n = strtoul(rest + 1, NULL, 10);
@@ -205,16 +215,13 @@ static int by_place(const void *a, const void *b)
     return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-/* When the handler was through with it: its first word that ends it, or else its last run's begin. */
-static int64_t done_ns(const struct effect *e)
+/* When it was done for good: the handler's first word that ends it, or when its dead letter was stored. */
+static int64_t done_ns(const struct account *a, const struct effect *e)
 {
-    int64_t last = 0;
-    for (; e; e = e->next) {
-        if (e->outcome == 'a' || e->outcome == 'd' || e->outcome == 't')
+    for (; e; e = e->next)
+        if ((e->outcome == 'a' || e->outcome == 't') && (!a->dead || e->end_ns < a->dead_ns))
             return e->end_ns;
-        last = e->begin_ns;
-    }
-    return last;
+    return a->dead_ns;
 }
 
 static void judge_order(struct judging *j)
@@ -232,9 +239,9 @@ static void judge_order(struct judging *j)
             front_ns = 0;
         if (!e)
             continue;
-        if (e->begin_ns < front_ns)
+        if (e->begin_ns + DATE_SLACK_NS < front_ns)
             wrong(j, WRONG_ORDER, places[i].id);
-        int64_t done = done_ns(e);
+        int64_t done = done_ns(&j->accounts[places[i].id], e);
         front_ns = done > front_ns ? done : front_ns;
     }
     free(places);

@@ -347,7 +347,7 @@ uint64_t client_each(struct client *c, const char *stream, client_visit fn, void
         jsMsgMetaData *meta = NULL;
         expect_ok(natsSubscription_NextMsg(&m, sub, API_TIMEOUT_MS), world_text(c->w, "reading stream %s", stream));
         expect_ok(natsMsg_GetMetaData(&meta, m), "natsMsg_GetMetaData");
-        fn(data, meta->Sequence.Stream, m);
+        fn(data, meta->Timestamp, m);
         left = meta->NumPending;
         n++;
         jsMsgMetaData_Destroy(meta);

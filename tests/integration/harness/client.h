@@ -65,8 +65,8 @@ struct stored {
 };
 /* The message with sequence `seq` of a stream, false when it is not there. */
 bool client_get(struct client *c, const char *stream, uint64_t seq, struct stored *ret);
-/* Every message of a stream with one subject, in its order; how many. */
-typedef void (*client_visit)(void *data, uint64_t seq, natsMsg *m);
+/* Every message of a stream with one subject, in its order; how many. `stored_ns` is the server's date. */
+typedef void (*client_visit)(void *data, int64_t stored_ns, natsMsg *m);
 uint64_t client_each(struct client *c, const char *stream, client_visit fn, void *data);
 /* The value of a header in a block, living as long as the world; NULL when it is not there. */
 const char *header_in(struct world *w, const char *headers, const char *name);

@@ -219,11 +219,11 @@ static void count_effect(void *data, const char *line)
         r->times[id]++;
 }
 
-static void count_dead(void *data, uint64_t seq, natsMsg *m)
+static void count_dead(void *data, int64_t stored_ns, natsMsg *m)
 {
     struct reckoning *r = data;
     uint32_t id = (uint32_t)strtoul(natsMsg_GetData(m), NULL, 10);
-    (void)seq;
+    (void)stored_ns;
     if (id < r->l->o.count && !r->dead[id]) {
         r->dead[id] = 1;
         r->count.dead++;
