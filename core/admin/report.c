@@ -230,6 +230,39 @@ static void put_breakers(const struct report *r, struct metrics *m)
                      handler_breaker(r->handlers[i])->opened);
 }
 
+/* One number of each ordered handler's lanes. */
+static const struct {
+    enum metric_kind kind;
+    const char *name;
+    const char *help;
+    size_t offset;
+} lanes_metrics[] = {
+    {METRIC_GAUGE, "seamq_lanes", "Keys of an ordered handler with messages here.", offsetof(struct lanes_stats, n)},
+    {METRIC_GAUGE, "seamq_lanes_full", "Of these, keys at lane_max_held: nothing is pulled meanwhile.",
+     offsetof(struct lanes_stats, n_full)},
+    {METRIC_COUNTER, "seamq_lane_stops_total", "How often a key reached lane_max_held.",
+     offsetof(struct lanes_stats, stops)},
+    {METRIC_GAUGE, "seamq_order_awaited", "Messages delivered before, for which an ordered handler waits.",
+     offsetof(struct lanes_stats, awaited)},
+};
+
+static void put_lanes(const struct report *r, struct metrics *m)
+{
+    for (size_t f = 0; f < sizeof(lanes_metrics) / sizeof(lanes_metrics[0]); f++) {
+        metrics_family(m, lanes_metrics[f].kind, lanes_metrics[f].name, lanes_metrics[f].help);
+        for (size_t i = 0; i < r->n_handlers; i++) {
+            const struct handler *h = r->handlers[i];
+            for (size_t k = 0; handler_config(h)->ordering != ORDERING_NONE && k < handler_n_consumers(h); k++) {
+                struct lanes_stats s = handler_lanes(h, k);
+                metrics_uint(m,
+                             METRIC_LABELS({"handler", handler_name(h)},
+                                           {"cluster", consumer_cluster(handler_consumer(h, k))->name}),
+                             *(const uint64_t *)(const void *)((const char *)&s + lanes_metrics[f].offset));
+            }
+        }
+    }
+}
+
 static void put_workers(const struct report *r, struct metrics *m)
 {
     metrics_family(m, METRIC_GAUGE, "seamq_workers_ready", "Worker processes that are ready.");
@@ -419,6 +452,7 @@ void report_serve(void *data, const char *path, const char *query, struct http_r
         put_links(r, &m);
         put_settled(r, &m);
         put_breakers(r, &m);
+        put_lanes(r, &m);
         put_workers(r, &m);
         put_consumers(r, &m);
         ask_lag(r);

@@ -15,11 +15,6 @@
 
 /* ---- values that this version knows but does not do yet ------------------- */
 
-static bool uses_ordering(const struct config_handler *h)
-{
-    return h->ordering != ORDERING_NONE;
-}
-
 static bool uses_cumulative(const struct config_handler *h)
 {
     return h->ack == ACK_CUMULATIVE;
@@ -31,7 +26,6 @@ static const struct {
     bool (*used)(const struct config_handler *h);
     const char *what;
 } not_yet[] = {
-    {"ordering", uses_ordering, "ordering is not supported by this version; set none"},
     {"ack", uses_cumulative, "cumulative acks are not supported by this version; set each or confirmed"},
 };
 

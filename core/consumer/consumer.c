@@ -41,6 +41,7 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
     c->dead_letter = strdup(dead_letter);
     lease_init(c);
     pull_init(c);
+    recall_init(c);
     int rc = c->stream && c->dead_letter ? held_table_init(&c->held) : -ENOMEM;
     if (rc == 0)
         rc = route_add(c, api);
@@ -62,6 +63,7 @@ void consumer_destroy(struct consumer *c)
     route_finish(c);
     pull_finish(c);
     lease_finish(c);
+    recall_finish(c);
     loop_disarm(c->loop, &c->stop_timer);
     api_cancel(c->stop_fence);
     held_table_finish(&c->held);
@@ -93,6 +95,11 @@ const char *consumer_reason(const struct consumer *c)
 void consumer_set_window(struct consumer *c, size_t window)
 {
     c->window = window;
+}
+
+void consumer_set_queued(struct consumer *c, size_t queued)
+{
+    c->queued = queued;
 }
 
 size_t consumer_window(const struct consumer *c)
@@ -147,6 +154,12 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
 
 /* ---- settling ------------------------------------------------------------------------ */
 
+static void left(struct consumer *c, struct held *h, bool for_good)
+{
+    if (h->lane)
+        c->callbacks.on_left(c->data, h, for_good);
+}
+
 static int answer(struct consumer *c, const struct held *h, const char *body)
 {
     struct link_publish p = {.subject = held_reply(h), .data = body, .size = strlen(body)};
@@ -178,8 +191,9 @@ void consumer_ack(struct consumer *c, struct held *h)
     if (consumer_settles(c)) /* else it is sent by lease_resume */
         answer(c, h, "");    /* an empty body acknowledges */
     if (h->state != HELD_ACKED) {
+        c->stats.settled += h->state != HELD_SETTLED;
         held_set_state(&c->held, h, HELD_ACKED);
-        c->stats.settled++;
+        left(c, h, true);
     } else {
         c->confirming = 0; /* sent again: the question under way was asked before */
     }
@@ -208,14 +222,17 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
     }
     held_set_state(&c->held, h, HELD_AWAY);
     held_drop_message(&c->held, h, api_link(c->api));
-    if (c->held.n_by_state[HELD_AWAY] > AWAY_MAX)
-        held_free(&c->held, container_of(c->held.away.next, struct held, node), api_link(c->api));
+    left(c, h, false);
+    struct held *oldest = container_of(c->held.away.next, struct held, node);
+    if (c->held.n_by_state[HELD_AWAY] > AWAY_MAX && !oldest->lane)
+        held_free(&c->held, oldest, api_link(c->api));
 }
 
 void consumer_forget(struct consumer *c, struct held *h)
 {
     loop_disarm(c->loop, &h->retry);
     c->stats.settled += !consumer_stale(c, h);
+    left(c, h, true);
     held_free(&c->held, h, api_link(c->api));
 }
 

@@ -28,6 +28,10 @@ struct consumer_callbacks {
     void (*on_message)(void *data, struct held *h);
     /* Ready or not has changed, or the reason has. */
     void (*on_state)(void *data, struct consumer *c);
+    /* For ordered handlers; NULL where there are none. consumer_in_order() has changed. */
+    void (*on_order)(void *data, struct consumer *c);
+    /* A message with a lane is AWAY, and may come again; or for good: ACKED, or forgotten when this returns. */
+    void (*on_left)(void *data, struct held *h, bool for_good);
 };
 
 /* What a person or a metric wants to know. */
@@ -74,11 +78,17 @@ const char *consumer_reason(const struct consumer *c);
 /* How many messages, held and asked for, this consumer may have; 0: stop asking. */
 void consumer_set_window(struct consumer *c, size_t window);
 size_t consumer_window(const struct consumer *c);
+/* How many of those that are held wait for others: they leave their place in the window to those. */
+void consumer_set_queued(struct consumer *c, size_t queued);
 /* How long a request for messages stays open at most; 0: as long as the server allows. To be called
  * before the first window. */
 void consumer_set_patience(struct consumer *c, int64_t patience_ns);
 /* Asks the server for num_pending and num_ack_pending of the stats, unless it is being asked. */
 void consumer_ask_lag(struct consumer *c);
+/* Everything that was delivered before and not acknowledged is here (recall.c); always, without ordering. */
+bool consumer_in_order(const struct consumer *c);
+/* How many are not, by the last answer. */
+uint64_t consumer_awaited(const struct consumer *c);
 /* Ends pulling for good: calls `done` once nothing more can arrive (or after `deadline_ns`). */
 void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data);
 

@@ -70,6 +70,7 @@ struct consumer {
     unsigned index;
     uint64_t epoch; /* of the reply subject: answers to older pulls are not ours any more */
     size_t window;
+    size_t queued;       /* held here for the sake of order: not counted in the window */
     int64_t patience_ns; /* 0: none of its own */
     int64_t outstanding; /* asked for and not come */
     int64_t max_batch;   /* by the server's limits; 0: none known */
@@ -92,6 +93,16 @@ struct consumer {
     bool paused; /* by the server's last word */
     int64_t paused_until_ns;
     size_t confirming; /* how many of held.acked the request under way covers */
+
+    /* recall.c */
+    struct recall {
+        bool on;
+        uint64_t missing; /* by the last answer */
+        int64_t until_ns;
+        int64_t pause_ns;
+        struct loop_timer look;
+        struct api_request *request;
+    } recall;
 
     /* stopping */
     bool stopping;
@@ -128,6 +139,8 @@ void pull_init(struct consumer *c);
 int pull_listen(struct route *r);
 void pull_finish(struct consumer *c);
 void pull_start(struct consumer *c);
+/* Sees to it that at least `n` messages are asked for, whatever the window. */
+void pull_recall(struct consumer *c, uint64_t n);
 /* Forgets what was asked for; asks again not before `pause_ns` from now. */
 void pull_reset(struct consumer *c, int64_t pause_ns);
 
@@ -140,6 +153,14 @@ void lease_link_down(struct consumer *c);
 /* The numbers of an answer to CONSUMER.INFO, and whether it is paused. */
 void lease_take_info(struct consumer *c, json_t *info);
 void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
+
+/* recall.c: for ordered handlers, nothing for others */
+void recall_init(struct consumer *c);
+void recall_finish(struct consumer *c);
+/* There may be messages that the server has delivered and that are not here. */
+void recall_begin(struct consumer *c);
+/* One that was delivered before has come. */
+void recall_arrived(struct consumer *c);
 
 /* document.c: JSON of the JetStream API. Strings are malloc'ed, NULL: out of memory. */
 #define FILTER_MAX 512

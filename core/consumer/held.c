@@ -20,6 +20,7 @@ int held_table_init(struct held_table *t)
     list_init(&t->leases);
     list_init(&t->acked);
     list_init(&t->away);
+    list_init(&t->settled);
     t->buckets = calloc(t->n_buckets, sizeof(*t->buckets));
     return t->buckets ? 0 : -ENOMEM;
 }
@@ -143,10 +144,10 @@ void held_set_state(struct held_table *t, struct held *h, enum held_state state)
     t->n_by_state[h->state]--;
     t->n_by_state[state]++;
     h->state = state;
-    if (state == HELD_ACKED || state == HELD_AWAY) {
+    if (state >= HELD_ACKED) {
         list_remove(&h->lease);
         list_remove(&h->node);
-        list_push_back(state == HELD_ACKED ? &t->acked : &t->away, &h->node);
+        list_push_back(state == HELD_ACKED ? &t->acked : state == HELD_AWAY ? &t->away : &t->settled, &h->node);
     }
 }
 

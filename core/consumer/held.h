@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 struct consumer;
+struct lane;
 
 /* Longer reply subjects are kept with their whole message. */
 #define HELD_REPLY_MAX 160
@@ -32,12 +33,15 @@ enum held_state {
     HELD_SETTLING, /* outputs or dead letter are being published */
     HELD_ACKED,    /* acknowledged; kept until the server has answered something later */
     HELD_AWAY,     /* given back to the server; only the attempt count is kept */
+    HELD_SETTLED,  /* acknowledged and confirmed; remembered for the sake of order */
 };
 
 struct held {
     struct list node;   /* in the list that belongs to its state */
-    struct list lease;  /* in the table's leases, by time of renewal; not when ACKED or AWAY */
+    struct list lease;  /* in the table's leases, by time of renewal; not when ACKED, AWAY or SETTLED */
     struct held *chain; /* hash chain */
+    struct lane *lane;  /* of an ordered handler: the messages of its key; NULL: in none */
+    struct list in_lane;
     struct consumer *consumer;
     natsMsg *msg; /* owned; NULL when AWAY, and when ACKED with its reply subject kept below */
     enum held_state state;
@@ -65,11 +69,12 @@ struct held_table {
     struct held **buckets;
     size_t n_buckets; /* power of two */
     size_t n;         /* all states */
-    size_t n_by_state[HELD_AWAY + 1];
+    size_t n_by_state[HELD_SETTLED + 1];
     size_t bytes; /* payloads of all that have their message */
     struct list leases;
     struct list acked;
     struct list away;
+    struct list settled;
     struct held *spare; /* chain of free ones */
     size_t n_spare;
 };

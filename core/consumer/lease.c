@@ -20,6 +20,7 @@
 #define CONFIRM_AT 2048 /* acknowledgements that ask for a confirmation at once */
 #define CONFIRM_NS (250 * NS_PER_MS)
 #define CONFIRM_AGAIN_NS NS_PER_SEC
+#define SETTLED_MAX 4096
 #define ACKED_MAX 65536 /* more are forgotten: they come again at worst */
 
 static int64_t renew_at(const struct consumer *c, const struct held *h)
@@ -55,8 +56,11 @@ static void lose(struct consumer *c, struct held *h)
 {
     h->lease_lost = true;
     list_remove(&h->lease);
-    if (h->state == HELD_READY || h->state == HELD_WAITING)
-        consumer_give_back(c, h, 0);
+    if (h->state != HELD_READY && h->state != HELD_WAITING)
+        return;
+    consumer_give_back(c, h, 0);
+    if (c->stage == STAGE_ACTIVE)
+        recall_begin(c);
 }
 
 static void on_lease(struct loop_timer *t)
@@ -73,7 +77,7 @@ static void on_lease(struct loop_timer *t)
         bool end = h == last;
         if (h->lease_until_ns <= now) {
             lose(c, h);
-        } else if (h->state == HELD_READY && !h->keep && now - h->arrived_ns > c->handler->timeout_ns) {
+        } else if (h->state == HELD_READY && !h->keep && !h->lane && now - h->arrived_ns > c->handler->timeout_ns) {
             list_remove(&h->node); /* waited here for longer than a handler may take: another worker may have it */
             consumer_give_back(c, h, 0);
         } else {
@@ -135,6 +139,19 @@ void consumer_ask_lag(struct consumer *c)
         setup_info(c, on_lag, &c->lag_request);
 }
 
+/* A server that is killed forgets the acknowledgements of its last moments.  Of an ordered handler's messages
+ * the latest are remembered: an old one must not run again behind its followers. */
+static void confirmed(struct consumer *c, struct held *h)
+{
+    if (c->handler->ordering == ORDERING_NONE) {
+        held_free(&c->held, h, api_link(c->api));
+        return;
+    }
+    held_set_state(&c->held, h, HELD_SETTLED);
+    if (c->held.n_by_state[HELD_SETTLED] > SETTLED_MAX)
+        held_free(&c->held, container_of(c->held.settled.next, struct held, node), api_link(c->api));
+}
+
 static void on_confirmed(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
@@ -149,7 +166,7 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
         lease_take_info(c, a.json);
     if (a.rc == 0 || gone) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
-            held_free(&c->held, container_of(c->held.acked.next, struct held, node), api_link(c->api));
+            confirmed(c, container_of(c->held.acked.next, struct held, node));
     }
     json_decref(a.json);
     c->confirming = 0;

@@ -63,21 +63,10 @@ static void arm_watchdog(struct consumer *c)
         loop_arm(c->loop, &c->watchdog, c->heard_ns + 2 * heartbeat_ns(c));
 }
 
-/* At the end of each iteration: asks for what the window leaves free. */
-static void pump(struct loop_hook *hook)
+/* Asks for `room` messages more, or as many as the server allows in one request. */
+static void request(struct consumer *c, int64_t room)
 {
-    struct consumer *c = hook->data;
-    if (c->stage != STAGE_ACTIVE || c->stopping || c->window == 0)
-        return;
-    int64_t window = (int64_t)(c->window < (size_t)c->max_ack_pending ? c->window : (size_t)c->max_ack_pending);
-    int64_t room = window - (int64_t)in_house(c) - c->outstanding;
-    if (room <= 0 || c->outstanding > window / 2 || (c->outstanding > 0 && room < window / 4))
-        return;
     int64_t now = loop_now_ns(c->loop);
-    if (now < c->not_before_ns) {
-        loop_arm(c->loop, &c->pull_again, c->not_before_ns);
-        return;
-    }
     if (room > BATCH_MAX)
         room = BATCH_MAX;
     if (c->max_batch && room > c->max_batch)
@@ -90,6 +79,34 @@ static void pump(struct loop_hook *hook)
     c->asked_ns = now;
     c->stats.pulls++;
     arm_watchdog(c);
+}
+
+/* At the end of each iteration: asks for what the window leaves free. */
+static void pump(struct loop_hook *hook)
+{
+    struct consumer *c = hook->data;
+    if (c->stage != STAGE_ACTIVE || c->stopping || c->window == 0 || c->recall.on)
+        return;
+    int64_t window = (int64_t)(c->window < (size_t)c->max_ack_pending ? c->window : (size_t)c->max_ack_pending);
+    int64_t here = (int64_t)in_house(c);
+    int64_t room = window - (here - (int64_t)c->queued) - c->outstanding;
+    if (room > c->max_ack_pending - here - c->outstanding)
+        room = c->max_ack_pending - here - c->outstanding;
+    if (room <= 0 || c->outstanding > window / 2 || (c->outstanding > 0 && room < window / 4))
+        return;
+    int64_t now = loop_now_ns(c->loop);
+    if (now < c->not_before_ns) {
+        loop_arm(c->loop, &c->pull_again, c->not_before_ns);
+        return;
+    }
+    request(c, room);
+}
+
+void pull_recall(struct consumer *c, uint64_t n)
+{
+    int64_t room = (int64_t)n - c->outstanding;
+    if (room > 0 && !c->stopping && loop_now_ns(c->loop) >= c->not_before_ns)
+        request(c, room);
 }
 
 void pull_reset(struct consumer *c, int64_t pause_ns)
@@ -244,8 +261,10 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         consumer_ask_lag(c);
     c->stats.delivered++;
     c->stats.num_pending = meta.pending;
-    if (meta.delivered > 1)
+    if (meta.delivered > 1) {
         c->stats.redelivered++;
+        recall_arrived(c);
+    }
     if (c->outstanding > 0)
         c->outstanding--;
 
@@ -255,7 +274,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         c->stats.repeated++;
         held_refresh(&c->held, h, msg, &meta, link);
         lease_begin(c, h);
-        if (h->state == HELD_ACKED) { /* the acknowledgement was lost: the work was not */
+        if (h->state == HELD_ACKED || h->state == HELD_SETTLED) { /* the acknowledgement was lost: the work was not */
             consumer_ack(c, h);
             return;
         }
@@ -267,6 +286,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         h = held_add(&c->held, c, msg, &meta);
         if (!h) {
             link_recycle(link, msg); /* comes again after ack wait */
+            recall_begin(c);
             return;
         }
         lease_begin(c, h);

@@ -292,6 +292,7 @@ static void pull(struct consumer *c)
     c->stage = STAGE_ACTIVE;
     c->was_active = true;
     pull_start(c);
+    recall_begin(c);
 }
 
 static void active(struct consumer *c)

@@ -146,6 +146,8 @@ static void take_over(struct handler *h)
     settle_set_config(h->settle, h->config, h->info->version);
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_set_config(h->consumers[i], h->config);
+    for (size_t i = 0; h->lanes && i < h->n_consumers; i++)
+        lanes_set_config(h->lanes[i], h->config);
     list_push_back(&h->leaving, &old->node);
     leave(old, loop_now_ns(h->loop));
     handler_update_state(h);

@@ -17,14 +17,17 @@ void drain_take_back(struct handler *h)
     }
 }
 
-/* Messages that wait for their next attempt go back with what is left of the delay. */
+/* Messages that wait for their next attempt go back with what is left of the delay.  Those of a lane go back
+ * all, and at once: the next daemon starts none of them before it has the first. */
 static void give_back_waiting(struct consumer *c, int64_t now)
 {
     struct held_table *t = consumer_held(c);
     list_for_each_safe(node, &t->leases)
     {
         struct held *m = container_of(node, struct held, lease);
-        if (m->state == HELD_WAITING)
+        if (m->lane && (m->state == HELD_READY || m->state == HELD_WAITING))
+            consumer_give_back(c, m, 0);
+        else if (m->state == HELD_WAITING)
             consumer_give_back(c, m, m->retry.at_ns > now ? m->retry.at_ns - now : 0);
     }
 }

@@ -49,6 +49,8 @@ static const char *cluster_name(const struct handler *h, size_t i)
 
 static void give(struct handler *h, size_t i, size_t window)
 {
+    if (h->lanes)
+        window = lanes_window(h->lanes[i], window);
     consumer_set_window(h->consumers[i], gate_window(h, h->consumers[i], window));
 }
 

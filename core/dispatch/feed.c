@@ -15,7 +15,18 @@
 void feed_front(struct handler *h, struct held *m)
 {
     held_set_state(consumer_held(m->consumer), m, HELD_READY);
-    list_push_front(&h->ready, &m->node);
+    if (m->lane)
+        lane_back(m);
+    else
+        list_push_front(&h->ready, &m->node);
+}
+
+static size_t consumer_number(const struct handler *h, const struct consumer *c)
+{
+    size_t i = 0;
+    while (h->consumers[i] != c)
+        i++;
+    return i;
 }
 
 void feed_message(void *data, struct held *m)
@@ -26,7 +37,10 @@ void feed_message(void *data, struct held *m)
         return;
     }
     h->size_bytes += ((double)natsMsg_GetDataLength(m->msg) - h->size_bytes) / 64;
-    list_push_back(&h->ready, &m->node);
+    if (h->lanes)
+        lanes_arrive(h->lanes[consumer_number(h, m->consumer)], m);
+    else
+        list_push_back(&h->ready, &m->node);
 }
 
 static void retry_due(struct loop_timer *t)
@@ -34,14 +48,19 @@ static void retry_due(struct loop_timer *t)
     struct held *m = container_of(t, struct held, retry);
     struct handler *h = t->data;
     held_set_state(consumer_held(m->consumer), m, HELD_READY);
-    list_push_back(&h->ready, &m->node);
+    if (m->lane)
+        lane_ready(m);
+    else
+        list_push_back(&h->ready, &m->node);
 }
 
 void feed_retry(void *data, struct held *m, int64_t delay_ns)
 {
     struct handler *h = data;
-    if (h->draining && (h->n_stopping == 0 || delay_ns > 0)) {
-        consumer_give_back(m->consumer, m, delay_ns);
+    if (m->lane)
+        lane_wait(m);
+    if (h->draining && (h->n_stopping == 0 || (delay_ns > 0 && !m->lane))) {
+        consumer_give_back(m->consumer, m, m->lane ? 0 : delay_ns);
         return;
     }
     m->retry.fire = retry_due;
@@ -61,6 +80,7 @@ void feed_done(struct slot *slot, struct held *m)
 {
     list_remove(&m->node);
     slot->n--;
+    slot->since_ns = loop_now_ns(slot->handler->loop);
     slot->full = false;
 }
 
@@ -116,14 +136,6 @@ static void collect_headers(struct buf *b, natsMsg *msg)
     free(keys);
 }
 
-static size_t consumer_number(const struct handler *h, const struct consumer *c)
-{
-    size_t i = 0;
-    while (h->consumers[i] != c)
-        i++;
-    return i;
-}
-
 static int push(struct slot *slot, struct held *m)
 {
     struct handler *h = slot->handler;
@@ -142,6 +154,7 @@ static int push(struct slot *slot, struct held *m)
         .delivered = m->attempts + 1,
         .pending = m->pending,
         .stored_ns = m->stored_ns,
+        .key = m->lane ? lane_key(m->lane) : NULL,
     };
     int rc = worker_push(slot->worker, &w);
     if (rc == 0)
@@ -149,10 +162,17 @@ static int push(struct slot *slot, struct held *m)
     return rc;
 }
 
+/* What it runs takes longer than is usual: what is put behind it would wait, though others are free. A
+ * batch answers all at once, and late. */
+static bool is_stuck(const struct handler *h, const struct slot *s)
+{
+    return s->n && h->config->batch_max <= 1 && loop_now_ns(h->loop) - s->since_ns > PREFETCH_NS;
+}
+
 /* May it have one more, of at most `limit`? */
 static bool takes(const struct handler *h, const struct slot *s, size_t limit)
 {
-    if (s->full || s->n >= limit || !worker_ready(s->worker))
+    if (s->full || s->n >= limit || is_stuck(h, s) || !worker_ready(s->worker))
         return false;
     if (h->config->max_messages > 0 && s->pushed >= h->config->max_messages)
         return false;
@@ -203,7 +223,8 @@ static void feed(struct handler *h)
         held_set_state(consumer_held(m->consumer), m, HELD_RUNNING);
         list_push_back(&slot->running, &m->node);
         slot->pushed++;
-        slot->n++;
+        if (slot->n++ == 0)
+            slot->since_ns = loop_now_ns(h->loop);
         gate_pass(h, m);
     }
 }

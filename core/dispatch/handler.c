@@ -27,7 +27,9 @@ int handler_create(struct handler **ret, struct loop *loop, const struct crew_pl
     list_init(&h->hook.node);
     snprintf(h->worker_reason, sizeof(h->worker_reason), "its workers are starting");
     h->consumers = calloc(config->clusters.n, sizeof(struct consumer *));
-    int rc = h->consumers ? 0 : -ENOMEM;
+    if (config->ordering != ORDERING_NONE)
+        h->lanes = calloc(config->clusters.n, sizeof(struct lanes *));
+    int rc = h->consumers && (h->lanes || config->ordering == ORDERING_NONE) ? 0 : -ENOMEM;
     if (rc == 0)
         rc = settle_create(&h->settle, loop, config, h->info->version, &(struct settle_callbacks){.retry = feed_retry},
                            h);
@@ -59,8 +61,12 @@ void handler_destroy(struct handler *h)
     crew_destroy(h->next);
     list_for_each_safe(node, &h->leaving) crew_destroy(container_of(node, struct crew, node));
     settle_destroy(h->settle);
-    for (size_t i = 0; i < h->n_consumers; i++)
+    for (size_t i = 0; i < h->n_consumers; i++) {
+        if (h->lanes)
+            lanes_destroy(h->lanes[i]);
         consumer_destroy(h->consumers[i]);
+    }
+    free(h->lanes);
     free(h->consumers);
     free(h->stats.counters);
     buf_finish(&h->headers);
@@ -97,14 +103,33 @@ static void explain_consumers(const struct handler *h, char *out, size_t size)
         n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "; " : "", consumer_reason(h->consumers[i]));
 }
 
+static void on_order(void *data, struct consumer *c)
+{
+    struct handler *h = data;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (h->consumers[i] == c)
+            lanes_order(h->lanes[i]);
+}
+
+static void on_left(void *data, struct held *m, bool for_good)
+{
+    (void)data;
+    lane_left(m, for_good);
+}
+
 int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
                          struct error *err)
 {
-    static const struct consumer_callbacks callbacks = {.on_message = feed_message, .on_state = on_consumer_state};
+    static const struct consumer_callbacks callbacks = {
+        .on_message = feed_message, .on_state = on_consumer_state, .on_order = on_order, .on_left = on_left};
     struct consumer *c;
     int rc = consumer_create(&c, h->loop, api, h->config, cluster, index, &callbacks, h, err);
     if (rc)
         return rc;
+    if (h->lanes && lanes_create(&h->lanes[h->n_consumers], h->config, c, &h->ready)) {
+        consumer_destroy(c);
+        return error_set(err, -ENOMEM, "handler %s: out of memory", h->config->name);
+    }
     h->consumers[h->n_consumers++] = c;
     federate_add(h, h->n_consumers - 1);
     /* What it begins with is no news: a change from it is. */
@@ -207,6 +232,22 @@ const struct handler_stats *handler_stats(const struct handler *h)
     return &h->stats;
 }
 
+/* Of one cluster's lanes. */
+static void note_order(const struct handler *h, size_t i, struct buf *out)
+{
+    struct lanes_stats s = lanes_stats(h->lanes[i]);
+    const char *cluster = consumer_cluster(h->consumers[i])->name;
+
+    if (!consumer_ready(h->consumers[i]))
+        return;
+    if (!consumer_in_order(h->consumers[i]))
+        buf_printf(out, "; cluster %s: waiting for %llu messages that were delivered before", cluster,
+                   (unsigned long long)s.awaited);
+    else if (s.full)
+        buf_printf(out, "; cluster %s: not pulling: key \"%.64s\" holds %zu messages (lane_max_held = %lld)", cluster,
+                   s.full, s.full_holds, (long long)h->config->lane_max_held);
+}
+
 void handler_note(const struct handler *h, char *out, size_t size)
 {
     struct buf notes = {0};
@@ -222,8 +263,15 @@ void handler_note(const struct handler *h, char *out, size_t size)
         if (until_ns)
             buf_printf(&notes, "; paused on cluster %s until %s", consumer_cluster(h->consumers[i])->name, until);
     }
+    for (size_t i = 0; h->lanes && i < h->n_consumers; i++)
+        note_order(h, i, &notes);
     snprintf(out, size, "%s", notes.len && !notes.failed ? buf_str(&notes) + 2 : "");
     buf_finish(&notes);
+}
+
+struct lanes_stats handler_lanes(const struct handler *h, size_t i)
+{
+    return h->lanes ? lanes_stats(h->lanes[i]) : (struct lanes_stats){0};
 }
 
 const struct breaker *handler_breaker(const struct handler *h)

@@ -13,6 +13,7 @@
 #define SEAMQ_DISPATCH_HANDLER_H
 
 #include "breaker.h"
+#include "lanes.h"
 
 #include "base/histogram.h"
 #include "base/loop.h"
@@ -108,6 +109,8 @@ const struct plugin_info *handler_plugin(const struct handler *h);
 const struct handler_stats *handler_stats(const struct handler *h);
 const struct settle_stats *handler_settle_stats(const struct handler *h);
 const struct breaker *handler_breaker(const struct handler *h);
+/* Of the i-th consumer; all 0 without ordering. */
+struct lanes_stats handler_lanes(const struct handler *h, size_t i);
 size_t handler_n_consumers(const struct handler *h);
 struct consumer *handler_consumer(const struct handler *h, size_t i);
 /* Whether messages are taken from that cluster at the moment, as far as federation has a say. */

@@ -23,11 +23,12 @@ struct slot { /* a worker and the messages that it has */
     struct worker *worker;
     struct list running; /* in the order in which they were pushed: it answers in that order */
     size_t n;
-    int64_t pushed; /* since this process was ready: no more than max_messages */
-    bool full;      /* the ring had no room: wait for an outcome */
-    bool refused;   /* it will not be restarted */
-    bool coming;    /* its replacement is starting right now: no news for anybody */
-    bool ended;     /* drained */
+    int64_t since_ns; /* when the first of them can have begun */
+    int64_t pushed;   /* since this process was ready: no more than max_messages */
+    bool full;        /* the ring had no room: wait for an outcome */
+    bool refused;     /* it will not be restarted */
+    bool coming;      /* its replacement is starting right now: no news for anybody */
+    bool ended;       /* drained */
 };
 
 struct crew {
@@ -55,6 +56,7 @@ struct handler {
     struct settle *settle;
     struct consumer **consumers;
     size_t n_consumers;
+    struct lanes **lanes; /* of each consumer; NULL: no ordering */
     struct federate federate;
     struct crew *crew;   /* the serving one */
     struct crew *next;   /* starting; NULL: none */

@@ -53,7 +53,10 @@ bool host_open_item(struct host_item *it, const struct ring_record *r)
         map_body(it, m.serial);
     const char *at = it->map ? it->map : (const char *)r->payload + sizeof(m);
     size_t size = it->map ? it->map_size : r->size - sizeof(m);
-    body = (struct record_body){.subject_len = m.subject_len, .headers_len = m.headers_len, .data_len = m.data_len};
+    body = (struct record_body){.subject_len = m.subject_len,
+                                .headers_len = m.headers_len,
+                                .data_len = m.data_len,
+                                .msg_id_len = m.key_size ? m.key_size - 1 : 0};
     if (m.binding >= host.n_bindings || record_body_read(&body, at, size))
         host_broken("message");
 
@@ -71,6 +74,7 @@ bool host_open_item(struct host_item *it, const struct ring_record *r)
         .attempt = m.attempt,
         .pending = m.pending,
         .stored_ns = m.stored_ns,
+        .key = m.key_size == 1 ? "" : body.msg_id,
     };
     it->id = m.id;
     it->headers = body.headers;

@@ -31,7 +31,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PACKET_PROTOCOL 1
+#define PACKET_PROTOCOL 2
 #define PACKET_HELLO_MAX (128u << 10) /* bytes, daemon -> worker */
 #define PACKET_MAX (32u << 10)        /* bytes, worker -> daemon */
 

@@ -4,7 +4,8 @@
  * extensions back.
  *
  * A record is a fixed part and, for messages and staged publishes, a body of texts:
- *     subject NUL | msg_id NUL (staged, if msg_id_len) | headers | data NUL
+ *     subject NUL | msg_id NUL (if msg_id_len) | headers | data NUL
+ * where a message that goes to the worker has its key in the place of the message id, and
  * headers are "Name NUL value NUL" pairs.  A body that is larger than half of the ring travels in
  * a memfd passed over the control socket; then `serial`, counted from 1 by its sender, names it.
  *
@@ -42,7 +43,8 @@ struct record_message {
     uint32_t headers_len;
     uint16_t binding;
     uint16_t flags;  /* RECORD_ALONE */
-    uint32_t serial; /* 0: the body follows in the ring */
+    uint32_t serial;   /* 0: the body follows in the ring */
+    uint32_t key_size; /* with its NUL; 0: the handler is not ordered */
 };
 
 struct record_outcome { /* followed by text_len bytes and a NUL */

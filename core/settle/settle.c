@@ -267,7 +267,8 @@ static void again_later(struct settle *s, struct held *h, int64_t delay_ns)
         consumer_forget(h->consumer, h);
         return;
     }
-    if (table->n_by_state[HELD_WAITING] >= consumer_max_waiting(h->consumer)) {
+    /* A lane's first message never goes back: it would come again behind its followers. */
+    if (!h->lane && table->n_by_state[HELD_WAITING] >= consumer_max_waiting(h->consumer)) {
         s->stats.returned++;
         consumer_give_back(h->consumer, h, delay_ns);
         return;

@@ -95,6 +95,8 @@ int worker_push(struct worker *w, const struct worker_message *m)
         .subject_len = strlen(m->subject),
         .headers = m->headers,
         .headers_len = m->headers ? m->headers_size : 0,
+        .msg_id = m->key,
+        .msg_id_len = m->key ? strlen(m->key) : 0,
         .data = m->data,
         .data_len = m->size,
     };
@@ -116,6 +118,7 @@ int worker_push(struct worker *w, const struct worker_message *m)
         .headers_len = (uint32_t)body.headers_len,
         .binding = m->binding,
         .flags = m->alone ? RECORD_ALONE : 0,
+        .key_size = m->key ? (uint32_t)body.msg_id_len + 1 : 0,
     };
     bool in_ring = size <= ring_payload_max(&w->child.ring) - sizeof(fixed);
     if (!in_ring && worker_outstanding(w) >= OUTSTANDING_LARGE_MAX)

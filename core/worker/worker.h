@@ -83,6 +83,7 @@ struct worker_message {
     uint64_t delivered; /* attempts by this daemon's count, from 1 */
     uint64_t pending;
     int64_t stored_ns;
+    const char *key; /* of an ordered handler; NULL: none */
 };
 
 /* Valid during the callback only. The child's word: bounds were checked, meaning was not. */

@@ -11,7 +11,7 @@
 enum { PUBACK_SID = 8, WINDOW = 4096 };
 
 static const char *url = "nats://127.0.0.1:4222", *stream, *storage = "file";
-static int64_t count, size = 128, replicas = 1;
+static int64_t count, size = 128, replicas = 1, keys;
 
 static const struct bench_option options[] = {
     {"url", BENCH_STRING, &url, "nats://ADDRESS:PORT"},
@@ -20,6 +20,7 @@ static const struct bench_option options[] = {
     {"count", BENCH_INT, &count, "messages"},
     {"size", BENCH_INT, &size, "bytes of each (128)"},
     {"replicas", BENCH_INT, &replicas, "of the stream (1)"},
+    {"keys", BENCH_INT, &keys, "as many subjects in turn, bench.<stream>.<n>, for ordered handlers"},
     {NULL, BENCH_FLAG, NULL, NULL},
 };
 
@@ -35,8 +36,11 @@ static void fill(struct wire *wire)
     snprintf(subject, sizeof(subject), "bench.%s", stream);
     wire_subscribe(wire, "_BENCH.PUBACK", PUBACK_SID);
     while (confirmed < count && !bench_stop_asked) {
-        for (; sent < count && sent - confirmed < WINDOW; sent++)
+        for (; sent < count && sent - confirmed < WINDOW; sent++) {
+            if (keys > 0)
+                snprintf(subject, sizeof(subject), "bench.%s.%lld", stream, (long long)(sent % keys));
             wire_publish(wire, subject, "_BENCH.PUBACK", payload, (size_t)size);
+        }
         wire_flush(wire);
         if (!wire_read(wire, 10 * NS_PER_S))
             bench_die("no confirmation for 10 s after %lld messages", (long long)confirmed);

@@ -29,9 +29,9 @@ void stream_create(struct wire *wire, const char *stream, const char *storage, i
     stream_delete(wire, stream);
     snprintf(call, sizeof(call), "STREAM.CREATE.%s", stream);
     snprintf(body, sizeof(body),
-             "{\"name\":\"%s\",\"subjects\":[\"bench.%s\"],\"storage\":\"%s\",\"retention\":\"limits\","
+             "{\"name\":\"%s\",\"subjects\":[\"bench.%s\",\"bench.%s.*\"],\"storage\":\"%s\",\"retention\":\"limits\","
              "\"num_replicas\":%d,\"discard\":\"old\",\"max_msgs\":-1,\"max_bytes\":-1,\"max_age\":0}",
-             stream, stream, storage, replicas);
+             stream, stream, stream, storage, replicas);
     json_decref(wire_api(wire, call, body, NULL));
 }
 

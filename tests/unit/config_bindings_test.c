@@ -27,7 +27,6 @@ static void values_of_later_versions_are_refused_clearly(void **state)
 {
 #define H "[handler.a]\nstream = S\n"
     static const struct ini_case cases[] = {
-        {H "ordering = subject\n", "t.ini:3: ordering: ordering is not supported by this version; set none"},
         {H "ack = cumulative\n",
          "t.ini:3: ack: cumulative acks are not supported by this version; set each or confirmed"},
     };

@@ -36,7 +36,7 @@
  *            covers; what is missing counts as zero.
  *
  * Changelog
- *   1.1      SEAMQ_UNAVAILABLE and seamq_unavailable(); a 1.0 host takes it as a NAK.
+ *   1.1      seamq_msg.key.  SEAMQ_UNAVAILABLE, seamq_unavailable(); a 1.0 host takes it as a NAK.
  *            handle_batch and seamq_ack(): left out of 1.0 until a host had proved who is to blame
  *            for a crash within a batch, and whose deadline counts.  A plugin that has both entries
  *            and targets minor 0 loads in 1.0 hosts, which do not read beyond the fields they know.
@@ -111,6 +111,8 @@ typedef struct seamq_msg {
     uint64_t pending;      /* messages in the stream that wait behind this one */
     int64_t stored_ns;     /* Unix time when the stream took it */
     int64_t deadline_ns;   /* CLOCK_MONOTONIC; past it the worker is killed.  See seamq_extend() */
+    const char *key;       /* 1.1: whose order is kept, see `ordering`; NULL: none.  Of a key and stream
+                              a lower stream_seq is older: what has seen a higher one can refuse it */
 } seamq_msg;
 
 typedef struct seamq_field { /* one header; these two for as long as there is a major version 1 */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * recall - ordered handlers: what was delivered before and is not here comes first.
+ *
+ * After a start, a reconnect or the loss of a lease the server may count messages as delivered that
+ * this process does not hold: a former process had them, or they were lost on the way.  They come
+ * again when their leases run out, behind messages that are later in the stream.  So nothing starts until the
+ * server's count of unacknowledged messages is what we hold, or until ack wait has passed and
+ * whatever was ours to get has come.
+ *
+ * The server hands out redeliveries before anything else, but only to a pull.  Meanwhile as many messages are
+ * asked for as are missed, whatever the window says, and no faster than new ones could pile up.
+ *
+ * Its count may run ahead of ours or behind: acknowledgements on their way make it too high, which
+ * the next question corrects.  Deliveries after the answer are told by their consumer sequence.
+ */
+#include "consumer_private.h"
+
+#include "base/log.h"
+
+#define PAUSE_MIN_NS (10 * NS_PER_MS)
+#define PAUSE_MAX_NS NS_PER_SEC
+#define PAUSES_PER_ACK_WAIT 16
+#define MARGIN_NS NS_PER_SEC /* the server's timers, and the way here */
+
+static bool ordered(const struct consumer *c)
+{
+    return c->handler->ordering != ORDERING_NONE;
+}
+
+static void look_in(struct consumer *c, int64_t ns)
+{
+    loop_arm(c->loop, &c->recall.look, loop_now_ns(c->loop) + ns);
+}
+
+/* Deliveries up to `consumer_seq` that are held and that the server counts, too. */
+static uint64_t known(const struct consumer *c, uint64_t consumer_seq)
+{
+    const size_t *by = c->held.n_by_state;
+    uint64_t n = by[HELD_READY] + by[HELD_RUNNING] + by[HELD_WAITING] + by[HELD_SETTLING];
+    list_for_each(node, &c->held.leases) n -= container_of(node, struct held, lease)->consumer_seq > consumer_seq;
+    return n;
+}
+
+static void set(struct consumer *c, bool on)
+{
+    if (c->recall.on == on)
+        return;
+    c->recall.on = on;
+    if (c->callbacks.on_order)
+        c->callbacks.on_order(c->data, c);
+}
+
+/* What has not come again by now does not exist any more, or is somebody else's. */
+static void done(struct consumer *c)
+{
+    list_for_each_safe(node, &c->held.away)
+    {
+        struct held *h = container_of(node, struct held, node);
+        if (h->lane)
+            consumer_forget(c, h);
+    }
+    api_cancel(c->recall.request);
+    c->recall.request = NULL;
+    c->recall.missing = 0;
+    loop_disarm(c->loop, &c->recall.look);
+    set(c, false);
+}
+
+static void on_info(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct recall *r = &c->recall;
+    struct api_answer a;
+
+    r->request = NULL;
+    api_answer(&a, rc, msg);
+    if (a.rc == 0) {
+        json_t *delivered = json_object_get(a.json, "delivered");
+        uint64_t pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
+        uint64_t here = known(c, (uint64_t)json_integer_value(json_object_get(delivered, "consumer_seq")));
+        r->missing = pending > here ? pending - here : 0;
+        if (r->missing < c->held.n_by_state[HELD_AWAY])
+            r->missing = c->held.n_by_state[HELD_AWAY];
+        log_debug("recall", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                  LOG_UINT("ack_pending", pending), LOG_UINT("here", here), LOG_UINT("missing", r->missing));
+    }
+    json_decref(a.json);
+    if (a.rc == 0 && r->missing == 0) {
+        done(c);
+        return;
+    }
+    pull_recall(c, r->missing ? r->missing : 1);
+    look_in(c, r->pause_ns);
+    int64_t longest = c->ack_wait_ns / PAUSES_PER_ACK_WAIT;
+    if (longest > PAUSE_MAX_NS)
+        longest = PAUSE_MAX_NS;
+    r->pause_ns = r->pause_ns * 2 < longest ? r->pause_ns * 2 : longest;
+}
+
+static void on_look(struct loop_timer *t)
+{
+    struct consumer *c = t->data;
+    struct recall *r = &c->recall;
+
+    if (c->stage != STAGE_ACTIVE || r->request)
+        return;
+    if (loop_now_ns(c->loop) >= r->until_ns) {
+        log_warn("order-unsure", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_UINT("missing", r->missing),
+                 LOG_STR("msg", r->missing ? "delivered before, not acknowledged, and not here after ack wait: another "
+                                             "daemon has them; an ordered handler may run in one daemon only"
+                                           : "the server did not say within ack wait what was delivered before"));
+        done(c);
+    } else if (setup_info(c, on_info, &r->request)) {
+        look_in(c, PAUSE_MAX_NS);
+    }
+}
+
+void recall_init(struct consumer *c)
+{
+    c->recall = (struct recall){.on = ordered(c), .look = {.fire = on_look, .data = c}};
+}
+
+void recall_finish(struct consumer *c)
+{
+    loop_disarm(c->loop, &c->recall.look);
+    api_cancel(c->recall.request);
+    c->recall.request = NULL;
+}
+
+void recall_begin(struct consumer *c)
+{
+    struct recall *r = &c->recall;
+
+    if (!ordered(c))
+        return;
+    api_cancel(r->request); /* it may have been asked too early */
+    r->request = NULL;
+    r->until_ns = loop_now_ns(c->loop) + c->ack_wait_ns + c->ack_wait_ns / 10 + MARGIN_NS;
+    r->pause_ns = PAUSE_MIN_NS;
+    look_in(c, 0);
+    set(c, true);
+}
+
+void recall_arrived(struct consumer *c)
+{
+    if (c->recall.missing && --c->recall.missing == 0)
+        look_in(c, 0);
+}
+
+bool consumer_in_order(const struct consumer *c)
+{
+    return !c->recall.on;
+}
+
+uint64_t consumer_awaited(const struct consumer *c)
+{
+    return c->recall.missing;
+}
