@@ -13,36 +13,7 @@
 #define QUOTE(text) value_quote((text), (char[80]){0}, 80)
 #define STREAM_SIZE (NATS_NAME_MAX + 1)
 
-/* ---- values that this version knows but does not do yet ------------------- */
-
-static bool uses_cumulative(const struct config_handler *h)
-{
-    return h->ack == ACK_CUMULATIVE;
-}
-
-/* Removing a row enables the key. */
-static const struct {
-    const char *key;
-    bool (*used)(const struct config_handler *h);
-    const char *what;
-} not_yet[] = {
-    {"ack", uses_cumulative, "cumulative acks are not supported by this version; set each or confirmed"},
-};
-
-const char *opt_not_yet(const struct opt *o)
-{
-    for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
-        if (o->section == SECTION_HANDLER && strcmp(not_yet[i].key, o->key) == 0)
-            return not_yet[i].what;
-    return NULL;
-}
-
-static void check_supported(struct config *c, const struct section *s, const struct config_handler *h)
-{
-    for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
-        if (not_yet[i].used(h))
-            config_add_problem(c, "%s: %s", PLACE(s, not_yet[i].key), not_yet[i].what);
-}
+/* ---- keys of one handler ------------------------------------------------------- */
 
 /* `most` messages are to be had at a time; 0: no limit. */
 static void check_room(struct config *c, const struct section *s, const struct config_handler *h, const char *key,
@@ -59,6 +30,20 @@ static void check_batch(struct config *c, const struct section *s, const struct 
         config_add_problem(c, "%s: nothing to wait for with batch_max = 1; set batch_max", PLACE(s, "batch_linger"));
     check_room(c, s, h, "max_ack_pending", h->max_ack_pending);
     check_room(c, s, h, "max_in_flight", h->max_in_flight);
+}
+
+static void check_cumulative(struct config *c, const struct section *s, const struct config_handler *h)
+{
+    if (h->ack != ACK_CUMULATIVE)
+        return;
+    if (!h->exclusive)
+        config_add_problem(c,
+                           "%s: cumulative needs exclusive = yes: one acknowledgement is for all earlier messages, "
+                           "also for those that another process has; set it if no other process uses this consumer",
+                           PLACE(s, "ack"));
+    if (h->ordering != ORDERING_NONE)
+        config_add_problem(c, "%s: cumulative does not go with ordering; set ack = each, or ordering = none",
+                           PLACE(s, "ack"));
 }
 
 /* ---- names ------------------------------------------------------------------ */
@@ -197,9 +182,9 @@ void config_check_bindings(struct config *c)
         const struct section *s = section_find(c, SECTION_HANDLER, h->name);
         if (!h->enabled || !s)
             continue;
-        check_supported(c, s, h);
         check_batch(c, s, h);
         check_clusters(c, s, h);
+        check_cumulative(c, s, h);
         if (h->deliver_policy && strcmp(h->deliver_policy, "last_per_subject") == 0 && h->filter_subjects.n == 0)
             config_add_problem(c, "%s: last_per_subject needs filter_subjects; set them (> is all)",
                                PLACE(s, "deliver_policy"));

@@ -83,6 +83,7 @@ struct config_handler {
     enum create_mode create;
     char *deliver_policy; /* all, new, last, last_per_subject, by_start_sequence=N, by_start_time=RFC3339 */
     enum ack_mode ack;
+    bool exclusive; /* promised: no other process uses the consumer */
     int64_t ack_wait_ns;
     int64_t timeout_ns;
     int64_t max_ack_pending;

@@ -125,7 +125,9 @@ const struct opt opt_table[] = {
      .help =
          "where a created consumer starts: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=TIME"},
     {HANDLER(ack), .key = "ack", .type = OPT_WORD, .preset = "each", .words = acks,
-     .help = "confirmed: wait for the server's word on each ack"},
+     .help = "confirmed: wait for the server's word on each ack; cumulative: one for many, see docs/flow.md"},
+    {HANDLER(exclusive), .key = "exclusive", .type = OPT_BOOL, .preset = "no",
+     .help = "yes: no other process takes from this consumer; ack = cumulative needs it"},
     {HANDLER(ack_wait_ns), .key = "ack_wait", .type = OPT_DURATION, .preset = "30s", .min = SEC, .max = 24 * HOUR,
      .help = "the server's lease on a message; renewed while it is held"},
     {HANDLER(timeout_ns), .key = "timeout", .type = OPT_DURATION, .preset = "30s", .min = MS, .max = 24 * HOUR,

@@ -86,9 +86,6 @@ void near_try(const char *name, const char *candidate, const char **best, unsign
 /* How the default is written for people: "30s", "the host name", "none". */
 const char *opt_shown_preset(const struct opt *o);
 
-/* What this version does not do yet of a key it knows (bindings.c); NULL: it does all. */
-const char *opt_not_yet(const struct opt *o);
-
 /* "duration", "list of subjects"; for OPT_WORD the words. Writes to out, returns it. */
 const char *opt_shown_type(const struct opt *o, char *out, size_t size);
 

@@ -76,14 +76,12 @@ static void print_help_section(FILE *out, enum section_kind kind)
         const struct opt *o = &opt_table[i];
         char words[128];
         char help[512];
-        const char *not_yet = opt_not_yet(o);
         if (o->section != kind)
             continue;
         opt_shown_type(o, words, sizeof(words));
-        snprintf(help, sizeof(help), "%s%s%s%s%s%s%s", o->help, o->type == OPT_WORD ? " (" : "",
+        snprintf(help, sizeof(help), "%s%s%s%s%s", o->help, o->type == OPT_WORD ? " (" : "",
                  o->type == OPT_WORD ? words : "", o->type == OPT_WORD ? ")" : "",
-                 o->flags & OPT_FROM_FILE ? "; also as a file's content: KEY_file" : "", not_yet ? "; " : "",
-                 not_yet ? not_yet : "");
+                 o->flags & OPT_FROM_FILE ? "; also as a file's content: KEY_file" : "");
         print_help_row(out, o->key, opt_shown_preset(o), help);
     }
 }
@@ -273,10 +271,9 @@ static void print_row(FILE *out, const struct opt *o)
 {
     char words[128];
     const char *code = o->shown || !*o->preset ? "" : "`"; /* "the host name" describes, 30s is a value */
-    const char *not_yet = opt_not_yet(o);
 
-    fprintf(out, "| `%s` | %s | %s%s%s | %s%s%s | ", o->key, opt_shown_type(o, words, sizeof(words)), code,
-            o->shown ? o->shown : o->preset, code, o->help, not_yet ? "; " : "", not_yet ? not_yet : "");
+    fprintf(out, "| `%s` | %s | %s%s%s | %s | ", o->key, opt_shown_type(o, words, sizeof(words)), code,
+            o->shown ? o->shown : o->preset, code, o->help);
     print_env_names(out, o);
     fprintf(out, " |\n");
 }

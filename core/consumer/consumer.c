@@ -14,6 +14,8 @@
 #define HELD_BYTES_MAX ((size_t)256 * 1024 * 1024)
 /* After the server's answer to the fence: for what was read before it and is still being handed over. */
 #define SETTLE_DOWN_NS (20 * NS_PER_MS)
+/* Between two messages of one request that the server can fill, on a busy machine. */
+#define QUIET_NS (50 * NS_PER_MS)
 #define NAME_MAX_LEN 256
 
 int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, const struct config_handler *handler,
@@ -42,6 +44,7 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
     lease_init(c);
     pull_init(c);
     recall_init(c);
+    cumulative_init(c);
     int rc = c->stream && c->dead_letter ? held_table_init(&c->held) : -ENOMEM;
     if (rc == 0)
         rc = route_add(c, api);
@@ -64,6 +67,7 @@ void consumer_destroy(struct consumer *c)
     pull_finish(c);
     lease_finish(c);
     recall_finish(c);
+    cumulative_finish(c);
     loop_disarm(c->loop, &c->stop_timer);
     api_cancel(c->stop_fence);
     held_table_finish(&c->held);
@@ -115,9 +119,10 @@ void consumer_set_patience(struct consumer *c, int64_t patience_ns)
 /* ---- stopping ----------------------------------------------------------------------
  *
  * A pull cannot be called off, but the server drops requests whose reply subject nobody listens
- * to.  So the subscription ends first, keeping what was on the wire, and an answer to a question
- * that was asked after it proves that nothing more can come.  Only then may anything be given
- * back: our own pull would get it at once, again and again. */
+ * to, and with them what it is just sending there: delivered, as it counts, and lost until ack wait.  So
+ * first what is coming is let come, until nothing has for a moment.  Then the subscription ends, and an answer
+ * to a question that was asked after it proves that nothing more can come.  Only then may anything be
+ * given back: our own pull would get it at once, again and again. */
 
 static void stopped(struct loop_timer *t)
 {
@@ -138,18 +143,38 @@ static void on_fence(void *data, int rc, natsMsg *msg)
     loop_arm(c->loop, &c->stop_timer, loop_now_ns(c->loop) + SETTLE_DOWN_NS);
 }
 
+static void stop_listening(struct consumer *c)
+{
+    for (size_t i = 0; i < c->n_routes; i++)
+        link_drain_sub(c->routes[i].inbox);
+    c->stop_timer.fire = stopped;
+    bool asked = c->outstanding > 0 && setup_info(c, on_fence, &c->stop_fence) == 0;
+    loop_arm(c->loop, &c->stop_timer, asked ? c->stop_until_ns : loop_now_ns(c->loop));
+}
+
+static void let_come(struct loop_timer *t)
+{
+    struct consumer *c = t->data;
+    int64_t now = loop_now_ns(c->loop);
+    int64_t quiet = c->delivered_ns + QUIET_NS;
+
+    if (c->outstanding == 0 || c->stage != STAGE_ACTIVE || now >= quiet || now >= c->stop_until_ns)
+        stop_listening(c);
+    else
+        loop_arm(c->loop, t, quiet);
+}
+
 void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data)
 {
     c->stopping = true;
     c->stop_done = done;
     c->stop_data = data;
-    c->stop_timer = (struct loop_timer){.fire = stopped, .data = c};
-    for (size_t i = 0; i < c->n_routes; i++)
-        link_drain_sub(c->routes[i].inbox);
+    c->stop_until_ns = deadline_ns;
+    c->stop_timer = (struct loop_timer){.fire = let_come, .data = c};
+    if (c->cumulative.on)
+        cumulative_flush(c);
     lease_acked(c);
-    int64_t now = loop_now_ns(c->loop);
-    bool asked = c->outstanding > 0 && setup_info(c, on_fence, &c->stop_fence) == 0;
-    loop_arm(c->loop, &c->stop_timer, asked ? deadline_ns : now);
+    loop_arm(c->loop, &c->stop_timer, loop_now_ns(c->loop));
 }
 
 /* ---- settling ------------------------------------------------------------------------ */
@@ -184,6 +209,10 @@ bool consumer_lease_holds(const struct consumer *c, const struct held *h)
 
 void consumer_ack(struct consumer *c, struct held *h)
 {
+    if (c->cumulative.on) {
+        cumulative_done(c, h);
+        return;
+    }
     if (consumer_stale(c, h)) {
         consumer_forget(c, h);
         return;
@@ -203,6 +232,10 @@ void consumer_ack(struct consumer *c, struct held *h)
 
 void consumer_term(struct consumer *c, struct held *h)
 {
+    if (c->cumulative.on) { /* +TERM would take all before it along */
+        cumulative_done(c, h);
+        return;
+    }
     if (consumer_lease_holds(c, h))
         answer(c, h, "+TERM");
     consumer_forget(c, h);
@@ -213,7 +246,7 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
     char body[64] = "-NAK";
     if (delay_ns > 0)
         snprintf(body, sizeof(body), "-NAK {\"delay\":%" PRId64 "}", delay_ns);
-    if (consumer_lease_holds(c, h))
+    if (consumer_lease_holds(c, h) && !c->cumulative.on)
         answer(c, h, body);
     loop_disarm(c->loop, &h->retry);
     if (consumer_stale(c, h)) {
@@ -224,7 +257,7 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
     held_drop_message(&c->held, h, api_link(c->api));
     left(c, h, false);
     struct held *oldest = container_of(c->held.away.next, struct held, node);
-    if (c->held.n_by_state[HELD_AWAY] > AWAY_MAX && !oldest->lane)
+    if (c->held.n_by_state[HELD_AWAY] > AWAY_MAX && !oldest->lane && !c->cumulative.on)
         held_free(&c->held, oldest, api_link(c->api));
 }
 
@@ -281,6 +314,8 @@ const struct consumer_stats *consumer_stats(const struct consumer *c)
 size_t consumer_max_waiting(const struct consumer *c)
 {
     size_t half = (size_t)c->max_ack_pending / 2;
+    if (c->cumulative.on)
+        return SIZE_MAX; /* the server bounds what is not acknowledged */
     if (c->held.bytes > HELD_BYTES_MAX)
         return 0;
     return half < WAITING_MIN ? WAITING_MIN : half > WAITING_MAX ? WAITING_MAX : half;

@@ -75,6 +75,7 @@ struct consumer {
     int64_t outstanding; /* asked for and not come */
     int64_t max_batch;   /* by the server's limits; 0: none known */
     int64_t expires_ns;
+    int64_t delivered_ns;  /* when the last message came */
     int64_t heard_ns;      /* last sign of life of a pull */
     int64_t asked_ns;      /* when the last request went out */
     int64_t not_before_ns; /* a pause after an error */
@@ -104,10 +105,27 @@ struct consumer {
         struct api_request *request;
     } recall;
 
+    /* cumulative.c */
+    struct cumulative {
+        bool on;
+        bool sure; /* all that the server counts as delivered is here */
+        bool said;
+        uint64_t next_consumer;  /* the number that the next delivery should have */
+        uint64_t floor_consumer; /* of the last acknowledgement */
+        struct list order;       /* held.order */
+        size_t n_done;           /* since the last look */
+        int64_t unsure_ns;       /* since when; 0: never was sure */
+        int64_t pause_ns;
+        struct loop_timer flush;
+        struct loop_timer look;
+        struct api_request *request;
+    } cumulative;
+
     /* stopping */
     bool stopping;
     struct api_request *stop_fence;
     struct loop_timer stop_timer;
+    int64_t stop_until_ns;
     void (*stop_done)(void *data);
     void *stop_data;
 
@@ -161,6 +179,18 @@ void recall_finish(struct consumer *c);
 void recall_begin(struct consumer *c);
 /* One that was delivered before has come. */
 void recall_arrived(struct consumer *c);
+
+/* cumulative.c: nothing but for ack = cumulative */
+void cumulative_init(struct consumer *c);
+void cumulative_finish(struct consumer *c);
+/* Each delivery, new or again, in the order in which they came. */
+void cumulative_arrived(struct consumer *c, struct held *h);
+/* An acknowledged one came again. */
+void cumulative_again(struct consumer *c, struct held *h);
+void cumulative_done(struct consumer *c, struct held *h);
+void cumulative_flush(struct consumer *c);
+/* Something may have been delivered that is not here. */
+void cumulative_unsure(struct consumer *c);
 
 /* document.c: JSON of the JetStream API. Strings are malloc'ed, NULL: out of memory. */
 #define FILTER_MAX 512

@@ -39,6 +39,11 @@ const char *document_filter(const struct consumer *c, size_t i, char out[FILTER_
     return out;
 }
 
+static const char *ack_policy(const struct consumer *c)
+{
+    return c->handler->ack == ACK_CUMULATIVE ? "all" : "explicit";
+}
+
 char *document_consumer_create(const struct consumer *c)
 {
     const struct config_handler *h = c->handler;
@@ -48,7 +53,7 @@ char *document_consumer_create(const struct consumer *c)
     json_object_set_new(config, "durable_name", json_string(h->durable));
     json_object_set_new(config, "name", json_string(h->durable));
     put_deliver_policy(config, h->deliver_policy);
-    json_object_set_new(config, "ack_policy", json_string("explicit"));
+    json_object_set_new(config, "ack_policy", json_string(ack_policy(c)));
     json_object_set_new(config, "ack_wait", json_integer(h->ack_wait_ns));
     /* Attempts are counted here: with the server's limit a message that exhausts it is stranded. */
     json_object_set_new(config, "max_deliver", json_integer(-1));
@@ -122,13 +127,12 @@ static void check_usable(const struct consumer *c, json_t *config, char *refusal
     if (json_object_get(config, "deliver_subject"))
         add_text(refusal, size,
                  "it is a push consumer; SeaMQ needs a pull consumer (delete it, or set durable = another name)");
-    if (ack && strcmp(ack, "explicit") != 0) {
+    if (ack && strcmp(ack, ack_policy(c)) != 0) {
         char line[192];
-        snprintf(
-            line, sizeof(line),
-            "its ack policy is \"%s\" and cannot be changed; SeaMQ needs \"explicit\" (delete it, or set durable = "
-            "another name)",
-            ack);
+        snprintf(line, sizeof(line),
+                 "its ack policy is \"%s\" and cannot be changed; %s needs \"%s\" (delete it, or set durable = another "
+                 "name)",
+                 ack, c->handler->ack == ACK_CUMULATIVE ? "ack = cumulative" : "SeaMQ", ack_policy(c));
         add_text(refusal, size, line);
     }
     if (c->handler->filter_subjects.n > 1 && count_filters(config) == 0)

@@ -101,6 +101,7 @@ struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, co
     take_meta(t, h, msg, meta);
     list_init(&h->node);
     list_init(&h->lease);
+    list_init(&h->order);
     list_push_back(&t->leases, &h->lease);
     size_t b = bucket_of(t, h->stream_seq);
     h->chain = t->buckets[b];
@@ -159,6 +160,7 @@ void held_free(struct held_table *t, struct held *h, struct link *link)
     *at = h->chain;
     list_remove(&h->node);
     list_remove(&h->lease);
+    list_remove(&h->order);
     t->n--;
     t->n_by_state[h->state]--;
     drop(t, h, link);

@@ -31,6 +31,7 @@ enum held_state {
     HELD_RUNNING,  /* in a worker's ring or being handled */
     HELD_WAITING,  /* waits for its next attempt */
     HELD_SETTLING, /* outputs or dead letter are being published */
+    HELD_DONE,     /* finished; waits for the acknowledgement of all before it (ack = cumulative) */
     HELD_ACKED,    /* acknowledged; kept until the server has answered something later */
     HELD_AWAY,     /* given back to the server; only the attempt count is kept */
     HELD_SETTLED,  /* acknowledged and confirmed; remembered for the sake of order */
@@ -39,6 +40,7 @@ enum held_state {
 struct held {
     struct list node;   /* in the list that belongs to its state */
     struct list lease;  /* in the table's leases, by time of renewal; not when ACKED, AWAY or SETTLED */
+    struct list order;  /* ack = cumulative: by place in the stream, until it is ACKED */
     struct held *chain; /* hash chain */
     struct lane *lane;  /* of an ordered handler: the messages of its key; NULL: in none */
     struct list in_lane;

@@ -56,6 +56,8 @@ static void lose(struct consumer *c, struct held *h)
 {
     h->lease_lost = true;
     list_remove(&h->lease);
+    if (c->cumulative.on && !consumer_stale(c, h))
+        return; /* nobody else takes from this consumer */
     if (h->state != HELD_READY && h->state != HELD_WAITING)
         return;
     consumer_give_back(c, h, 0);
@@ -77,7 +79,8 @@ static void on_lease(struct loop_timer *t)
         bool end = h == last;
         if (h->lease_until_ns <= now) {
             lose(c, h);
-        } else if (h->state == HELD_READY && !h->keep && !h->lane && now - h->arrived_ns > c->handler->timeout_ns) {
+        } else if (h->state == HELD_READY && !h->keep && !h->lane && !c->cumulative.on &&
+                   now - h->arrived_ns > c->handler->timeout_ns) {
             list_remove(&h->node); /* waited here for longer than a handler may take: another worker may have it */
             consumer_give_back(c, h, 0);
         } else {
@@ -226,6 +229,7 @@ void lease_resume(struct consumer *c)
     int64_t now = loop_now_ns(c->loop);
 
     c->confirming = 0;
+    cumulative_unsure(c);
     list_for_each_safe(node, &c->held.acked)
     {
         struct held *h = container_of(node, struct held, node);
@@ -233,7 +237,8 @@ void lease_resume(struct consumer *c)
             consumer_forget(c, h);
             continue;
         }
-        link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
+        if (!c->cumulative.on)
+            link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
     }
     list_for_each_safe(node, &c->held.leases)
     {
@@ -241,7 +246,7 @@ void lease_resume(struct consumer *c)
         if (h->lease_until_ns <= now || consumer_stale(c, h))
             lose(c, h);
     }
-    if (!list_empty(&c->held.acked))
+    if (!list_empty(&c->held.acked) && !c->cumulative.on)
         ask_confirmation(c);
     if (!list_empty(&c->held.leases))
         loop_arm(c->loop, &c->lease, now);

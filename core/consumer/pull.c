@@ -260,6 +260,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
     if (c->paused)
         consumer_ask_lag(c);
     c->stats.delivered++;
+    c->delivered_ns = c->heard_ns;
     c->stats.num_pending = meta.pending;
     if (meta.delivered > 1) {
         c->stats.redelivered++;
@@ -274,6 +275,13 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         c->stats.repeated++;
         held_refresh(&c->held, h, msg, &meta, link);
         lease_begin(c, h);
+        if (c->cumulative.on) {
+            cumulative_arrived(c, h);
+            if (h->state == HELD_ACKED)
+                cumulative_again(c, h);
+            else if (h->state == HELD_DONE)
+                cumulative_done(c, h);
+        }
         if (h->state == HELD_ACKED || h->state == HELD_SETTLED) { /* the acknowledgement was lost: the work was not */
             consumer_ack(c, h);
             return;
@@ -290,6 +298,8 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
             return;
         }
         lease_begin(c, h);
+        if (c->cumulative.on)
+            cumulative_arrived(c, h);
     }
     c->callbacks.on_message(c->data, h);
 }

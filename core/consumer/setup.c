@@ -164,7 +164,13 @@ static void on_stream(void *data, int rc, natsMsg *msg)
                       LOG_STR("msg", "the stream was deleted and made anew: its sequences start over"));
         c->stream_created_ns = created;
         c->stream_replicas = json_integer_value(json_object_get(config, "num_replicas"));
-        ask_consumer(c);
+        const char *retention = json_string_value(json_object_get(config, "retention"));
+        if (c->cumulative.on && retention && strcmp(retention, "workqueue") == 0) {
+            setup_reason(c, "stream %s is a work queue: ack = cumulative is not for those (set ack = each)", c->stream);
+            again(c);
+        } else {
+            ask_consumer(c);
+        }
     }
     json_decref(a.json);
 }

@@ -329,7 +329,8 @@ static void step_renewal(struct unit *u)
 static void take_over(struct unit *u)
 {
     struct unit *next = u->successor;
-    bool alone = config_of(next)->ordering != ORDERING_NONE; /* order holds in one daemon's one handler */
+    /* Order, and one acknowledgement for many, hold for one handler at a time. */
+    bool alone = config_of(next)->ordering != ORDERING_NONE || config_of(next)->ack == ACK_CUMULATIVE;
 
     reload_tell(u->daemon, config_of(next)->name, "replaced", next->generation->plugins[next->index].version);
     u->successor = NULL;

@@ -7,6 +7,7 @@
 
 /* Kept of the grace period for giving the rest back and hearing the server's answers. */
 #define RESERVE_NS (3 * NS_PER_SEC)
+#define LOOK_NS (5 * NS_PER_MS)
 
 void drain_take_back(struct handler *h)
 {
@@ -32,15 +33,60 @@ static void give_back_waiting(struct consumer *c, int64_t now)
     }
 }
 
+static void give_back_all(struct handler *h)
+{
+    drain_take_back(h);
+    for (size_t i = 0; i < h->n_consumers; i++)
+        give_back_waiting(h->consumers[i], loop_now_ns(h->loop));
+}
+
 /* Nothing more can come, so what goes back now goes to somebody else. */
 static void pulls_ended(void *data)
 {
     struct handler *h = data;
-    if (--h->n_stopping)
+    if (--h->n_stopping == 0 && !h->finishing)
+        give_back_all(h);
+}
+
+bool drain_gives_back(const struct handler *h)
+{
+    return h->draining && !h->finishing;
+}
+
+static void dismiss_workers(struct handler *h)
+{
+    for (size_t i = 0; i < h->crew->n; i++) {
+        if (h->crew->slots[i].refused)
+            h->crew->slots[i].ended = true;
+        else
+            worker_revoke(h->crew->slots[i].worker, h->workers_until_ns);
+    }
+}
+
+/* ---- ack = cumulative: nothing can be given back, so it is finished, as far as there is time ---- */
+
+static bool unfinished(const struct handler *h)
+{
+    for (size_t i = 0; i < h->n_consumers; i++) {
+        const size_t *n = consumer_held(h->consumers[i])->n_by_state;
+        if (n[HELD_READY] || n[HELD_RUNNING] || n[HELD_WAITING] || n[HELD_SETTLING])
+            return true;
+    }
+    return h->n_stopping > 0;
+}
+
+static void on_finish(struct loop_timer *t)
+{
+    struct handler *h = t->data;
+    int64_t now = loop_now_ns(h->loop);
+    if (unfinished(h) && now < h->workers_until_ns) {
+        loop_arm(h->loop, t, now + LOOK_NS);
         return;
-    drain_take_back(h);
-    for (size_t i = 0; i < h->n_consumers; i++)
-        give_back_waiting(h->consumers[i], loop_now_ns(h->loop));
+    }
+    h->finishing = false;
+    if (h->n_stopping == 0)
+        give_back_all(h);
+    dismiss_workers(h);
 }
 
 void handler_drain(struct handler *h, int64_t deadline_ns)
@@ -49,25 +95,25 @@ void handler_drain(struct handler *h, int64_t deadline_ns)
     if (h->draining)
         return;
     h->draining = true;
-    int64_t workers_until = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
+    h->finishing = h->config->ack == ACK_CUMULATIVE;
+    h->workers_until_ns = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
 
     h->n_stopping = h->n_consumers;
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_stop(h->consumers[i], deadline_ns, pulls_ended, h);
     crew_destroy(h->next);
     h->next = NULL;
-    for (size_t i = 0; i < h->crew->n; i++) {
-        if (h->crew->slots[i].refused)
-            h->crew->slots[i].ended = true;
-        else
-            worker_revoke(h->crew->slots[i].worker, workers_until);
-    }
+    h->finish = (struct loop_timer){.fire = on_finish, .data = h};
+    if (h->finishing)
+        loop_arm(h->loop, &h->finish, now);
+    else
+        dismiss_workers(h);
     handler_update_state(h);
 }
 
 bool handler_drained(const struct handler *h)
 {
-    if (h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
+    if (h->finishing || h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
         return false;
     if (!crew_ended(h->crew))
         return false;

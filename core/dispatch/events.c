@@ -31,7 +31,7 @@ static void unavailable(struct handler *h, struct held *m, const struct worker_o
 {
     settle_unstage(h->settle, m);
     gate_unavailable(h, m, o->delay_ns, o->text);
-    if (h->draining && h->n_stopping == 0)
+    if (drain_gives_back(h) && h->n_stopping == 0)
         drain_take_back(h);
 }
 
@@ -189,7 +189,7 @@ static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
     } else if (slot->crew == h->next) {
         crew_failed(slot->crew, e->text);
     }
-    if (h->draining && h->n_stopping == 0)
+    if (drain_gives_back(h) && h->n_stopping == 0)
         drain_take_back(h);
     handler_update_state(h);
 }

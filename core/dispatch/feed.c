@@ -32,7 +32,7 @@ static size_t consumer_number(const struct handler *h, const struct consumer *c)
 void feed_message(void *data, struct held *m)
 {
     struct handler *h = data;
-    if (h->draining && h->n_stopping == 0) {
+    if (drain_gives_back(h) && h->n_stopping == 0) {
         consumer_give_back(m->consumer, m, 0);
         return;
     }
@@ -59,7 +59,7 @@ void feed_retry(void *data, struct held *m, int64_t delay_ns)
     struct handler *h = data;
     if (m->lane)
         lane_wait(m);
-    if (h->draining && (h->n_stopping == 0 || (delay_ns > 0 && !m->lane))) {
+    if (drain_gives_back(h) && (h->n_stopping == 0 || (delay_ns > 0 && !m->lane))) {
         consumer_give_back(m->consumer, m, m->lane ? 0 : delay_ns);
         return;
     }
@@ -202,7 +202,7 @@ void feed_again(struct loop_timer *timer)
 static void feed(struct handler *h)
 {
     size_t limit = prefetch(h);
-    while (!h->draining && !list_empty(&h->ready)) {
+    while (!drain_gives_back(h) && !list_empty(&h->ready)) {
         struct held *m = container_of(h->ready.next, struct held, node);
         struct slot *slot = least_busy(h, m->alone ? 1 : limit);
         if (!slot || !gate_open(h))

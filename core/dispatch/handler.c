@@ -55,6 +55,7 @@ void handler_destroy(struct handler *h)
     if (h->hook.run)
         loop_remove_hook(h->loop, &h->hook);
     loop_disarm(h->loop, &h->feed_again);
+    loop_disarm(h->loop, &h->finish);
     gate_finish(h);
     federate_finish(h);
     crew_destroy(h->crew);

@@ -72,6 +72,9 @@ struct handler {
     bool waiting;        /* for its predecessor: nothing is pulled */
     bool stumbled;       /* a worker ended while it waited */
     bool draining;
+    bool finishing; /* draining, and what is held is finished first */
+    int64_t workers_until_ns;
+    struct loop_timer finish;
     size_t n_stopping; /* consumers whose pulls have not ended */
     bool was_ready;
     char worker_reason[HANDLER_REASON_MAX]; /* why no worker is ready; "": one is */
@@ -114,6 +117,8 @@ void federate_add(struct handler *h, size_t i);
 void federate(struct handler *h, size_t window);
 
 /* drain.c */
+/* What has not started is not to start any more. */
+bool drain_gives_back(const struct handler *h);
 void drain_take_back(struct handler *h);
 
 #endif

@@ -183,6 +183,11 @@ void settlement_confirm(struct settlement *t)
     struct link_publish p = {.subject = held_reply(h)};
     if (t->request)
         return;
+    if (t->settle->handler->ack == ACK_CUMULATIVE) { /* takes more than this one along: the consumer knows when */
+        settlement_free(h);
+        consumer_ack(h->consumer, h);
+        return;
+    }
     if (api_send(consumer_api(h->consumer), p, CONFIRM_TIMEOUT_NS, on_confirmed, t, &t->request))
         settlement_again(t);
 }

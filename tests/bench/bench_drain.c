@@ -12,13 +12,14 @@
 #include "jetstream.h"
 #include "util.h"
 
-static const char *url = "nats://127.0.0.1:4222", *stream, *durable = "drain", *log_file;
+static const char *url = "nats://127.0.0.1:4222", *stream, *durable = "drain", *ack_policy = "explicit", *log_file;
 static int64_t interval_ms = 20, timeout_s = 60;
 
 static const struct bench_option options[] = {
     {"url", BENCH_STRING, &url, "nats://ADDRESS:PORT"},
     {"stream", BENCH_STRING, &stream, "the stream, filled"},
     {"durable", BENCH_STRING, &durable, "the consumer that is made for the command (drain)"},
+    {"ack-policy", BENCH_STRING, &ack_policy, "of that consumer: explicit (the default), all"},
     {"interval", BENCH_INT, &interval_ms, "milliseconds between two looks (20)"},
     {"timeout", BENCH_INT, &timeout_s, "seconds for the whole run (60)"},
     {"log", BENCH_STRING, &log_file, "where the command's output goes"},
@@ -68,7 +69,7 @@ int main(int argc, char **argv)
     bench_catch_signals();
     wire_open(&wire, url);
     int64_t total = stream_messages(&wire, stream);
-    consumer_create(&wire, stream, durable);
+    consumer_create(&wire, stream, durable, ack_policy);
 
     bench_spawn(&child, argv + command, log_file);
     watch(&wire, &child, total, &slope);

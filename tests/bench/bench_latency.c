@@ -170,7 +170,7 @@ int main(int argc, char **argv)
         bench_die("out of memory");
     wire_open(&wire, url);
     stream_create(&wire, stream, "file", 1);
-    consumer_create(&wire, stream, durable);
+    consumer_create(&wire, stream, durable, "explicit");
     wire_subscribe(&wire, "$JS.ACK.>", ACK_SID);
     wire_subscribe(&wire, "_INBOX.>", INBOX_SID);
     wire_flush(&wire);

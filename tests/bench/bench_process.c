@@ -104,7 +104,7 @@ static int measure_start(struct wire *wire, char **command)
     publish(wire, "first");
     for (int64_t i = 0; i < rounds && !bench_stop_asked; i++) {
         unlink(stamps);
-        consumer_create(wire, stream, durable);
+        consumer_create(wire, stream, durable, "explicit");
         int64_t start = bench_now_ns();
         bench_spawn(&child, command, log_file);
         values[i] = (first_stamp(&child) - start) / 1000;
@@ -138,7 +138,7 @@ static int measure_idle(struct wire *wire, char **command)
     struct bench_child child;
 
     unlink(stamps);
-    consumer_create(wire, stream, durable);
+    consumer_create(wire, stream, durable, "explicit");
     publish(wire, "first");
     bench_spawn(&child, command, log_file);
     first_stamp(&child);
@@ -195,7 +195,7 @@ static int measure_crash(struct wire *wire, char **command)
     struct wire_msg msg;
 
     unlink(stamps);
-    consumer_create(wire, stream, durable);
+    consumer_create(wire, stream, durable, "explicit");
     publish(wire, "first");
     bench_spawn(&child, command, log_file);
     first_stamp(&child);

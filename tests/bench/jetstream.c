@@ -57,7 +57,7 @@ void consumer_delete(struct wire *wire, const char *stream, const char *durable)
         bench_die("consumer %s cannot be deleted: JetStream error %d", durable, error);
 }
 
-void consumer_create(struct wire *wire, const char *stream, const char *durable)
+void consumer_create(struct wire *wire, const char *stream, const char *durable, const char *ack_policy)
 {
     char call[256], body[640];
 
@@ -65,9 +65,9 @@ void consumer_create(struct wire *wire, const char *stream, const char *durable)
     snprintf(call, sizeof(call), "CONSUMER.CREATE.%s.%s", stream, durable);
     snprintf(body, sizeof(body),
              "{\"stream_name\":\"%s\",\"action\":\"create\",\"config\":{\"name\":\"%s\",\"durable_name\":\"%s\","
-             "\"deliver_policy\":\"all\",\"ack_policy\":\"explicit\",\"ack_wait\":30000000000,\"max_deliver\":-1,"
+             "\"deliver_policy\":\"all\",\"ack_policy\":\"%s\",\"ack_wait\":30000000000,\"max_deliver\":-1,"
              "\"replay_policy\":\"instant\",\"max_ack_pending\":5000,\"max_waiting\":512,\"num_replicas\":0}}",
-             stream, durable, durable);
+             stream, durable, durable, ack_policy);
     json_decref(wire_api(wire, call, body, NULL));
 }
 

@@ -21,7 +21,8 @@ void stream_delete(struct wire *wire, const char *stream);
 int64_t stream_messages(struct wire *wire, const char *stream);
 
 /* Durable, pull, ack explicit, ack_wait 30 s, max_deliver -1, max_ack_pending 5000: what seamqd asks for by default. */
-void consumer_create(struct wire *wire, const char *stream, const char *durable);
+/* `ack_policy`: "explicit", "all". */
+void consumer_create(struct wire *wire, const char *stream, const char *durable, const char *ack_policy);
 void consumer_delete(struct wire *wire, const char *stream, const char *durable);
 struct consumer_state consumer_look(struct wire *wire, const char *stream, const char *durable);
 

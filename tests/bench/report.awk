@@ -176,6 +176,15 @@ function throughput_rows(    i, s)
                 "0.85", "0.95", 1, "at least")
 }
 
+function cumulative_rows(    i, s)
+{
+    for (s = 1; s <= 2; s++)
+        for (i = 1; i <= 3; i++)
+            ratio_row("`ack = cumulative` against `ack = each`, " storages[s] " stream, " sizes[i] " B",
+                "rate/" storages[s] "/" sizes[i] "/seamqd-cumulative", "rate/" storages[s] "/" sizes[i] "/seamqd",
+                "1.5", 0, 1, "at least")
+}
+
 function direct_rows(    i, s)
 {
     if (fact["direct"] != "yes") {
@@ -240,6 +249,7 @@ END {
     print "| What | Median | Range | Target | Reaches for | |"
     print "| --- | ---: | --- | --- | --- | --- |"
     throughput_rows()
+    cumulative_rows()
     direct_rows()
     stub_row()
     ratio_row("one message at a time, publish to confirmed ack, p50 against the fetch loop's",

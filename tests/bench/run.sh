@@ -185,6 +185,7 @@ candidate()
 {
     case $1 in
         seamqd | seamqd-direct) daemon "$1" "$2" noop "$3" "$4" ;;
+        seamqd-cumulative) daemon seamqd "$2" noop "$3" "$4" ack=cumulative exclusive=yes ;;
         *) command=("$bench/bench_$1" --url "$2" --stream "$3" --durable "$4" --count "$5") ;;
     esac
 }
@@ -192,18 +193,20 @@ candidate()
 if [ $references = yes ]; then candidates=(fetch raw); else candidates=(seamqd fetch raw); fi
 if [ $references = no ] && [ -x "$bin/seamqd-direct" ]; then candidates+=(seamqd-direct); fi
 
-# in_turn ROUND: the candidates, each round starting with another one.
+# in_turn ROUND WHO...: each round starting with another one.
 in_turn()
 {
-    local n=${#candidates[@]} i
-    for ((i = 0; i < n; i++)); do echo "${candidates[($1 + i) % n]}"; done
+    local round=$1 i
+    shift
+    for ((i = 0; i < $#; i++)); do echo "${@:(round + i) % $# + 1:1}"; done
 }
 
 # --- the parts ------------------------------------------------------------------------------------------------------
 
 throughput()
 {
-    local storage i size count round who
+    local storage i size count round who policy cumulative=()
+    if [ $references = no ]; then cumulative=(seamqd-cumulative); fi
     for storage in file memory; do
         for i in "${!sizes[@]}"; do
             size=${sizes[i]} count=${counts[i]}
@@ -215,11 +218,13 @@ throughput()
                 "$bench/bench_raw" --url "$url" --stream FILL --durable drain --count "$count" >/dev/null ||
                 die "cannot drain a $storage stream"
             for ((round = 1; round <= rounds; round++)); do
-                for who in $(in_turn "$round"); do
+                for who in $(in_turn "$round" "${candidates[@]}" "${cumulative[@]}"); do
                     candidate "$who" "$url" FILL drain "$count"
+                    if [ "$who" = seamqd-cumulative ]; then policy=all; else policy=explicit; fi
                     rm -f "$work/log/command"
                     measure 100 "part=throughput storage=$storage size=$size round=$round who=$who" \
-                        "$bench/bench_drain" --url "$url" --stream FILL --log "$work/log/command" -- "${command[@]}"
+                        "$bench/bench_drain" --url "$url" --stream FILL --ack-policy $policy --log "$work/log/command" \
+                        -- "${command[@]}"
                 done
             done
         done
@@ -231,7 +236,7 @@ stub()
 {
     local round who
     for ((round = 1; round <= rounds; round++)); do
-        for who in $(in_turn "$round"); do
+        for who in $(in_turn "$round" "${candidates[@]}"); do
             candidate "$who" %URL% STUB drain "$stub_count"
             rm -f "$work/log/command"
             measure 100 "part=stub size=128 round=$round who=$who" \
@@ -245,7 +250,7 @@ latency()
 {
     local round who
     for ((round = 1; round <= rounds; round++)); do
-        for who in $(in_turn "$round"); do
+        for who in $(in_turn "$round" "${candidates[@]}"); do
             case $who in
                 fetch) command=("$bench/bench_fetch" --url "$url" --stream LATENCY --durable latency --batch 1 --confirmed) ;;
                 raw) continue ;;

@@ -23,12 +23,15 @@ static void stream_names_follow_the_cluster(void **state)
     config_destroy(c);
 }
 
-static void values_of_later_versions_are_refused_clearly(void **state)
+static void cumulative_acks_need_a_consumer_of_their_own(void **state)
 {
 #define H "[handler.a]\nstream = S\n"
     static const struct ini_case cases[] = {
         {H "ack = cumulative\n",
-         "t.ini:3: ack: cumulative acks are not supported by this version; set each or confirmed"},
+         "t.ini:3: ack: cumulative needs exclusive = yes: one acknowledgement is for all earlier messages, also for "
+         "those that another process has; set it if no other process uses this consumer"},
+        {H "ack = cumulative\nexclusive = yes\nordering = subject\n",
+         "t.ini:3: ack: cumulative does not go with ordering; set ack = each, or ordering = none"},
     };
     (void)state;
     EXPECT_INI_CASES(cases);
@@ -126,7 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_names_follow_the_cluster),
-        cmocka_unit_test(values_of_later_versions_are_refused_clearly),
+        cmocka_unit_test(cumulative_acks_need_a_consumer_of_their_own),
         cmocka_unit_test(a_batch_that_cannot_be_is_named),
         cmocka_unit_test(a_disabled_handler_is_not_checked),
         cmocka_unit_test(clusters_and_streams_that_do_not_fit_are_named),

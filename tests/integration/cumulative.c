@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ack = cumulative: one acknowledgement for many, and nothing lost by it.
+ *
+ * IT_MESSAGES sets the size of each run (20000). */
+#include "scene.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t messages(void)
+{
+    const char *n = getenv("IT_MESSAGES");
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
+}
+
+static double patience(void)
+{
+    return 90 + messages() / 500.0;
+}
+
+static struct scene *prepare(struct world *w)
+{
+    struct scene *s = scene_prepare(w, &(struct scene_options){.sync_always = true});
+    scene_set(s, "ACK", "cumulative");
+    scene_set(s, "EXCLUSIVE", "yes");
+    scene_set(s, "ACK_WAIT", "3s");
+    scene_set(s, "BACKOFF", "20ms 100ms");
+    scene_set(s, "CRASH_LIMIT", "2");
+    scene_set(s, "WORKERS", "2");
+    scene_set(s, "OPTION_PAUSE", "100us");
+    return s;
+}
+
+/* Mostly ack; what else an outcome can be is sprinkled in. */
+static const char *mixed(uint32_t id, uint64_t roll)
+{
+    (void)id;
+    switch (roll % 1000) {
+    case 0: return "crash";
+    case 1: return "dead";
+    case 2:
+    case 3: return "term";
+    case 4: return "sleep 50";
+    default: return roll % 1000 < 30 ? "nak 30" : "ack";
+    }
+}
+
+static void wait_mark(struct scene *s, unsigned i, unsigned n)
+{
+    uint64_t step = messages() / (n + 1);
+    uint64_t mark = step * (i + 1) - world_random(s->w) % (step / 2 + 1);
+    if (!effects_wait(s->effects, mark, patience()))
+        fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
+}
+
+static struct ledger *publish(struct scene *s, ledger_verb verb)
+{
+    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = messages(), .verb = verb};
+    return ledger_start(s->w, &o);
+}
+
+static struct ledger_count finish(struct scene *s, struct ledger *l)
+{
+    ledger_finish(l, patience());
+    scene_expect_settled(s, patience());
+    ledger_expect_complete(l, s->effects, s->client);
+    return ledger_count(l, s->effects, s->client);
+}
+
+static void every_outcome_is_settled_in_its_turn(struct world *w)
+{
+    struct scene *s = prepare(w);
+
+    scene_start(s);
+    struct ledger_count c = finish(s, publish(s, mixed));
+    json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
+    assert_string_equal(json_text(info, "config.ack_policy"), "all");
+    assert_true(c.handled > messages() * 9 / 10);
+    assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
+    assert_int_equal(daemon_stop(s->daemon, 30), 0);
+}
+
+static void killed_daemons_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    const unsigned kills = 6;
+
+    scene_start(s);
+    struct ledger *l = publish(s, mixed);
+    for (unsigned i = 0; i < kills; i++) {
+        wait_mark(s, i, kills);
+        daemon_kill(s->daemon);
+        scene_start(s);
+    }
+    finish(s, l);
+}
+
+static void killed_servers_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    const unsigned kills = 4;
+
+    scene_start(s);
+    struct ledger *l = publish(s, mixed);
+    for (unsigned i = 0; i < kills; i++) {
+        wait_mark(s, i, kills);
+        server_kill(s->server);
+        server_restart(s->server);
+    }
+    finish(s, l);
+}
+
+static void drains_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+
+    scene_start(s);
+    struct ledger *l = publish(s, mixed);
+    for (unsigned i = 0; i < 3; i++) {
+        wait_mark(s, i, 3);
+        assert_int_equal(daemon_stop(s->daemon, 30), 0);
+        scene_start(s);
+    }
+    finish(s, l);
+}
+
+static void a_slow_message_holds_the_acknowledgement_not_the_others(struct world *w)
+{
+    struct scene *s = prepare(w);
+
+    scene_start(s);
+    scene_publish(s, "1 sleep 5000"); /* longer than ack wait: what is done keeps its lease */
+    scene_expect_effects(s, 1, 10);
+    for (int i = 2; i <= 200; i++)
+        scene_publish(s, "%d ack", i);
+    scene_expect_effects(s, 150, 4); /* some wait in its ring, behind it */
+    assert_int_equal(json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "ack_floor.stream_seq"), 0);
+    scene_expect_settled(s, 30);
+    assert_int_equal(effects_lines(s->effects), 200);
+    assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
+}
+
+/* Both were told that they are alone: nothing is acknowledged for the other. */
+static void two_daemons_lose_nothing(struct world *w)
+{
+    struct scene *s = prepare(w);
+    scene_start(s);
+    struct daemon *other = daemon_new(w, s->urls);
+    daemon_handler(other, IT_SCRIPTED, SCENE_HANDLER);
+    for (size_t i = 0; i < s->daemon->n_env; i++)
+        if (strncmp(s->daemon->env[i], "SEAMQ_HANDLER_", 14) == 0)
+            daemon_env(other, "%s", s->daemon->env[i]);
+
+    struct ledger *l = publish(s, NULL);
+    wait_mark(s, 0, 2);
+    daemon_start(other);
+    daemon_wait_ready(other, 15);
+    daemon_expect_event(s->daemon, 0, "ack-held-back", NULL, 60);
+    daemon_kill(other);
+    struct ledger_count c = finish(s, l);
+    assert_int_equal(c.dead, 0);
+}
+
+static void a_work_queue_is_refused(struct world *w)
+{
+    struct server *server = server_start(w, NULL);
+    struct client *c = client_connect(w, server->url);
+    client_add_stream(c, "WORK", "work.>", ",\"retention\":\"workqueue\"");
+    client_add_dlq(c, "WORK");
+    struct daemon *d = daemon_new(w, server->url);
+    daemon_handler(d, IT_SCRIPTED, SCENE_HANDLER);
+    daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_ACK=cumulative");
+    daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_EXCLUSIVE=yes");
+    daemon_start(d);
+    daemon_expect_not_ready(d, "stream WORK is a work queue: ack = cumulative is not for those (set ack = each)", 15);
+}
+
+static void a_consumer_that_acknowledges_each_is_refused(struct world *w)
+{
+    struct scene *s = prepare(w);
+    client_add_consumer(s->client, "WORK", SCENE_HANDLER, ",\"filter_subject\":\"work.>\",\"max_deliver\":-1");
+    daemon_start(s->daemon);
+    daemon_expect_not_ready(s->daemon,
+                            "its ack policy is \"explicit\" and cannot be changed; ack = cumulative needs \"all\"", 15);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest all[] = {
+        IT(every_outcome_is_settled_in_its_turn),
+        IT(killed_daemons_lose_nothing),
+        IT(killed_servers_lose_nothing),
+        IT(drains_lose_nothing),
+        IT(a_slow_message_holds_the_acknowledgement_not_the_others),
+        IT(two_daemons_lose_nothing),
+        IT(a_work_queue_is_refused),
+        IT(a_consumer_that_acknowledges_each_is_refused),
+    };
+    return it_main(all, argc, argv);
+}
