@@ -167,10 +167,11 @@ static void a_stream_of_batches_loses_nothing(void **state)
     (void)state;
     struct worker_config c = batches(64, NS_PER_MS);
     c.ring_bytes = 64 << 10;
+    static const char payload[700] = "p";
     uint64_t sent = 0;
     up(&c);
     while (s.outcomes < 20000) {
-        while (sent < 20000 && push_sized(&s, sent + 1, "paaa", sent % 700 + 1) == 0)
+        while (sent < 20000 && push_sized(&s, sent + 1, payload, sent % sizeof(payload) + 1) == 0)
             sent++;
         worker_submit(s.w);
         assert_int_equal(loop_once(s.loop, NS_PER_SEC), 0);
