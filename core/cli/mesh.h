@@ -16,7 +16,7 @@
  * streams    cluster, domain, stream, subjects, placed (the servers' cluster that holds it), leader, leaderless
  *            (clustered, and has none), replicas, current, behind (names of replicas that are not), messages, bytes,
  *            first, last, created, consumers, filtered (a mirror of some of its origin's subjects),
- *            from ({stream, domain, mirror, lag, active})
+ *            consumers_silent (they could not be listed), from ({stream, domain, mirror, lag, active})
  * consumers  cluster, domain, stream, consumer, leader, leaderless, pending, unacked, redelivered, floor (a sequence of
  *            the stream)
  */
@@ -62,5 +62,7 @@ const char *mesh_cluster_name(const struct mesh *m, const char *cluster);
 void mesh_add_server(struct mesh *m, const char *cluster, json_t *varz, json_t *gatewayz, int64_t now_ns);
 void mesh_add_stream(struct mesh *m, const char *cluster, const char *domain, json_t *info);
 void mesh_add_consumer(struct mesh *m, const char *cluster, const char *domain, json_t *info);
+/* A stream of which the domain knows no more than the name, because nobody leads it. */
+void mesh_add_leaderless(struct mesh *m, const char *cluster, const char *domain, const char *stream);
 
 #endif

@@ -54,6 +54,9 @@ static void judge_replicas(json_t *s, json_t *findings)
         finding_add(findings, WRONG, "stream-replicas", STREAM(s), "start that server, or wait until it has caught up",
                     "%lld of %lld replicas are current%s%s", (long long)current, (long long)replicas,
                     who ? ", not on " : "", who ? who : "");
+    if (json_is_true(json_object_get(s, "consumers_silent")))
+        finding_add(findings, WRONG, "consumer-leader", STREAM(s), "start the servers that hold it",
+                    "its consumers cannot be listed: one of them has no leader, or the user may not");
 }
 
 static void judge_consumer(json_t *c, json_t *findings)

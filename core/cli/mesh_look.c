@@ -136,11 +136,18 @@ static struct session *session_for(const struct look *l, size_t cluster)
 
 /* One page of each stream's consumers at a time, all streams at once. */
 struct listing {
+    json_t *stream; /* its row */
     char subject[300];
     char body[64];
     struct call call;
     size_t got;
 };
+
+static void make_listing(struct listing *list, json_t *stream)
+{
+    list->stream = stream;
+    snprintf(list->subject, sizeof(list->subject), "CONSUMER.LIST.%s", row_text(stream, "stream"));
+}
 
 static void send_pages(struct session *s, const char *domain, struct listing *lists, size_t n)
 {
@@ -167,6 +174,8 @@ static bool take_page(struct look *l, const char *cluster, const char *domain, s
     size_t i;
 
     json_array_foreach(page, i, info) mesh_add_consumer(l->m, cluster, domain, info);
+    if (list->call.answer.rc)
+        json_object_set_new(list->stream, "consumers_silent", json_true());
     list->got += n;
     call_finish(&list->call);
     return n && (json_int_t)list->got < total;
@@ -184,7 +193,7 @@ static void look_at_consumers(struct look *l, struct session *s, const char *clu
     json_array_foreach(l->m->streams, i, row)
     {
         if (strcmp(row_text(row, "cluster"), cluster) == 0 && row_number(row, "consumers") > 0)
-            snprintf(lists[n++].subject, sizeof(lists[0].subject), "CONSUMER.LIST.%s", row_text(row, "stream"));
+            make_listing(&lists[n++], row);
     }
     while (n) {
         size_t left = 0;
@@ -197,22 +206,57 @@ static void look_at_consumers(struct look *l, struct session *s, const char *clu
     free(lists);
 }
 
+/* One call for each name: STREAM.LIST would do with fewer, but answers nobody when one of them has no leader. */
+static struct call *info_calls(json_t *names, const char *domain, size_t *ret_n)
+{
+    struct call *calls = calloc(json_object_size(names) + 1, sizeof(*calls));
+    const char *name;
+    json_t *unused;
+    size_t n = 0;
+
+    json_object_foreach(names, name, unused)
+    {
+        char subject[300];
+        snprintf(subject, sizeof(subject), "STREAM.INFO.%s", name);
+        if (calls)
+            calls[n++] = (struct call){.subject = strdup(subject), .domain = domain};
+    }
+    *ret_n = n;
+    return calls;
+}
+
+static void ask_infos(struct look *l, struct session *s, const char *cluster, const char *domain, json_t *names)
+{
+    size_t n;
+    struct call *calls = info_calls(names, *domain ? domain : NULL, &n);
+
+    session_calls(s, calls, n, clock_now_ns() + LIST_NS, NULL, NULL);
+    for (size_t i = 0; i < n; i++) {
+        const struct api_answer *a = &calls[i].answer;
+        if (a->rc == 0)
+            mesh_add_stream(l->m, cluster, domain, a->json);
+        else if (a->err_code != JS_STREAM_NOT_FOUND) /* deleted since */
+            mesh_add_leaderless(l->m, cluster, domain, strrchr(calls[i].subject, '.') + 1);
+        call_finish(&calls[i]);
+        free((char *)calls[i].subject);
+    }
+    free(calls);
+}
+
 static void look_at_streams(struct look *l, size_t i)
 {
     const char *cluster = l->config->clusters[i].name;
     const char *domain = domain_of(l, i);
     struct session *s = session_for(l, i);
     struct error err = {0};
-    json_t *infos = NULL;
-    json_t *info;
-    size_t k;
+    json_t *names = NULL;
 
     if (!s || row_has(json_array_get(l->m->clusters, i), "jetstream_error"))
         return;
-    if (streams_list(s, *domain ? domain : NULL, clock_now_ns() + LIST_NS, &infos, &err) < 0)
+    if (streams_names(s, *domain ? domain : NULL, clock_now_ns() + LIST_NS, &names, &err) < 0)
         put_text(json_array_get(l->m->clusters, i), "streams_error", err.text);
-    json_array_foreach(infos, k, info) mesh_add_stream(l->m, cluster, domain, info);
-    json_decref(infos);
+    ask_infos(l, s, cluster, domain, names);
+    json_decref(names);
     look_at_consumers(l, s, cluster, *domain ? domain : NULL);
 }
 

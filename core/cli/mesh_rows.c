@@ -216,3 +216,11 @@ void mesh_add_consumer(struct mesh *m, const char *cluster, const char *domain, 
     put_leader(row, json_object_get(info, "cluster"));
     json_array_append_new(m->consumers, row);
 }
+
+void mesh_add_leaderless(struct mesh *m, const char *cluster, const char *domain, const char *stream)
+{
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:b}", "cluster", cluster, "domain", domain, "stream", stream, "leaderless", true);
+    if (row)
+        json_array_append_new(m->streams, row);
+}

@@ -39,14 +39,15 @@ request()
     [ -n "$answer" ]
 }
 
-# add_stream SIDE NAME [CONFIG]: three replicas, tried until it is there. SIDE is A or B.
+# add_stream SIDE NAME [CONFIG]: three replicas ($replicas), tried until it is there; sets answer. SIDE is A or B.
 add_stream()
 {
     local -n url=E2E_NATS_$1_URL
-    local until=$((SECONDS + 60)) answer=''
+    local until=$((SECONDS + 60))
+    answer=''
     while [ $SECONDS -lt $until ]; do
         request "$url" "\$JS.API.STREAM.CREATE.$2" \
-            "{\"name\":\"$2\",\"num_replicas\":3,\"storage\":\"file\",\"retention\":\"limits\"${3:+,$3}}" || continue
+            "{\"name\":\"$2\",\"num_replicas\":${replicas:-3},\"storage\":\"file\",\"retention\":\"limits\"${3:+,$3}}" || continue
         # 10058, it is there: an earlier request without an answer made it.
         case $answer in *'"err_code":10058'*) return ;; *'"error"'*) ;; *'"config"'*) return ;; esac
     done

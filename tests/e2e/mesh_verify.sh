@@ -78,6 +78,14 @@ a_login_that_is_missing()
 
 servers_that_are_gone()
 {
+    local lead
+    replicas=1 add_stream A SEA_A_SINGLE '"subjects":["a.single.>"]'
+    request "$E2E_NATS_A_URL" '$JS.API.STREAM.INFO.SEA_A_SINGLE'
+    lead=${answer##*\"leader\":\"} lead=${lead%%\"*}
+    mesh kill "$lead"
+    finds 'sea-a/SEA_A_SINGLE: has no leader: it takes and gives nothing' "$lead: does not answer"
+    mesh start "$lead"
+    holds "with $lead back"
     mesh kill sea-a-3
     finds 'sea-a-3: does not answer, and belongs to the meta group of sea-a' '2 of 3 replicas are current, not on sea-a-3'
     mesh start sea-a-3

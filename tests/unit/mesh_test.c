@@ -300,13 +300,18 @@ static void wrong_leader(struct mesh *m)
 
 static void leaderless_stream(struct mesh *m)
 {
-    json_object_set_new(stream(m, "SEA_A_ORDERS"), "leaderless", json_true());
+    mesh_add_leaderless(m, "sea-a", "sea-a", "LOST");
 }
 
 static void replica_behind(struct mesh *m)
 {
     set_number(stream(m, "SEA_A_ORDERS"), "current", 2);
     json_object_set_new(stream(m, "SEA_A_ORDERS"), "behind", json_pack("[s]", "sea-a-3"));
+}
+
+static void silent_consumers(struct mesh *m)
+{
+    json_object_set_new(stream(m, "SEA_A_ORDERS"), "consumers_silent", json_true());
 }
 
 static void leaderless_consumer(struct mesh *m)
@@ -357,10 +362,11 @@ static const struct {
     {no_bridge, "bridge", "wrong", "sea-a", "$JS.sea-b.API.INFO from its servers: nobody answers (503)"},
     {wrong_cluster, "stream-cluster", "wrong", "sea-a/SEA_A_ORDERS", "lies on the servers of sea-b"},
     {wrong_leader, "stream-cluster", "wrong", "sea-a/SEA_A_ORDERS", "its leader sea-b-2 is a server of sea-b"},
-    {leaderless_stream, "stream-leader", "wrong", "sea-a/SEA_A_ORDERS", "has no leader: it takes and gives nothing"},
+    {leaderless_stream, "stream-leader", "wrong", "sea-a/LOST", "has no leader: it takes and gives nothing"},
     {replica_behind, "stream-replicas", "wrong", "sea-a/SEA_A_ORDERS", "2 of 3 replicas are current, not on sea-a-3"},
     {leaderless_consumer, "consumer-leader", "wrong", "sea-a/SEA_A_ORDERS/billing",
      "has no leader: it delivers nothing"},
+    {silent_consumers, "consumer-leader", "wrong", "sea-a/SEA_A_ORDERS", "its consumers cannot be listed"},
     {same_name, "stream-name", "wrong", "sea-a/SEA_A_ORDERS",
      "domains sea-a and sea-b have a stream SEA_A_ORDERS each"},
     {same_subject, "subject", "wrong", "sea-a/SEA_A_ORDERS", "a.orders.> and a.*.new overlap in two domains"},
