@@ -18,7 +18,7 @@
  *            first, last, created, consumers, filtered (a mirror of some of its origin's subjects),
  *            consumers_silent (they could not be listed), from ({stream, domain, mirror, lag, active})
  * consumers  cluster, domain, stream, consumer, leader, leaderless, pending, unacked, redelivered, floor (a sequence of
- *            the stream)
+ *            the stream), filters (its filter subjects)
  */
 #ifndef SEAMQ_CLI_MESH_H
 #define SEAMQ_CLI_MESH_H

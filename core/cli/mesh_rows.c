@@ -203,6 +203,17 @@ void mesh_add_stream(struct mesh *m, const char *cluster, const char *domain, js
     json_array_append_new(m->streams, row);
 }
 
+/* One, or several: servers before 2.10 know one only. */
+static json_t *filters(json_t *config)
+{
+    json_t *several = json_object_get(config, "filter_subjects");
+    const char *one = row_text(config, "filter_subject");
+
+    if (json_is_array(several))
+        return json_incref(several);
+    return *one ? json_pack("[s]", one) : json_array();
+}
+
 void mesh_add_consumer(struct mesh *m, const char *cluster, const char *domain, json_t *info)
 {
     json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "cluster", cluster, "domain", domain, "stream",
@@ -214,6 +225,7 @@ void mesh_add_consumer(struct mesh *m, const char *cluster, const char *domain, 
     put_number(row, "redelivered", json_object_get(info, "num_redelivered"));
     put_number(row, "floor", at(info, "ack_floor/stream_seq"));
     put_leader(row, json_object_get(info, "cluster"));
+    json_object_set_new(row, "filters", filters(json_object_get(info, "config")));
     json_array_append_new(m->consumers, row);
 }
 

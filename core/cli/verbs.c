@@ -100,5 +100,13 @@ const struct verb verbs[] = {
      .help = "it finishes what runs, gives back the rest and ends",
      .flags = drain_flags,
      .run = daemon_drain},
+    {.noun = "mesh",
+     .name = "failover",
+     .arguments = "HANDLER",
+     .help = "go on with the mirror of its stream on another cluster, from where it was",
+     .run = mesh_failover,
+     .min_args = 1,
+     .max_args = 1,
+     .flags = mesh_failover_flags},
     {.name = NULL},
 };

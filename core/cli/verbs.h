@@ -38,5 +38,7 @@ extern const struct flag mesh_status_flags[];
 extern const struct flag mesh_verify_flags[];
 int mesh_status(struct cli *cli);
 int mesh_verify(struct cli *cli);
+extern const struct flag mesh_failover_flags[];
+int mesh_failover(struct cli *cli);
 
 #endif
