@@ -183,7 +183,7 @@ static void what_was_held_of_the_old_consumer_settles_nothing(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
 
-    scene_set(s, "WORKERS", "2");
+    scene_set(s, "WORKERS", "3"); /* the second runs beside both runs of the first */
     scene_start(s);
     scene_publish(s, "1 sleep 4000");
     scene_publish(s, "2 nak 60000 1"); /* waits here for its second attempt */
