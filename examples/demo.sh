@@ -130,7 +130,7 @@ follow() {
         if ((killed == 0 && settled > messages / 4)); then
             kill_worker
         fi
-        # Only now there is a stream for the large orders: what came before is retried.
+        # Only now there is a stream for the large orders: what came before has waited for it.
         if ((late == 0 && settled > messages / 2)); then
             "$client" "$url" review
             late=1
@@ -190,7 +190,6 @@ wait_for 15 'the server still misses acknowledgements' settled_on_server
 page=$(metrics) || die 'seamqd does not show its metrics'
 acknowledged=$(metric seamq_messages_processed_total 'outcome="ack"')
 dead_letters=$(metric seamq_dead_letters_total)
-retried=$(metric seamq_retries_total)
 kill -TERM "$seamqd_pid"
 wait_gone "$seamqd_pid" || die 'seamqd does not end on SIGTERM'
 wait "$seamqd_pid" || die "seamqd ended with exit status $?"
@@ -201,12 +200,12 @@ server_status
 ((work_ms > 0)) || work_ms=1
 say ''
 say 'What happened'
-printf '  %-22s %8d\n' 'orders in' "$messages" 'acknowledged' "$acknowledged" 'retried' "$retried" \
+printf '  %-22s %8d\n' 'orders in' "$messages" 'acknowledged' "$acknowledged" \
     'dead-lettered' "$dead_letters" 'published on' $((accepted + review)) 'orders a second' $((messages * 1000 / work_ms))
 say ''
 say '  Dead-lettered are the nonsense orders: stream DLQ keeps them, with the reason in a header.'
-say '  Retried are large orders: their stream REVIEW was made half-way, and an order whose output no'
-say '  stream has confirmed is not acknowledged.'
+say '  Large orders had to wait: their stream REVIEW was made half-way, and an order whose output no stream'
+say '  has confirmed is not acknowledged.'
 if ((killed)); then
     say '  Meanwhile the worker process was killed with SIGKILL: seamqd started another one at once.'
 fi

@@ -42,7 +42,7 @@ struct record_message {
     uint32_t subject_len;
     uint32_t headers_len;
     uint16_t binding;
-    uint16_t flags;  /* RECORD_ALONE */
+    uint16_t flags;    /* RECORD_ALONE */
     uint32_t serial;   /* 0: the body follows in the ring */
     uint32_t key_size; /* with its NUL; 0: the handler is not ordered */
 };

@@ -104,7 +104,7 @@ VALUE(SEAMQ_ABI_MAJOR, 1);
 
 #if SEAMQ_ABI_MINOR >= 1
 AT(struct seamq_plugin, handle_batch, 112); /* 1.1 ends at 120 */
-AT(struct seamq_msg, key, 104); /* 1.1 ends at 112 */
+AT(struct seamq_msg, key, 104);             /* 1.1 ends at 112 */
 VALUE(SEAMQ_UNAVAILABLE, 4);
 #endif
 

@@ -166,7 +166,10 @@ static void a_read_only_mount_is_fine_whoever_owns_it(void **state)
         print_message("no mount namespace here: skipped\n");
         skip();
     }
-    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) { /* a chroot: the mount would be seen outside */
+        print_message("/ is not a mount of its own here: skipped\n");
+        skip();
+    }
     assert_int_equal(mount(plugins, plugins, NULL, MS_BIND, NULL), 0);
     assert_int_equal(mount(NULL, plugins, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
     trusted(plugin);
