@@ -8,7 +8,8 @@
 static const struct chaos_mode modes[] = {
     {"each", "acknowledged one by one", (const char *const[]){NULL}, false},
     {"confirmed", "each acknowledgement confirmed", (const char *const[]){"ACK=confirmed", NULL}, false},
-    {"cumulative", "one acknowledgement for many", (const char *const[]){"ACK=cumulative", "EXCLUSIVE=yes", NULL}, false},
+    {"cumulative", "one acknowledgement for many", (const char *const[]){"ACK=cumulative", "EXCLUSIVE=yes", NULL},
+     false},
     {"ordered", "in order by key", (const char *const[]){"ORDERING=token:3", NULL}, true},
     {"batch", "up to 32 in one call", (const char *const[]){"BATCH_MAX=32", "BATCH_LINGER=20ms", NULL}, false},
 };
