@@ -70,6 +70,9 @@ void consumer_destroy(struct consumer *c)
     cumulative_finish(c);
     loop_disarm(c->loop, &c->stop_timer);
     api_cancel(c->stop_fence);
+    for (size_t i = 0; i < c->held.n_buckets && c->held.buckets; i++)
+        for (struct held *h = c->held.buckets[i]; h; h = h->chain)
+            loop_disarm(c->loop, &h->retry);
     held_table_finish(&c->held);
     free(c->stream);
     free(c->dead_letter);
@@ -104,6 +107,13 @@ void consumer_set_window(struct consumer *c, size_t window)
 void consumer_set_queued(struct consumer *c, size_t queued)
 {
     c->queued = queued;
+}
+
+void consumer_shut(struct consumer *c, bool shut)
+{
+    c->shut = shut;
+    if (!shut && c->stage == STAGE_ACTIVE)
+        recall_begin(c); /* what the one before has left behind is asked for from now on */
 }
 
 size_t consumer_window(const struct consumer *c)

@@ -78,6 +78,9 @@ const char *consumer_reason(const struct consumer *c);
 /* How many messages, held and asked for, this consumer may have; 0: stop asking. */
 void consumer_set_window(struct consumer *c, size_t window);
 size_t consumer_window(const struct consumer *c);
+/* While it is shut nothing at all is asked for, not even what was delivered before: another one still serves
+ * the same consumer. */
+void consumer_shut(struct consumer *c, bool shut);
 /* How many of those that are held wait for others: they leave their place in the window to those. */
 void consumer_set_queued(struct consumer *c, size_t queued);
 /* How long a request for messages stays open at most; 0: as long as the server allows. To be called

@@ -70,6 +70,7 @@ struct consumer {
     unsigned index;
     uint64_t epoch; /* of the reply subject: answers to older pulls are not ours any more */
     size_t window;
+    bool shut;
     size_t queued;       /* held here for the sake of order: not counted in the window */
     int64_t patience_ns; /* 0: none of its own */
     int64_t outstanding; /* asked for and not come */

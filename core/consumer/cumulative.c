@@ -54,7 +54,7 @@ static struct held *last_done(const struct cumulative *q)
     list_for_each(node, &q->order)
     {
         struct held *h = container_of(node, struct held, order);
-        if (h->state != HELD_DONE)
+        if (h->state != HELD_DONE || consumer_stale(h->consumer, h))
             break;
         if (h->consumer_seq > q->floor_consumer)
             last = h;

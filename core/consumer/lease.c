@@ -240,6 +240,13 @@ void lease_resume(struct consumer *c)
         if (!c->cumulative.on)
             link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
     }
+    list_for_each_safe(node, &c->cumulative.order)
+    {
+        struct held *h = container_of(node, struct held, order);
+        /* Those two are forgotten when they end. */
+        if (consumer_stale(c, h) && h->state != HELD_RUNNING && h->state != HELD_SETTLING)
+            consumer_forget(c, h);
+    }
     list_for_each_safe(node, &c->held.leases)
     {
         struct held *h = container_of(node, struct held, lease);

@@ -105,7 +105,7 @@ static void pump(struct loop_hook *hook)
 void pull_recall(struct consumer *c, uint64_t n)
 {
     int64_t room = (int64_t)n - c->outstanding;
-    if (room > 0 && !c->stopping && loop_now_ns(c->loop) >= c->not_before_ns)
+    if (room > 0 && !c->stopping && !c->shut && loop_now_ns(c->loop) >= c->not_before_ns)
         request(c, room);
 }
 

@@ -74,6 +74,8 @@ static void on_info(void *data, int rc, natsMsg *msg)
     struct api_answer a;
 
     r->request = NULL;
+    if (c->shut) /* consumer_shut() begins again */
+        return;
     api_answer(&a, rc, msg);
     if (a.rc == 0) {
         json_t *delivered = json_object_get(a.json, "delivered");
@@ -103,7 +105,7 @@ static void on_look(struct loop_timer *t)
     struct consumer *c = t->data;
     struct recall *r = &c->recall;
 
-    if (c->stage != STAGE_ACTIVE || r->request)
+    if (c->stage != STAGE_ACTIVE || r->request || c->shut)
         return;
     if (loop_now_ns(c->loop) >= r->until_ns) {
         log_warn("order-unsure", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),

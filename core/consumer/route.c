@@ -97,6 +97,10 @@ void route_retry(struct consumer *c)
     for (size_t k = 1; c->route != 0 && k < c->n_routes; k++) {
         size_t i = 1 + (c->route - 1 + k) % (c->n_routes - 1);
         if (c->routes[i].up) {
+            if (i != c->route) { /* what was sent by the other may be lost: the setup leads to lease_resume() */
+                lease_link_down(c);
+                c->verified = false;
+            }
             c->route = i;
             c->api = c->routes[i].api;
             break;

@@ -207,7 +207,7 @@ static void create_consumer(struct consumer *c)
 static void consumer_missing(struct consumer *c)
 {
     const char *durable = c->handler->durable;
-    if (c->was_active)
+    if (c->was_active && !(c->handler->shadow && c->handler->create == CREATE_MISSING)) /* a shadow loses no place */
         setup_reason(c,
                      "consumer %s of stream %s was deleted while running; it is not made anew, because that would "
                      "replay the stream (create it yourself, or restart seamqd with create = missing)",

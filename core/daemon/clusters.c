@@ -43,8 +43,8 @@ static void close_cluster(struct cluster *c)
     list_remove(&c->node);
     discovery_destroy(c->discovery);
     api_destroy(c->api);
-    link_destroy(c->link, FLUSH_NS);
-    generation_unref(c->generation);
+    if (link_destroy(c->link, FLUSH_NS))
+        generation_unref(c->generation); /* else its thread still reads it */
     free(c->said);
     free(c);
 }

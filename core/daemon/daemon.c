@@ -20,11 +20,6 @@
 
 /* ---- ready and the report ------------------------------------------------------------------ */
 
-static bool serves(const struct unit *u)
-{
-    return !u->leaving && !u->predecessor && !u->gone;
-}
-
 void daemon_look_ready(struct daemon *d)
 {
     char port[16] = "off";
@@ -35,9 +30,9 @@ void daemon_look_ready(struct daemon *d)
     list_for_each(node, &d->units)
     {
         const struct unit *u = container_of(node, struct unit, node);
-        if (serves(u) && !handler_ready(u->handler))
+        if (unit_counts(u) && !handler_ready(u->handler))
             return;
-        n += serves(u);
+        n += unit_counts(u);
     }
     d->said_ready = true;
     if (d->http)
@@ -80,7 +75,7 @@ int daemon_update_report(struct daemon *d)
     list_for_each(node, &d->units)
     {
         const struct unit *u = container_of(node, struct unit, node);
-        if (serves(u))
+        if (unit_counts(u))
             shown[r->n_handlers++] = u->handler;
     }
     list_for_each(node, &d->clusters) links[r->n_links++] = container_of(node, struct cluster, node)->link;

@@ -112,6 +112,8 @@ bool units_use(const struct daemon *d, const struct cluster *c);
 void units_drain(struct daemon *d);
 bool units_drained(const struct daemon *d);
 void units_destroy(struct daemon *d);
+/* Of the two of a change, the one that people see and that later readings are about. */
+bool unit_counts(const struct unit *u);
 /* Whether handler `i` is wanted and can be. */
 bool unit_wanted(const struct generation *g, size_t i);
 

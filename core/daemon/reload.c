@@ -108,6 +108,7 @@ static void adopt(struct daemon *d, struct generation *g)
     units_adopt(d, g);
     generation_unref(d->generation);
     d->generation = g;
+    daemon_update_report(d);
     watch_update(d);
 }
 

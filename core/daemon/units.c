@@ -33,6 +33,11 @@ bool unit_wanted(const struct generation *g, size_t i)
     return g->config->handlers[i].enabled && !g->refused[i].code;
 }
 
+bool unit_counts(const struct unit *u)
+{
+    return !u->leaving && !u->gone && (!u->predecessor || u->predecessor->leaving);
+}
+
 static struct crew_plan plan_of(const struct generation *g, size_t i)
 {
     return (struct crew_plan){
@@ -56,8 +61,8 @@ static void on_handler_state(void *data, struct handler *h)
     struct daemon *d = u->daemon;
     const char *name = handler_config(h)->name;
 
-    if (u->leaving || u->predecessor || u->gone)
-        return; /* not the one that counts */
+    if (!unit_counts(u))
+        return;
     if (handler_ready(h))
         log_info("handler-ready", LOG_STR("handler", name), LOG_STR("stream", ready_stream(h)),
                  LOG_STR("consumer", handler_config(h)->durable), LOG_UINT("workers", handler_n_workers(h)));
@@ -67,6 +72,13 @@ static void on_handler_state(void *data, struct handler *h)
 }
 
 /* ---- beginning and end ------------------------------------------------------------------------ */
+
+/* Not one that is open only until the last handler of an earlier reading has left it. */
+static bool is_current(const struct unit *u, const struct cluster *c)
+{
+    const char *name = c->config->name;
+    return config_find_cluster(u->generation->config, name) && clusters_find(u->daemon, u->generation, name) == c;
+}
 
 static int add_consumer(struct unit *u, const char *name, struct error *err)
 {
@@ -79,7 +91,8 @@ static int add_consumer(struct unit *u, const char *name, struct error *err)
     list_for_each(node, &d->clusters)
     {
         const struct cluster *other = container_of(node, struct cluster, node);
-        bool another = other->config->domain && strcmp(other->config->domain, home->config->domain) != 0;
+        bool another =
+            other->config->domain && strcmp(other->config->domain, home->config->domain) != 0 && is_current(u, other);
         if (rc == 0 && another)
             rc = handler_add_route(u->handler, other->api);
     }
@@ -155,6 +168,12 @@ static void dismiss(struct unit *u)
     handler_drain(u->handler, u->leave_until_ns);
 }
 
+/* Order, and one acknowledgement for many, hold for one handler at a time. */
+static bool alone(const struct unit *u)
+{
+    return config_of(u)->ordering != ORDERING_NONE || config_of(u)->ack == ACK_CUMULATIVE;
+}
+
 /* ---- adopting ------------------------------------------------------------------------------------ */
 
 static struct unit *find(const struct daemon *d, const char *name)
@@ -162,7 +181,7 @@ static struct unit *find(const struct daemon *d, const char *name)
     list_for_each(node, &d->units)
     {
         struct unit *u = container_of(node, struct unit, node);
-        if (!u->leaving && !u->predecessor && !u->gone && strcmp(config_of(u)->name, name) == 0)
+        if (unit_counts(u) && strcmp(config_of(u)->name, name) == 0)
             return u;
     }
     return NULL;
@@ -194,11 +213,27 @@ static enum config_change change_of(const struct unit *u, const struct generatio
     return image_same(&u->generation->images[u->index], &g->images[i]) ? change : CHANGE_WORKERS;
 }
 
+/* It was removed a moment ago, and what ran then is not done yet. */
+static void wait_for_leaving(struct unit *u)
+{
+    list_for_each(node, &u->daemon->units)
+    {
+        struct unit *o = container_of(node, struct unit, node);
+        if (o != u && o->leaving && alone(u) && strcmp(config_of(o)->name, config_of(u)->name) == 0)
+            u->predecessor = o;
+    }
+    if (u->predecessor)
+        handler_wait(u->handler, true);
+}
+
 static void add(struct daemon *d, struct generation *g, size_t i)
 {
     struct error err = {0};
     const char *name = g->config->handlers[i].name;
-    if (create(d, g, i, &err))
+    struct unit *u = create(d, g, i, &err);
+    if (u)
+        wait_for_leaving(u);
+    if (u)
         reload_tell(d, name, "added", g->plugins[i].version);
     else
         reload_tell(d, name, "refused", err.text);
@@ -281,7 +316,7 @@ void units_adopt(struct daemon *d, struct generation *g)
     list_for_each_safe(node, &d->units)
     {
         struct unit *u = container_of(node, struct unit, node);
-        if (u->leaving || u->predecessor || u->gone)
+        if (!unit_counts(u))
             continue;
         call_off(u);
         ssize_t i = index_of(g, config_of(u)->name);
@@ -317,8 +352,8 @@ static void step_renewal(struct unit *u)
         u->index = u->renewing_index;
         reload_tell(u->daemon, config_of(u)->name, "renewed", u->generation->plugins[u->index].version);
         break;
+    case RENEWAL_NONE: /* called off by a drain */ generation_unref(u->renewing); break;
     case RENEWAL_FAILED:
-    case RENEWAL_NONE:
         reload_tell(u->daemon, config_of(u)->name, "refused", why);
         generation_unref(u->renewing);
         break;
@@ -329,13 +364,11 @@ static void step_renewal(struct unit *u)
 static void take_over(struct unit *u)
 {
     struct unit *next = u->successor;
-    /* Order, and one acknowledgement for many, hold for one handler at a time. */
-    bool alone = config_of(next)->ordering != ORDERING_NONE || config_of(next)->ack == ACK_CUMULATIVE;
 
     reload_tell(u->daemon, config_of(next)->name, "replaced", next->generation->plugins[next->index].version);
     u->successor = NULL;
     dismiss(u);
-    if (!alone) {
+    if (!alone(next)) {
         next->predecessor = NULL;
         handler_wait(next->handler, false);
     }
@@ -372,6 +405,8 @@ static bool step(struct unit *u)
     if (u->gone)
         return true;
     if (u->leaving) {
+        if (u->predecessor) /* in their order */
+            return true;
         bool late = loop_now_ns(u->daemon->loop) >= u->leave_until_ns;
         if (!late && !handler_drained(u->handler))
             return true;

@@ -9,7 +9,7 @@
 #define RESERVE_NS (3 * NS_PER_SEC)
 #define LOOK_NS (5 * NS_PER_MS)
 
-void drain_take_back(struct handler *h)
+static void take_back(struct handler *h)
 {
     struct list *node;
     while ((node = list_pop_front(&h->ready))) {
@@ -33,9 +33,9 @@ static void give_back_waiting(struct consumer *c, int64_t now)
     }
 }
 
-static void give_back_all(struct handler *h)
+void drain_give_back_all(struct handler *h)
 {
-    drain_take_back(h);
+    take_back(h);
     for (size_t i = 0; i < h->n_consumers; i++)
         give_back_waiting(h->consumers[i], loop_now_ns(h->loop));
 }
@@ -45,7 +45,7 @@ static void pulls_ended(void *data)
 {
     struct handler *h = data;
     if (--h->n_stopping == 0 && !h->finishing)
-        give_back_all(h);
+        drain_give_back_all(h);
 }
 
 bool drain_gives_back(const struct handler *h)
@@ -53,14 +53,20 @@ bool drain_gives_back(const struct handler *h)
     return h->draining && !h->finishing;
 }
 
+static void dismiss_crew(struct crew *crew, int64_t until_ns)
+{
+    for (size_t i = 0; i < crew->n; i++) {
+        if (crew->slots[i].refused)
+            crew->slots[i].ended = true;
+        else
+            worker_revoke(crew->slots[i].worker, until_ns);
+    }
+}
+
 static void dismiss_workers(struct handler *h)
 {
-    for (size_t i = 0; i < h->crew->n; i++) {
-        if (h->crew->slots[i].refused)
-            h->crew->slots[i].ended = true;
-        else
-            worker_revoke(h->crew->slots[i].worker, h->workers_until_ns);
-    }
+    dismiss_crew(h->crew, h->workers_until_ns);
+    list_for_each(node, &h->leaving) dismiss_crew(container_of(node, struct crew, node), h->workers_until_ns);
 }
 
 /* ---- ack = cumulative: nothing can be given back, so it is finished, as far as there is time ---- */
@@ -85,7 +91,7 @@ static void on_finish(struct loop_timer *t)
     }
     h->finishing = false;
     if (h->n_stopping == 0)
-        give_back_all(h);
+        drain_give_back_all(h);
     dismiss_workers(h);
 }
 

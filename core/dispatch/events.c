@@ -32,7 +32,7 @@ static void unavailable(struct handler *h, struct held *m, const struct worker_o
     settle_unstage(h->settle, m);
     gate_unavailable(h, m, o->delay_ns, o->text);
     if (drain_gives_back(h) && h->n_stopping == 0)
-        drain_take_back(h);
+        drain_give_back_all(h);
 }
 
 static void on_outcome(void *data, struct worker *w, const struct worker_outcome *o)
@@ -190,7 +190,7 @@ static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
         crew_failed(slot->crew, e->text);
     }
     if (drain_gives_back(h) && h->n_stopping == 0)
-        drain_take_back(h);
+        drain_give_back_all(h);
     handler_update_state(h);
 }
 

@@ -158,6 +158,8 @@ void handler_link_error(struct handler *h, const struct link *link, const char *
 void handler_wait(struct handler *h, bool wait)
 {
     h->waiting = wait;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        consumer_shut(h->consumers[i], wait);
 }
 
 const char *handler_hopeless(const struct handler *h)

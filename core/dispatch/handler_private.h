@@ -119,6 +119,7 @@ void federate(struct handler *h, size_t window);
 /* drain.c */
 /* What has not started is not to start any more. */
 bool drain_gives_back(const struct handler *h);
-void drain_take_back(struct handler *h);
+/* All that has not started, those of lanes that stand still too. */
+void drain_give_back_all(struct handler *h);
 
 #endif

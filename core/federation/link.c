@@ -14,6 +14,7 @@
 /* nats.c's collector thread is woken once for so many messages. */
 #define RECYCLE_BURST 2048
 #define JOIN_SECONDS 3
+#define JOIN_IDLE_NS (100 * NS_PER_MS)
 #define ALIGN8(n) (((n) + 7u) & ~(size_t)7)
 
 static void recycle_all(struct link *l)
@@ -139,28 +140,37 @@ int link_create(struct link **ret, struct loop *loop, const struct config_cluste
     return 0;
 }
 
+/* What is not connected has nothing to send: it is not waited for. */
 static bool join(struct link *l)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += JOIN_SECONDS;
+    if (l->state == LINK_UP)
+        until.tv_sec += JOIN_SECONDS;
+    else
+        until.tv_nsec += JOIN_IDLE_NS;
+    if (until.tv_nsec >= NS_PER_SEC) {
+        until.tv_nsec -= NS_PER_SEC;
+        until.tv_sec++;
+    }
     return pthread_timedjoin_np(l->thread, NULL, &until) == 0;
 }
 
-void link_destroy(struct link *l, int64_t flush_ns)
+bool link_destroy(struct link *l, int64_t flush_ns)
 {
     if (!l)
-        return;
+        return true;
+    l->callbacks = (struct link_callbacks){0};
     submit(&l->submit);
     loop_remove_hook(l->loop, &l->submit);
     loop_disarm(l->loop, &l->watchdog);
     atomic_store(&l->flush_until_ns, clock_now_ns() + flush_ns);
     atomic_store(&l->stopping, true);
     queue_wake(&l->commands);
-    if (!join(l))
-        return; /* inside a connect to a host that does not answer: the process ends without it */
-
-    l->callbacks = (struct link_callbacks){0};
+    if (!join(l)) { /* inside a connect to a host that does not answer: it goes on, and reads its config */
+        loop_remove_fd(l->loop, &l->events_fd);
+        return false;
+    }
     queue_take(&l->events, &l->events_in);
     for (size_t at = 0; at < l->events_in.len; at += sizeof(struct event)) {
         struct event *e = (struct event *)(void *)(l->events_in.data + at);
@@ -179,6 +189,7 @@ void link_destroy(struct link *l, int64_t flush_ns)
     pthread_mutex_destroy(&l->fd_mutex);
     free(l->name);
     free(l);
+    return true;
 }
 
 enum link_state link_state(const struct link *l)

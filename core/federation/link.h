@@ -54,8 +54,9 @@ enum link_delivery { LINK_STREAM, LINK_REPLIES };
  * the server shows for this connection.  `config` must outlive the link. */
 int link_create(struct link **ret, struct loop *loop, const struct config_cluster *config, const char *name,
                 const struct link_callbacks *callbacks, void *data, struct error *err);
-/* Sends what is queued (for at most `flush_ns`), closes, joins the thread. No callback is called. */
-void link_destroy(struct link *l, int64_t flush_ns);
+/* Sends what is queued (for at most `flush_ns`), closes, joins the thread. No callback is called. False: the
+ * thread is inside a connect and goes on by itself; the config must live on. */
+bool link_destroy(struct link *l, int64_t flush_ns);
 
 enum link_state link_state(const struct link *l);
 const char *link_cluster(const struct link *l);

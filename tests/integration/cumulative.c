@@ -143,6 +143,35 @@ static void a_slow_message_holds_the_acknowledgement_not_the_others(struct world
     assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
 }
 
+/* What was finished for the old consumer must not acknowledge what the new one delivers. */
+static void a_consumer_made_anew_is_not_answered_for_the_old_one(struct world *w)
+{
+    struct scene *s = prepare(w);
+    const unsigned n = 20;
+
+    scene_start(s);
+    scene_publish(s, "1 nak 60000"); /* waits here, and all that is finished waits behind it */
+    for (unsigned i = 2; i <= n; i++)
+        scene_publish(s, "%u ack", i);
+    scene_expect_effects(s, n, 20);
+    json_t *config = json_deep_copy(json_object_get(client_consumer(s->client, "WORK", SCENE_HANDLER), "config"));
+    json_t *request = json_pack("{s:s, s:o}", "stream_name", "WORK", "config", config);
+    char *body = json_dumps(request, JSON_COMPACT);
+    json_decref(request);
+    client_api_ok(s->client, NULL, "CONSUMER.DELETE.WORK." SCENE_HANDLER);
+    client_api_ok(s->client, body, "CONSUMER.DURABLE.CREATE.WORK." SCENE_HANDLER);
+    free(body);
+    daemon_expect_event(s->daemon, 0, "consumer-recreated", NULL, 30);
+    scene_expect_effects(s, 2 * n, 30); /* each anew, the first as a first attempt */
+    assert_int_equal(scene_effects(s, "1 1 1 nak"), 2);
+    scene_publish(s, "21 ack");
+    scene_expect_effects(s, 2 * n + 1, 10);
+    json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
+    assert_int_equal(json_at(info, "ack_floor.stream_seq"), 0);
+    assert_int_equal(json_at(info, "num_ack_pending"), n + 1);
+    daemon_kill(s->daemon);
+}
+
 /* Both were told that they are alone: nothing is acknowledged for the other. */
 static void two_daemons_lose_nothing(struct world *w)
 {
@@ -195,6 +224,7 @@ int main(int argc, char **argv)
         IT(killed_servers_lose_nothing),
         IT(drains_lose_nothing),
         IT(a_slow_message_holds_the_acknowledgement_not_the_others),
+        IT(a_consumer_made_anew_is_not_answered_for_the_old_one),
         IT(two_daemons_lose_nothing),
         IT(a_work_queue_is_refused),
         IT(a_consumer_that_acknowledges_each_is_refused),

@@ -241,6 +241,28 @@ static void a_successor_that_finds_no_stream_leaves_the_old_one_serving(struct w
     scene_expect_settled(s, 10);
 }
 
+/* While the old one is still at work, others wait: the newest reading is the one that runs in the end, alone. */
+static void an_ordered_handler_is_followed_by_one_only(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "ordering = subject\n");
+
+    scene_publish(s, "1 sleep 4000");
+    scene_expect_effects(s, 1, 10);
+    for (int i = 0; i < 3; i++) {
+        size_t from = daemon_mark(s->daemon);
+        configure(s, world_text(w, "ordering = subject\nmax_ack_pending = %d\n", 1000 + i));
+        hang_up(s);
+        daemon_expect_event(s->daemon, from, "reload-done", "refused=0", 30);
+        scene_publish(s, "%d ack", i + 2);
+    }
+    assert_int_equal(effects_lines(s->effects), 1); /* none beside the first, which is of their key */
+    scene_expect_effects(s, 4, 30);
+    scene_expect_settled(s, 30);
+    assert_true(daemon_wait_workers(s->daemon, 1, 15));
+    for (int i = 2; i <= 4; i++)
+        assert_int_equal(scene_effects(s, world_text(w, " %d ack", i)), 1);
+}
+
 /* ---- handlers that come and go --------------------------------------------------------------------------- */
 
 static void a_new_file_is_a_new_handler_and_a_removed_one_drains(struct world *w)
@@ -267,15 +289,11 @@ static void a_new_file_is_a_new_handler_and_a_removed_one_drains(struct world *w
 int main(int argc, char **argv)
 {
     const struct CMUnitTest all[] = {
-        IT(reloads_under_load_lose_and_repeat_nothing),
-        IT(a_changed_file_is_noticed_by_itself),
-        IT(a_long_message_ends_in_its_old_worker),
-        IT(attempts_are_counted_on),
-        IT(a_broken_file_leaves_the_old_code_serving),
-        IT(options_that_do_not_open_leave_the_old_workers_serving),
-        IT(sighup_takes_the_configuration_over),
-        IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
-        IT(a_new_file_is_a_new_handler_and_a_removed_one_drains),
+        IT(reloads_under_load_lose_and_repeat_nothing), IT(a_changed_file_is_noticed_by_itself),
+        IT(a_long_message_ends_in_its_old_worker),      IT(attempts_are_counted_on),
+        IT(a_broken_file_leaves_the_old_code_serving),  IT(options_that_do_not_open_leave_the_old_workers_serving),
+        IT(sighup_takes_the_configuration_over),        IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
+        IT(an_ordered_handler_is_followed_by_one_only), IT(a_new_file_is_a_new_handler_and_a_removed_one_drains),
     };
     return it_main(all, argc, argv);
 }
