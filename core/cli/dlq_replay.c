@@ -76,6 +76,28 @@ static int add_entry(void *data, const struct letter *l)
     return rc;
 }
 
+/* An interruption after the last letter leaves nothing but the journal: it is looked through, and removed. */
+static int add_journals(struct replay *r, struct error *err)
+{
+    static const char head[] = "dlq.";
+    static const char tail[] = ".replay";
+    int rc = 0;
+
+    for (uint64_t from = 1; rc == 0;) {
+        struct stored m = {0};
+        size_t source;
+        rc = stored_next(r->dlq->session, r->dlq->stream, from, "dlq.*.replay", &m, err);
+        size_t len = rc == 0 ? strlen(m.subject) : 0;
+        if (len > sizeof(head) + sizeof(tail) - 2) {
+            m.subject[len - (sizeof(tail) - 1)] = '\0';
+            rc = add_source(r, m.subject + sizeof(head) - 1, &source);
+        }
+        from = m.seq + 1;
+        stored_finish(&m);
+    }
+    return rc == -ENOENT ? 0 : rc;
+}
+
 static int compare(const void *seq, const void *entry)
 {
     uint64_t a = *(const uint64_t *)seq;
@@ -289,6 +311,8 @@ static int replay(struct replay *r)
     struct error err = {.text = "out of memory"};
 
     int rc = dlq_each(r->dlq, add_entry, r, &err);
+    if (rc == 0 && r->n == 0)
+        rc = add_journals(r, &err);
     r->began_ns = clock_now_ns();
     for (size_t i = 0; rc == 0 && i < r->n_sources; i++)
         rc = replay_source(r, i, &err);
