@@ -128,9 +128,6 @@ int handler_add_option(struct config *c, struct config_handler *h, const char *n
                        const char *origin);
 int handler_resolve(struct config *c, struct section *s, struct config_handler *h);
 
-/* compare.c: the first key of the section that differs, of those without a flag of `skip`; NULL: none */
-const char *config_difference(enum section_kind kind, const void *a, const void *b, unsigned skip);
-
 /* check.c: what concerns several keys of one section */
 void cluster_check(struct config *c, const struct section *s, const struct config_cluster *cl);
 void handler_check(struct config *c, const struct section *s, const struct config_handler *h);

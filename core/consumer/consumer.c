@@ -47,7 +47,7 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
     cumulative_init(c);
     int rc = c->stream && c->dead_letter ? held_table_init(&c->held) : -ENOMEM;
     if (rc == 0)
-        rc = route_add(c, api);
+        rc = consumer_add_route(c, api); /* its own */
     if (rc) {
         consumer_destroy(c);
         return error_set(err, rc, "handler %s: %s", handler->name, strerror(-rc));

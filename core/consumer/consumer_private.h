@@ -135,7 +135,6 @@ struct consumer {
 
 /* route.c */
 void route_start(struct consumer *c);
-int route_add(struct consumer *c, struct api *api);
 void route_finish(struct consumer *c);
 /* The route in use does not lead there: the next one that is up, or the same again. */
 void route_retry(struct consumer *c);

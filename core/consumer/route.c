@@ -15,7 +15,7 @@
 
 #define DETOUR_AFTER_NS (500 * NS_PER_MS)
 
-int route_add(struct consumer *c, struct api *api)
+int consumer_add_route(struct consumer *c, struct api *api)
 {
     if (c->n_routes == ROUTES_MAX)
         return 0;
@@ -107,11 +107,6 @@ void route_retry(struct consumer *c)
         }
     }
     setup_start(c);
-}
-
-int consumer_add_route(struct consumer *c, struct api *api)
-{
-    return route_add(c, api);
 }
 
 void route_start(struct consumer *c)

@@ -112,7 +112,6 @@ size_t feed_ready_workers(const struct handler *h);
 /* federate.c: `window` is for all clusters together */
 void federate_init(struct handler *h);
 void federate_finish(struct handler *h);
-void federate_wake(struct loop_timer *t);
 void federate_add(struct handler *h, size_t i);
 void federate(struct handler *h, size_t window);
 
