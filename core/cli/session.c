@@ -34,6 +34,7 @@ struct session {
     sem_t closed;
     unsigned run; /* late answers to an earlier session_calls() are told from the answers to this one */
     char inbox[INBOX_MAX];
+    char *deaf; /* why the inbox may not be subscribed to: no call will ever be answered; NULL: it may */
 };
 
 /* Exactly one is set, or none: the connection was made again. */
@@ -194,6 +195,7 @@ void session_close(struct session *s)
         drop_incoming(s);
     queue_finish(&s->incoming);
     buf_finish(&s->taken);
+    free(s->deaf);
     sem_destroy(&s->sub_ended);
     sem_destroy(&s->closed);
     free(s);
@@ -218,6 +220,7 @@ struct calls {
     size_t first; /* all before it are done */
     size_t n_done;
     size_t n_sent;
+    size_t window;
 };
 
 static const char *call_domain(const struct session *s, const struct call *c)
@@ -293,7 +296,7 @@ static int64_t send_due(struct calls *cs, int64_t now_ns)
         struct call *c = &cs->items[i];
         if (c->done)
             continue;
-        if (!c->sent && cs->n_sent >= WINDOW)
+        if (!c->sent && cs->n_sent >= cs->window)
             break;
         if (c->due_ns <= now_ns) {
             if (c->sent && c->answer.rc == 0)
@@ -333,23 +336,50 @@ static void take_answer(struct calls *cs, natsMsg *msg, int64_t now_ns)
         call_done(cs, c);
 }
 
-/* What the user may not publish to fails now; the server answers nothing. */
+static void deny(struct calls *cs, struct call *c, const char *text)
+{
+    c->answer.rc = -EACCES;
+    snprintf(c->answer.text, sizeof(c->answer.text), "%s", nats_text(text));
+    call_done(cs, c);
+}
+
+/* Nobody answers what the user may not publish to, and nats.c keeps only the last of several refusals. So what else is
+ * on its way may have been refused as well, and is asked again, one by one. */
 static void take_error(struct calls *cs, const char *text)
 {
-    bool inbox = strstr(text, cs->s->inbox) != NULL;
     char subject[SUBJECT_MAX + 2] = "\"";
 
     if (!strstr(text, "Permissions Violation"))
         return;
+    if (strstr(text, cs->s->inbox)) {
+        if (!cs->s->deaf)
+            cs->s->deaf = strdup(text);
+        return;
+    }
+    cs->window = 1;
     for (size_t i = cs->first; i < cs->n; i++) {
         struct call *c = &cs->items[i];
+        if (!c->sent || c->done)
+            continue;
         call_subject(cs->s, c, subject + 1, sizeof(subject) - 2);
         strcat(subject, "\"");
-        if (!c->sent || c->done || (!inbox && !strstr(text, subject)))
-            continue;
-        c->answer.rc = -EACCES;
-        snprintf(c->answer.text, sizeof(c->answer.text), "%s", nats_text(text));
-        call_done(cs, c);
+        if (strstr(text, subject)) {
+            deny(cs, c, text);
+        } else if (!c->publish) {
+            c->sent = false;
+            c->due_ns = 0;
+            cs->n_sent--;
+        }
+    }
+}
+
+static void deny_all(struct calls *cs)
+{
+    for (size_t i = cs->first; i < cs->n; i++) {
+        struct call *c = &cs->items[i];
+        cs->n_sent += !c->sent; /* as call_done() takes it back */
+        if (!c->done)
+            deny(cs, c, cs->s->deaf);
     }
 }
 
@@ -390,7 +420,7 @@ static void give_up(struct calls *cs)
 void session_calls(struct session *s, struct call *calls, size_t n, int64_t deadline_ns, calls_progress_fn progress,
                    void *data)
 {
-    struct calls cs = {.s = s, .items = calls, .n = n};
+    struct calls cs = {.s = s, .items = calls, .n = n, .window = WINDOW};
 
     s->run++;
     for (size_t i = 0; i < n; i++) {
@@ -410,6 +440,8 @@ void session_calls(struct session *s, struct call *calls, size_t n, int64_t dead
         int64_t wait_ms = (until_ns - now_ns) / NS_PER_MS + 1;
         if (poll(&in, 1, (int)(wait_ms < 1000 ? wait_ms : 1000)) > 0)
             take_incoming(&cs, clock_now_ns());
+        if (s->deaf)
+            deny_all(&cs);
         if (progress)
             progress(data, cs.n_done, n);
     }

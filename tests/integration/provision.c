@@ -258,6 +258,29 @@ static void a_user_who_may_not_is_told_what_is_missing(struct world *w)
     expect_run(s, RUN(s, "apply", "--env"), 1, "", "refuses these credentials");
 }
 
+/* Many are refused in one go, and each by name, at once. */
+static void each_refusal_is_named_and_none_is_waited_for(struct world *w)
+{
+    struct server *server = server_start(
+        w, &(struct server_options){
+               .extra = "authorization: { users: [\n"
+                        "{ user: none, password: pw, permissions: { publish: \"$JS.API.INFO\", subscribe: "
+                        "\"_INBOX.>\" } },\n"
+                        "{ user: deaf, password: pw, permissions: { publish: \">\", subscribe: \"x\" } } ] }"});
+    struct seamq *s = new_seamq(w, server->url);
+
+    SET(s, "NATS_USER=none", "NATS_PASSWORD=pw", "SEAMQ_STREAMS=A B C D", "SEAMQ_STREAM_A_SUBJECTS=a",
+        "SEAMQ_STREAM_B_SUBJECTS=b", "SEAMQ_STREAM_C_SUBJECTS=c", "SEAMQ_STREAM_D_SUBJECTS=d",
+        "SEAMQ_PROVISION_TIMEOUT=10m");
+    for (const char *name = "ABCD"; *name; name++)
+        expect_run(s, RUN(s, "plan", "--env"), 1,
+                   world_text(w, "Permissions Violation for Publish to \"$JS.API.STREAM.INFO.%c\"", *name), "");
+    s = new_seamq(w, server->url);
+    SET(s, "NATS_USER=deaf", "NATS_PASSWORD=pw", "SEAMQ_STREAMS=A B", "SEAMQ_STREAM_A_SUBJECTS=a",
+        "SEAMQ_STREAM_B_SUBJECTS=b", "SEAMQ_PROVISION_TIMEOUT=10m");
+    expect_run(s, RUN(s, "plan", "--env"), 1, "B: Permissions Violation for Subscription to \"_INBOX.", "");
+}
+
 static const char *many_streams(struct world *w, int count)
 {
     char *text = calloc((size_t)count, 128);
@@ -371,6 +394,7 @@ int main(int argc, char **argv)
         IT(it_waits_for_servers_that_start_later),
         IT(it_gives_up_in_time_and_says_why),
         IT(a_user_who_may_not_is_told_what_is_missing),
+        IT(each_refusal_is_named_and_none_is_waited_for),
         IT(from_many_places_at_once_the_result_is_one),
         IT(a_server_killed_on_the_way_costs_only_time),
         IT(mirrors_and_sources_come_after_their_origins),
