@@ -36,6 +36,17 @@ int cli_usage(const char *fmt, ...)
     return EXIT_USAGE;
 }
 
+void cli_tell(const struct cli *cli, const char *fmt, ...)
+{
+    FILE *out = cli->json ? stderr : stdout;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vfprintf(out, fmt, ap);
+    va_end(ap);
+    fputc('\n', out);
+}
+
 /* ---- arguments ---------------------------------------------------------------- */
 
 /* cluster.default.urls=...: a key of the configuration, and no file's name. Only consumers have a / in theirs. */
@@ -57,7 +68,7 @@ static const char **flag_slot(struct cli *cli, const char *arg, bool *ret_takes_
     *ret_takes_value = true;
     if (len == 8 && strncmp(arg, "--config", len) == 0)
         return &cli->config_path;
-    if (len == 9 && strncmp(arg, "--cluster", len) == 0)
+    if (len == 9 && strncmp(arg, "--cluster", len) == 0 && cli->verb->asks == ASKS_CLUSTER)
         return &cli->cluster;
     for (size_t i = 0; own && own[i].name && i < MAX_FLAGS; i++) {
         if (strlen(own[i].name) != len || strncmp(own[i].name, arg, len) != 0)
@@ -101,7 +112,7 @@ static int take_arguments(struct cli *cli, char **argv)
             flags = false;
         else if (flags && argv[i][0] == '-' && argv[i][1])
             status = take_flag(cli, argv, &i);
-        else if (!v->offline && is_assignment(argv[i]))
+        else if (is_assignment(argv[i]))
             config_set(cli->config, argv[i]);
         else if (cli->n_args == v->max_args || cli->n_args == MAX_ARGS)
             status = cli_usage("%s is one argument too many (%s%s%s %s)", argv[i], v->noun ? v->noun : "",
@@ -188,30 +199,16 @@ static const struct verb *find_verb(const char *noun, const char *name)
     return NULL;
 }
 
-static bool asks_help(const char *arg)
-{
-    return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0 || strcmp(arg, "help") == 0;
-}
-
-static int help(const char *noun, const struct verb *verb)
-{
-    help_print(stdout, noun, verb);
-    return EXIT_DONE;
-}
-
 static int run(const struct verb *verb, char **argv, char *const *env)
 {
     struct cli cli = {.verb = verb, .env = env};
 
-    for (char **arg = argv; *arg; arg++)
-        if (strcmp(*arg, "--help") == 0)
-            return help(verb->noun, verb);
-    if (!verb->offline && config_create(&cli.config) < 0)
+    if (config_create(&cli.config) < 0)
         return cli_failed("out of memory");
     int status = take_arguments(&cli, argv);
     if (status == 0 && verb->configure)
         status = verb->configure(&cli);
-    if (status == 0 && !verb->offline)
+    if (status == 0)
         status = load_config(&cli);
     if (status == 0)
         status = verb->run(&cli);
@@ -221,30 +218,40 @@ static int run(const struct verb *verb, char **argv, char *const *env)
     return status;
 }
 
+static bool asks_help(const char *arg)
+{
+    return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+/* NULL-terminated arguments: is one of them --help? */
+static bool any_asks_help(char **args)
+{
+    while (*args && !asks_help(*args))
+        args++;
+    return *args != NULL;
+}
+
 int cli_main(int argc, char **argv, char *const *env, const char *version)
 {
-    const char *noun = NULL;
-    int at = 1;
+    char **at = argv + (argc > 0);
 
-    if (argc < 2) {
-        help_print(stderr, NULL, NULL);
-        return EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (*at && strcmp(*at, "--version") == 0) {
         printf("seamq %s\n", version);
         return EXIT_DONE;
     }
-    if (asks_help(argv[1]))
-        return help(argc > 2 && help_is_noun(argv[2]) ? argv[2] : NULL, NULL);
-    if (help_is_noun(argv[1])) {
-        noun = argv[at++];
-        if (!argv[at]) {
-            help_print(stderr, noun, NULL);
-            return EXIT_USAGE;
-        }
-        if (asks_help(argv[at]))
-            return help(noun, NULL);
+    bool help = *at && (asks_help(*at) || strcmp(*at, "help") == 0);
+    at += help;
+    const char *noun = *at && help_is_noun(*at) ? *at++ : NULL;
+    if (!*at || asks_help(*at)) {
+        help = help || *at;
+        help_print(help ? stdout : stderr, noun);
+        return help ? EXIT_DONE : EXIT_USAGE;
     }
-    const struct verb *verb = find_verb(noun, argv[at]);
-    return verb ? run(verb, argv + at + 1, env) : help_unknown_verb(noun, argv[at]);
+    const struct verb *verb = find_verb(noun, *at);
+    if (!verb)
+        return help_unknown_verb(noun, *at);
+    if (!help && !any_asks_help(++at))
+        return run(verb, at, env);
+    help_print_verb(stdout, verb);
+    return EXIT_DONE;
 }

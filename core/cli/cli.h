@@ -46,6 +46,8 @@ struct flag {
 
 struct cli;
 
+enum asks { ASKS_CLUSTER, ASKS_MESH, ASKS_DAEMON }; /* the one of --cluster; all of the configuration; a seamqd */
+
 struct verb {
     const char *noun; /* "stream"; NULL: the verb stands alone */
     const char *name; /* "ls" */
@@ -54,7 +56,7 @@ struct verb {
     const struct flag *flags; /* its own, to a row without name; NULL: none */
     size_t min_args;
     size_t max_args;
-    bool offline; /* reads no configuration and connects nowhere */
+    enum asks asks;
     /* Adds sources to cli->config, before it is finished; 0 or an exit status. NULL: nothing to add. */
     int (*configure)(struct cli *cli);
     void (*print_keys)(FILE *out); /* keys that are the verb's own, for --help; NULL: none */
@@ -69,7 +71,7 @@ struct cli {
     const char *args[MAX_ARGS];
     size_t n_args;
     bool json;
-    struct config *config; /* finished and without problems; NULL for an offline verb */
+    struct config *config; /* finished and without problems */
     char *const *env;
 
     const char *config_path;       /* --config */
@@ -88,6 +90,9 @@ const struct config_cluster *cli_cluster(const struct cli *cli);
 
 /* A session with cli_cluster(); keeps trying for `wait_ns`. 0, or the exit status after having said why. */
 int cli_connect(struct cli *cli, int64_t wait_ns, struct session **ret);
+
+/* A line about what was done: on standard output, or with --json, where that is for data, on standard error. */
+void cli_tell(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* "seamq: ..." on standard error; return EXIT_FAILED and EXIT_USAGE. */
 int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -19,6 +19,7 @@ struct change {
     json_t *wanted;
     json_t *info;
     int64_t now_wall_ns;
+    struct buf *notes;
     struct buf *problems;
 };
 
@@ -157,9 +158,11 @@ static const struct row stream_rows[] = {
 
 /* ---- consumers ------------------------------------------------------------------------- */
 
-static void fixed_consumer(const struct change *c)
+/* Where it begins: one that is there is somewhere else by now. */
+static void of_new_ones(const struct change *c)
 {
-    refuse(c, "it cannot be changed (set %s = %s, or make another consumer)", c->field->key, c->from);
+    buf_printf(c->notes, "it began at %s, and %s = %s is for a new one (seamq seek moves it)", c->from, c->field->key,
+               c->to);
 }
 
 static void ack_policy(const struct change *c)
@@ -175,7 +178,7 @@ static void push(const struct change *c)
 
 static const struct row consumer_rows[] = {
     {{"filter_subjects", "filter_subject", FIELD_FILTERS, "all"}, NULL},
-    {{"deliver_policy", "deliver_policy", FIELD_START, "all"}, fixed_consumer},
+    {{"deliver_policy", "deliver_policy", FIELD_START, "all"}, of_new_ones},
     {{"deliver_subject", "deliver_subject", FIELD_WORD, "none"}, push},
     {{"ack policy", "ack_policy", FIELD_WORD, "none"}, ack_policy},
     {{"ack_wait", "ack_wait", FIELD_DURATION, "none"}, NULL},
@@ -201,8 +204,13 @@ static int add_change(struct diff *d, const struct row *row, const struct inputs
                        .wanted = in->wanted,
                        .info = in->info,
                        .now_wall_ns = in->now_wall_ns,
+                       .notes = &d->notes,
                        .problems = &d->problems};
 
+    if (row->rule == of_new_ones) {
+        row->rule(&c);
+        return 0;
+    }
     json_t *entry = json_pack("{s:s, s:s, s:s}", "field", row->field.key, "from", from, "to", to);
     if (!entry || json_array_append_new(d->changes, entry) < 0)
         return -ENOMEM;
@@ -234,7 +242,7 @@ static int compare_all(struct diff *ret, const struct row *rows, size_t n, const
     int rc = ret->changes ? 0 : -ENOMEM;
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = compare(ret, &rows[i], in);
-    if (rc == 0 && ret->problems.failed)
+    if (rc == 0 && (ret->problems.failed || ret->notes.failed))
         rc = -ENOMEM;
     if (rc)
         diff_finish(ret);
@@ -257,6 +265,7 @@ void diff_finish(struct diff *d)
 {
     json_decref(d->changes);
     json_decref(d->update);
+    buf_finish(&d->notes);
     buf_finish(&d->problems);
     *d = (struct diff){0};
 }

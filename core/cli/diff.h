@@ -17,6 +17,7 @@
 struct diff {
     json_t *changes;     /* [{"field": "max_age", "from": "none", "to": "30d"}] */
     json_t *update;      /* the server's config with those fields changed; NULL: nothing differs */
+    struct buf notes;    /* what differs and is left as it is; empty: nothing */
     struct buf problems; /* what would lose data or cannot be changed, "; " between them; empty: may be updated */
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/value.h"
+#include "config/names.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -63,17 +64,31 @@ static int parse_time(const struct cli *cli, const char *flag, int64_t *ret, str
     return rc ? error_prefix(err, "%s", flag) : 0;
 }
 
+/* A flag's value, NULL where it was not given, checked: what can match no letter is a mistake. */
+static int parse_text(const struct cli *cli, const char *flag, int (*check)(const char *, struct error *),
+                      const char **ret, struct error *err)
+{
+    *ret = cli_flag(cli, flag);
+    int rc = *ret ? check(*ret, err) : 0;
+    return rc ? error_prefix(err, "%s", flag) : 0;
+}
+
 static int parse_filter(const struct cli *cli, struct letter_filter *f, struct error *err)
 {
     const char *limit = cli_flag(cli, "--limit");
     int64_t n = 0;
 
-    f->stream = cli_flag(cli, "--stream");
-    f->consumer = cli_flag(cli, "--consumer");
-    f->handler = cli_flag(cli, "--handler");
-    f->reason = cli_flag(cli, "--reason");
-    f->subject = cli_flag(cli, "--subject");
-    int rc = parse_time(cli, "--since", &f->since_ns, err);
+    int rc = parse_text(cli, "--stream", check_stream, &f->stream, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--consumer", check_durable, &f->consumer, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--handler", check_section_name, &f->handler, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--reason", letter_reason_check, &f->reason, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--subject", check_filter, &f->subject, err);
+    if (rc == 0)
+        rc = parse_time(cli, "--since", &f->since_ns, err);
     if (rc == 0)
         rc = parse_time(cli, "--until", &f->until_ns, err);
     if (rc == 0 && limit && (value_parse_int(limit, &n, err) < 0 || n <= 0))
@@ -104,8 +119,9 @@ static int choose_stream(const struct cli *cli, const char *cluster, char *out, 
         found = true;
         snprintf(out, size, "%s", other);
     }
-    if (strpbrk(out, " .*>"))
-        return cli_usage("--dlq: \"%s\" is no name of a stream", out);
+    struct error err;
+    if (check_stream(out, &err) < 0)
+        return cli_usage("--dlq: %s", err.text);
     return 0;
 }
 
@@ -244,6 +260,14 @@ json_t *dlq_rows(struct dlq *d)
     json_decref(rows);
     cli_failed("%s", err.text);
     return NULL;
+}
+
+void dlq_tell(const struct dlq *d, size_t n, const char *what)
+{
+    if (n)
+        cli_tell(d->cli, "%zu dead letter%s of %s %s", n, n == 1 ? "" : "s", d->stream, what);
+    else
+        cli_tell(d->cli, "no dead letter of %s is meant by that", d->stream);
 }
 
 int dlq_print(struct dlq *d, json_t *rows)

@@ -39,5 +39,7 @@ int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err);
 /* The rows of the letters that are meant, for output_rows(); NULL after having said why not. */
 json_t *dlq_rows(struct dlq *d);
 int dlq_print(struct dlq *d, json_t *rows); /* the exit status */
+/* "3 dead letters of DLQ <what>", or that there is none. */
+void dlq_tell(const struct dlq *d, size_t n, const char *what);
 
 #endif

@@ -44,8 +44,7 @@ static int run(struct dlq *d)
     else if (status == 0 && !dry)
         status = drop(d, rows);
     if (status == 0)
-        fprintf(stderr, "seamq: %zu dead letter%s of %s %s\n", n, n == 1 ? "" : "s", d->stream,
-                dry ? "would be dropped" : "dropped");
+        dlq_tell(d, n, dry ? "would be dropped" : "dropped");
     json_decref(rows);
     return status;
 }

@@ -295,14 +295,13 @@ static int replay_source(struct replay *r, size_t source, struct error *err)
 
 static int summary(const struct replay *r)
 {
-    FILE *out = r->dlq->cli->json ? stderr : stdout;
     size_t left = r->n - r->counts[DONE];
 
-    fprintf(out, "%zu of %zu dead letter%s of %s replayed", r->counts[DONE], r->n, r->n == 1 ? "" : "s",
-            r->dlq->stream);
     if (left)
-        fprintf(out, ", %zu left (%zu refused, %zu unsure)", left, r->counts[REFUSED], r->counts[UNSURE]);
-    fputc('\n', out);
+        cli_tell(r->dlq->cli, "%zu of %zu dead letters of %s replayed, %zu left (%zu refused, %zu unsure)",
+                 r->counts[DONE], r->n, r->dlq->stream, left, r->counts[REFUSED], r->counts[UNSURE]);
+    else
+        dlq_tell(r->dlq, r->n, "replayed");
     return left ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -329,14 +328,9 @@ static int dry_run(struct replay *r)
 {
     json_t *rows = dlq_rows(r->dlq);
     int status = rows ? dlq_print(r->dlq, rows) : EXIT_FAILED;
-    size_t n = json_array_size(rows);
 
     if (status == 0)
-        fprintf(stderr, "seamq: %zu dead letter%s of %s would be published to %s and removed\n", n, n == 1 ? "" : "s",
-                r->dlq->stream,
-                r->to    ? r->to
-                : n == 1 ? "its own subject"
-                         : "their own subjects");
+        dlq_tell(r->dlq, json_array_size(rows), "would be published again and removed");
     json_decref(rows);
     return status;
 }
@@ -352,6 +346,8 @@ static int parse(struct replay *r)
         return cli_usage("--to: \"%s\" is no subject to publish to", r->to);
     if (rate && value_parse_rate(rate, &r->rate, &err) < 0)
         return cli_usage("--rate: %s", err.text);
+    if (rate && r->rate <= 0)
+        return cli_usage("--rate: \"%s\" would publish nothing (without --rate: as fast as it goes)", rate);
     r->lot_size = r->rate <= 0 || r->rate > DLQ_BATCH ? DLQ_BATCH : r->rate < 1 ? 1 : (size_t)r->rate;
     return 0;
 }

@@ -97,28 +97,41 @@ static int show(void *data, const struct letter *l)
 }
 
 struct shown {
-    struct cli *cli;
-    uint64_t n;
+    const struct dlq *dlq;
+    uint64_t n[LETTER_RANGES_MAX]; /* of each range of the command line */
 };
 
 static int show_counted(void *data, const struct letter *l)
 {
     struct shown *s = data;
-    s->n++;
-    return show(s->cli, l);
+    const struct letter_filter *f = &s->dlq->filter;
+
+    for (size_t i = 0; i < f->n_ranges; i++)
+        s->n[i] += f->ranges[i].first <= l->stored->seq && l->stored->seq <= f->ranges[i].last;
+    return show(s->dlq->cli, l);
+}
+
+/* Every sequence and range that was asked for must have something. The exit status. */
+static int name_missing(const struct shown *s)
+{
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < s->dlq->filter.n_ranges; i++)
+        if (!s->n[i])
+            status = cli_failed("%s has no dead letter %s", s->dlq->stream, s->dlq->cli->args[i]);
+    return status;
 }
 
 int dlq_show(struct cli *cli)
 {
     struct dlq d;
     struct error err = {.text = "cannot write the output"};
-    struct shown shown = {.cli = cli};
+    struct shown shown = {.dlq = &d};
     int status = dlq_open(cli, &d);
 
     if (status == 0 && dlq_each(&d, show_counted, &shown, &err) < 0)
         status = cli_failed("%s", err.text);
-    else if (status == 0 && shown.n == 0)
-        status = cli_failed("%s has no such dead letter", d.stream);
+    else if (status == 0)
+        status = name_missing(&shown);
     dlq_close(&d);
     return status;
 }

@@ -9,17 +9,29 @@
 
 #define HELP_COLUMN 34
 
-static const struct flag common[] = {
+static const struct flag cluster[] = {
     {"--cluster", "NAME", "the [cluster.NAME] to use; default: the only one, or the one named default"},
+    {NULL, NULL, NULL},
+};
+
+static const struct flag common[] = {
     {"--config", "FILE", "an ini file as seamqd's (also SEAMQ_CONFIG)"},
     {"--json", NULL, "JSON on standard output"},
     {NULL, NULL, NULL},
 };
 
-static const char about_keys[] =
-    "Where and how to connect is configured as for seamqd: SECTION.KEY=VALUE, then the environment\n"
-    "(SEAMQ_CLUSTER_NAME_KEY, NATS_URL and its family), then the file. seamqd --help lists the keys.\n"
-    "Exit status: 0 what was asked holds, 1 it does not or failed, 2 usage or configuration.\n";
+static const char *const about[] = {
+    [ASKS_CLUSTER] =
+        "Where and how to connect is configured as for seamqd: SECTION.KEY=VALUE, then the environment\n"
+        "(SEAMQ_CLUSTER_NAME_KEY, NATS_URL and its family), then the file. seamqd --help lists the keys.\n",
+    [ASKS_MESH] =
+        "All clusters of the configuration are looked at, by [cluster.NAME] with its domain and the login of its\n"
+        "system account (system_user, system_password or system_creds): SECTION.KEY=VALUE, then the environment\n"
+        "(SEAMQ_CLUSTER_NAME_KEY), then the file. seamqd --help lists the keys.\n",
+    [ASKS_DAEMON] =
+        "It asks the seamqd whose admin server is at seamqd.admin=HOST:PORT (127.0.0.1:9222); also SEAMQ_ADMIN, or\n"
+        "the daemon's own file by --config.\n",
+};
 
 static bool same_noun(const char *a, const char *b)
 {
@@ -43,34 +55,51 @@ static void print_flags(FILE *out, const struct flag *flags)
         print_row(out, 4, flags->name, flags->value, NULL, flags->help);
 }
 
-static void print_verb(FILE *out, const struct verb *v, bool with_flags)
+static void print_line(FILE *out, const struct verb *v)
 {
     if (v->noun)
         print_row(out, 2, v->noun, v->name, v->arguments, v->help);
     else
         print_row(out, 2, v->name, v->arguments, NULL, v->help);
-    if (with_flags)
-        print_flags(out, v->flags);
 }
 
-void help_print(FILE *out, const char *noun, const struct verb *verb)
+static void print_common(FILE *out, enum asks asks)
 {
-    fprintf(out, "Usage: seamq %s%s [OPTION]... [SECTION.KEY=VALUE]...\n\n", noun ? noun : "",
-            verb   ? ""
-            : noun ? " VERB"
-                   : "NOUN VERB");
-    for (const struct verb *v = verbs; v->name; v++)
-        if (verb ? v == verb : !noun || same_noun(v->noun, noun))
-            print_verb(out, v, noun || verb);
-    fprintf(out, "\nOptions of every verb:\n");
+    if (asks == ASKS_CLUSTER)
+        print_flags(out, cluster);
     print_flags(out, common);
-    fprintf(out, "\n%s", about_keys);
-    if (verb && verb->print_keys) {
-        fputc('\n', out);
-        verb->print_keys(out);
+    fprintf(out, "\n%sExit status: 0 what was asked holds, 1 it does not or failed, 2 usage or configuration.\n",
+            about[asks]);
+}
+
+void help_print(FILE *out, const char *noun)
+{
+    enum asks asks = ASKS_CLUSTER;
+
+    fprintf(out, "Usage: seamq %s VERB [OPTION]... [SECTION.KEY=VALUE]...\n\n", noun ? noun : "[NOUN]");
+    for (const struct verb *v = verbs; v->name; v++) {
+        if (noun && !same_noun(v->noun, noun))
+            continue;
+        asks = noun ? v->asks : ASKS_CLUSTER;
+        print_line(out, v);
+        if (noun)
+            print_flags(out, v->flags);
     }
-    if (!noun && !verb)
-        fprintf(out, "seamq NOUN --help shows a noun's options.\n");
+    fprintf(out, "\nOptions:\n");
+    print_common(out, asks);
+    fprintf(out, "More of one: seamq help %s VERB\n", noun ? noun : "[NOUN]");
+}
+
+void help_print_verb(FILE *out, const struct verb *v)
+{
+    fprintf(out, "Usage: seamq %s%s%s%s%s [OPTION]... [SECTION.KEY=VALUE]...\n\n  %s\n\n", v->noun ? v->noun : "",
+            v->noun ? " " : "", v->name, v->arguments ? " " : "", v->arguments ? v->arguments : "", v->help);
+    print_flags(out, v->flags);
+    print_common(out, v->asks);
+    if (v->print_keys) {
+        fputc('\n', out);
+        v->print_keys(out);
+    }
 }
 
 bool help_is_noun(const char *name)
@@ -91,6 +120,8 @@ int help_unknown_verb(const char *noun, const char *name)
             near_try(name, v->name, &near, &distance);
         else if (!noun && v->noun)
             near_try(name, v->noun, &near, &distance);
+    if (*name == '-')
+        return cli_usage("%s: options follow the verb (seamq --help lists what there is)", name);
     const char *between = noun ? " " : "";
     noun = noun ? noun : "";
     if (near)
@@ -102,10 +133,10 @@ int help_unknown_flag(const struct verb *verb, const char *flag)
 {
     const char *near = NULL;
     unsigned distance = near_limit(flag);
-    const struct flag *both[] = {verb->flags, common};
+    const struct flag *all[] = {verb->flags, common, verb->asks == ASKS_CLUSTER ? cluster : NULL};
 
-    for (size_t i = 0; i < 2; i++)
-        for (const struct flag *f = both[i]; f && f->name; f++)
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        for (const struct flag *f = all[i]; f && f->name; f++)
             near_try(flag, f->name, &near, &distance);
     if (near)
         return cli_usage("%s is not an option (did you mean %s?)", flag, near);

@@ -10,8 +10,10 @@
 
 struct verb;
 
-/* `noun` NULL: everything; `verb` not NULL: that one. */
-void help_print(FILE *out, const char *noun, const struct verb *verb);
+/* The verbs of a noun with their options; NULL: all verbs. */
+void help_print(FILE *out, const char *noun);
+/* All that there is to say of one. */
+void help_print_verb(FILE *out, const struct verb *verb);
 
 bool help_is_noun(const char *name);
 /* Says what there is instead; returns the exit status. */

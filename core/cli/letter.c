@@ -4,6 +4,7 @@
 
 #include "base/value.h"
 #include "config/names.h"
+#include "config/options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -139,6 +140,23 @@ int letter_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct 
                          QUOTE(text));
     *ret_ns = ns;
     return 0;
+}
+
+/* As settle/settle.c writes them. */
+int letter_reason_check(const char *text, struct error *err)
+{
+    static const char *const reasons[] = {"rejected", "max-attempts", "crash", "timeout"};
+    const char *near = NULL;
+    unsigned distance = near_limit(text);
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (strcmp(text, reasons[i]) == 0)
+            return 0;
+        near_try(text, reasons[i], &near, &distance);
+    }
+    if (near)
+        return error_set(err, -EINVAL, "%s is no reason (did you mean %s?)", QUOTE(text), near);
+    return error_set(err, -EINVAL, "%s is none of rejected, max-attempts, crash or timeout", QUOTE(text));
 }
 
 static bool same(const char *wanted, const char *have)

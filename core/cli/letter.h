@@ -57,6 +57,9 @@ int letter_range_parse(const char *text, struct letter_range *ret, struct error 
 /* "2h" (ago) or "2026-01-31T12:00:00Z"; `now_ns` is Unix time. 0, or -EINVAL with a sentence. */
 int letter_time_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct error *err);
 
+/* A reason that dead letters have: 0, or -EINVAL with a sentence. */
+int letter_reason_check(const char *text, struct error *err);
+
 /* All but the limit. */
 bool letter_matches(const struct letter *l, const struct letter_filter *f);
 /* The lowest sequence >= `seq` that a range allows; UINT64_MAX: none. */

@@ -188,10 +188,11 @@ static char *create_body(const struct failover *f, json_t *plan)
 {
     const struct config_handler *h = f->handler;
     json_t *filters = json_object_get(f->position, "filters");
-    json_t *config = json_pack("{s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:s}", "durable_name", h->durable, "deliver_policy",
-                               "by_start_sequence", "opt_start_seq", (json_int_t)row_number(plan, "start"),
-                               "ack_policy", "explicit", "ack_wait", (json_int_t)h->ack_wait_ns, "max_deliver", -1,
-                               "max_ack_pending", (json_int_t)h->max_ack_pending, "replay_policy", "instant");
+    json_t *config =
+        json_pack("{s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:s}", "durable_name", h->durable, "deliver_policy",
+                  "by_start_sequence", "opt_start_seq", (json_int_t)row_number(plan, "start"), "ack_policy",
+                  h->ack == ACK_CUMULATIVE ? "all" : "explicit", "ack_wait", (json_int_t)h->ack_wait_ns, "max_deliver",
+                  -1, "max_ack_pending", (json_int_t)h->max_ack_pending, "replay_policy", "instant");
 
     if (json_array_size(filters) == 1) /* servers before 2.10 know one only */
         json_object_set(config, "filter_subject", json_array_get(filters, 0));

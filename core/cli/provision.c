@@ -78,9 +78,10 @@ static void item_clear(struct item *it)
 {
     json_decref(it->changes);
     json_decref(it->update);
+    free(it->note);
     free(it->problem);
     it->changes = it->update = NULL;
-    it->problem = NULL;
+    it->note = it->problem = NULL;
 }
 
 void provision_destroy(struct provision *p)
@@ -124,6 +125,7 @@ static void plan_item(struct provision *p, struct item *it)
     it->update = json_incref(d.update);
     it->action = d.update ? ACTION_UPDATE : ACTION_UNCHANGED;
     it->open = d.update != NULL;
+    it->note = d.notes.len ? strdup(buf_str(&d.notes)) : NULL;
     if (d.problems.len)
         item_fail(p, it, ACTION_REFUSED, "%s", buf_str(&d.problems));
     diff_finish(&d);
@@ -185,6 +187,8 @@ static void put_detail(const struct provision *p, const struct item *it, struct 
         json_array_foreach(it->changes, i, change) buf_printf(
             out, "%s%s: %s -> %s", i ? "; " : "", json_string_value(json_object_get(change, "field")),
             json_string_value(json_object_get(change, "from")), json_string_value(json_object_get(change, "to")));
+    if (it->note && !it->problem)
+        buf_printf(out, "%s%s", out->len ? "; " : "", it->note);
 }
 
 static json_t *row_of(const struct provision *p, const struct item *it)

@@ -23,6 +23,7 @@ struct item {
     enum action action;
     json_t *changes; /* of an update */
     json_t *update;  /* its config */
+    char *note;      /* what differs and stays; NULL: nothing */
     char *problem;   /* REFUSED, FAILED */
     bool stale;      /* to be read (again) and planned */
     bool open;       /* planned, and not done yet */

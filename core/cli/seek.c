@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,7 +168,7 @@ static json_int_t number(const struct seek *s, const char *key)
     return json_integer_value(json_object_get(s->plan, key));
 }
 
-static int show_plan(const struct seek *s)
+static void show_plan(const struct seek *s)
 {
     json_int_t again = number(s, "again");
     json_int_t skipped = number(s, "skipped");
@@ -175,8 +176,6 @@ static int show_plan(const struct seek *s)
     const char *time = json_string_value(json_object_get(s->start, "opt_start_time"));
     const char *policy = json_string_value(json_object_get(s->start, "deliver_policy"));
 
-    if (s->cli->json)
-        return output_json(stdout, s->plan) ? cli_failed("out of memory") : 0;
     printf("consumer %s of stream %s, which holds %lld to %lld\n", s->t.consumer, s->t.stream,
            (long long)number(s, "first_seq"), (long long)number(s, "last_seq"));
     printf("  now   delivered up to %lld; %lld messages remain, %lld of them delivered and not acknowledged\n",
@@ -193,13 +192,12 @@ static int show_plan(const struct seek *s)
     printf("; %lld messages remain: %lld %s\n", (long long)number(s, "remaining_then"),
            (long long)(again ? again : skipped), again || !skipped ? "are delivered again" : "are skipped");
     printf("  %lld pull requests wait at it\n", (long long)number(s, "waiting"));
-    return 0;
 }
 
 /* ---- the move ------------------------------------------------------------------------------------- */
 
-/* The configuration that it had, with another start and without what the server adds. */
-static json_t *new_config(const struct seek *s)
+/* The configuration that it has, without what the server adds. */
+static json_t *bare_config(const struct seek *s)
 {
     json_t *config = json_deep_copy(json_object_get(s->t.info, "config"));
     json_t *metadata = json_object_get(config, "metadata");
@@ -207,25 +205,22 @@ static json_t *new_config(const struct seek *s)
     json_t *value;
     void *tmp;
 
-    json_object_del(config, "opt_start_seq");
-    json_object_del(config, "opt_start_time");
     json_object_foreach_safe(metadata, tmp, key, value)
     {
         if (strncmp(key, "_nats.", 6) == 0)
             json_object_del(metadata, key);
     }
-    if (json_object_update(config, s->start) < 0) {
-        json_decref(config);
-        return NULL;
-    }
     return config;
 }
 
-static int move(struct seek *s)
+/* Deletes and creates. Ctrl-C waits: between the two it would cost the consumer. */
+static int replace(struct seek *s, json_t *config)
 {
-    json_t *config = new_config(s);
-    if (!config)
-        return cli_failed("out of memory");
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    void (*before[sizeof(ends) / sizeof(ends[0])])(int);
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        before[i] = signal(ends[i], SIG_IGN);
     int status = target_call(&s->t, "DELETE", NULL, NULL);
     if (status == 0) {
         status = create(s, s->t.consumer, config, NULL);
@@ -236,21 +231,32 @@ static int move(struct seek *s)
             free(text);
         }
     }
-    json_decref(config);
-    if (status == 0)
-        fprintf(stderr, "seamq: consumer %s of stream %s was made anew\n", s->t.consumer, s->t.stream);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        signal(ends[i], before[i]);
     return status;
 }
 
-static int run(struct seek *s)
+static int move(struct seek *s)
 {
-    bool dry = cli_flag(s->cli, "--dry-run") != NULL;
-    int status = make_plan(s);
+    json_t *as_it_is = bare_config(s);
+    json_t *config = json_deep_copy(as_it_is);
+    int status = EXIT_DONE;
 
+    json_object_del(config, "opt_start_seq");
+    json_object_del(config, "opt_start_time");
+    if (!config || json_object_update(config, s->start) < 0)
+        status = cli_failed("out of memory");
+    if (status == 0) /* changes nothing, and fails here rather than when the consumer is gone */
+        status = create(s, s->t.consumer, as_it_is, NULL);
     if (status == 0)
-        status = show_plan(s);
-    if (status || dry)
-        return status;
+        status = replace(s, config);
+    json_decref(as_it_is);
+    json_decref(config);
+    return status;
+}
+
+static int decide(struct seek *s)
+{
     if (!cli_flag(s->cli, "--yes"))
         return cli_failed("nothing is moved without --yes");
     if (number(s, "waiting") > 0 && !cli_flag(s->cli, "--force"))
@@ -258,6 +264,27 @@ static int run(struct seek *s)
             "nothing is moved while somebody pulls from it: stop its daemons, or give --force (seamqd says "
             "that its consumer was deleted, forgets what it holds of it, and goes on with the new one)");
     return move(s);
+}
+
+static int run(struct seek *s)
+{
+    bool dry = cli_flag(s->cli, "--dry-run") != NULL;
+    int status = make_plan(s);
+
+    if (status)
+        return status;
+    if (!s->cli->json)
+        show_plan(s);
+    status = dry ? EXIT_DONE : decide(s);
+    bool moved = !dry && status == EXIT_DONE;
+    if (s->cli->json) {
+        json_object_set_new(s->plan, "moved", json_boolean(moved));
+        if (output_json(stdout, s->plan) < 0)
+            status = cli_failed("out of memory");
+    } else if (moved) {
+        puts("it is moved");
+    }
+    return status;
 }
 
 int consumer_seek(struct cli *cli)

@@ -45,14 +45,14 @@ static const struct column handlers[] = {
     {"pending", "PENDING", COLUMN_NUMBER},
     {"in_flight", "IN FLIGHT", COLUMN_NUMBER},
     {"restarts", "RESTARTS", COLUMN_NUMBER},
-    {"note", "", COLUMN_TEXT},
+    {"note", "NOTE", COLUMN_TEXT},
     {NULL, NULL, COLUMN_TEXT},
 };
 
 static const struct column changes[] = {
     {"handler", "HANDLER", COLUMN_TEXT},
     {"action", "ACTION", COLUMN_TEXT},
-    {"text", "", COLUMN_TEXT},
+    {"text", "WHAT", COLUMN_TEXT},
     {NULL, NULL, COLUMN_TEXT},
 };
 
@@ -190,11 +190,16 @@ int daemon_drain(struct cli *cli)
     int rc = admin_request(cli->config->admin, "POST", "/drain", REQUEST_NS, NULL, &err);
     if (rc != HTTP_ACCEPTED)
         return rc < 0 ? cli_failed("%s", err.text) : cli_failed("%s: POST /drain: status %d", cli->config->admin, rc);
-    while (cli_flag(cli, "--wait") && rc != -ECONNREFUSED) {
+    bool wait = cli_flag(cli, "--wait") != NULL;
+    while (wait && rc != -ECONNREFUSED) {
         if (clock_now_ns() >= deadline_ns)
             return cli_failed("it has not ended yet");
         poll(NULL, 0, LOOK_MS);
         rc = admin_request(cli->config->admin, "GET", "/healthz", REQUEST_NS, NULL, &err);
     }
+    if (cli->json)
+        printf("{\"ended\":%s}\n", wait ? "true" : "false");
+    else
+        puts(wait ? "it has ended" : "it drains (--wait waits for its end)");
     return EXIT_DONE;
 }

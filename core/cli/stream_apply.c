@@ -109,7 +109,7 @@ static int run(struct provision *p, struct cli *cli, bool change, struct progres
         return EXIT_FAILED;
     if (change && !clean) {
         print_summary(p, cli, false);
-        return cli_failed("nothing was changed, because of what the plan refuses");
+        return cli_failed("nothing was changed: it is all or nothing");
     }
     if (change) {
         fflush(stdout);

@@ -201,8 +201,7 @@ const struct opt opt_table[] = {
      .flags = OPT_MAY_BE_EMPTY, .check = check_filter, .help = "as the handler's; where it takes the plugin's, those"},
     {CONSUMER(deliver_policy), .key = "deliver_policy", .type = OPT_TEXT, .preset = "all",
      .check = check_deliver_policy,
-     .help = "where it starts: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=TIME; cannot be "
-             "changed"},
+     .help = "where a new one begins: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=TIME"},
     {CONSUMER(ack), .key = "ack", .type = OPT_WORD, .preset = "each", .words = acks,
      .help = "as the handler's: each and confirmed are acknowledged one by one; cannot be changed"},
     {CONSUMER(ack_wait_ns), .key = "ack_wait", .type = OPT_DURATION, .preset = "30s", .min = SEC, .max = 24 * HOUR,

@@ -80,6 +80,11 @@ expect 2 'is the home of handler orders' "to where it is" failover --to sea-a
 expect 2 'is not what `seamq mesh status --json` prints' "another file" failover --status /dev/stdin <<<'{}'
 expect 0 'nothing is done' "a plan" failover --status "$scratch/status.json"
 expect 0 '"start":6,' "a plan as JSON" failover --status "$scratch/status.json" --json
+expect 0 'is made' "one acknowledgement for many" failover --status "$scratch/status.json" --apply handler.orders.ack=cumulative \
+    handler.orders.exclusive=yes
+request "$E2E_NATS_B_URL" '$JS.API.CONSUMER.INFO.SEA_B_COPY.orders'
+case $answer in *'"ack_policy":"all"'*) ;; *) fail "the ack policy of the handler: $answer" ;; esac
+request "$E2E_NATS_B_URL" '$JS.API.CONSUMER.DELETE.SEA_B_COPY.orders'
 expect 0 'stream.sea-b = SEA_B_COPY' "the failover" failover --status "$scratch/status.json" --apply
 expect 1 'has a consumer orders already' "the failover twice" failover --status "$scratch/status.json" --apply
 work handler.orders.clusters=sea-b handler.orders.stream.sea-b=SEA_B_COPY handler.orders.create=never

@@ -129,7 +129,7 @@ static void show_tells_everything(struct world *w)
     assert_string_equal(json_text(row, "data_base64"), "AP8=");
     expect_text(RUN(s, 0, "dlq", "show", "1").out, "Seamq-Error: asked to\n");
     assert_string_equal(RUN(s, 0, "dlq", "show", "--data", "1").out, "1 ack");
-    expect_text(RUN(s, 1, "dlq", "show", "77").err, "no such dead letter");
+    expect_text(RUN(s, 1, "dlq", "show", "77").err, "no dead letter 77");
 }
 
 static void mistakes_are_named(struct world *w)
@@ -158,6 +158,34 @@ static void dropping_needs_a_yes_and_takes_what_is_meant(struct world *w)
     RUN(s, 0, "dlq", "drop", "--yes", "--consumer=scripted");
     assert_int_equal(count(s, "DLQ"), 1);
     assert_int_equal(count(s, "WORK"), 0);
+}
+
+/* A filter that can never match would say "nothing to do" to somebody who means something else. */
+static void filters_that_cannot_match_are_refused(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 2);
+    expect_text(RUN(s, 2, "dlq", "replay", "--reason=crahs").err, "did you mean crash?");
+    expect_text(RUN(s, 2, "dlq", "ls", "--reason=why").err, "rejected, max-attempts, crash or timeout");
+    expect_text(RUN(s, 2, "dlq", "drop", "--yes", "--subject=work.>.x").err, "--subject");
+    expect_text(RUN(s, 2, "dlq", "ls", "--stream=A B").err, "--stream");
+    expect_text(RUN(s, 2, "dlq", "ls", "--consumer=*").err, "--consumer");
+    expect_text(RUN(s, 2, "dlq", "replay", "--rate=0/s").err, "--rate");
+    assert_int_equal(count(s, "DLQ"), 2);
+}
+
+static void letters_that_are_not_there_are_named(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 3);
+    struct seamq_said said = RUN(s, 1, "dlq", "show", "2", "17", "18-20", "--json");
+    assert_int_equal(seamq_rows(said.out), 1);
+    expect_text(said.err, "DLQ has no dead letter 17");
+    expect_text(RUN(s, 0, "dlq", "replay", "17").out, "no dead letter of DLQ is meant");
+    expect_text(RUN(s, 0, "dlq", "drop", "17", "--yes").out, "no dead letter of DLQ is meant");
+    assert_int_equal(count(s, "DLQ"), 3);
 }
 
 static void two_drops_at_once_are_no_error(struct world *w)
@@ -415,6 +443,8 @@ int main(int argc, char **argv)
         IT(show_tells_everything),
         IT(mistakes_are_named),
         IT(dropping_needs_a_yes_and_takes_what_is_meant),
+        IT(filters_that_cannot_match_are_refused),
+        IT(letters_that_are_not_there_are_named),
         IT(two_drops_at_once_are_no_error),
         IT(a_replayed_message_is_the_original),
         IT(a_dry_run_changes_nothing),

@@ -117,6 +117,7 @@ static void a_plan_tells_what_would_be_delivered_again(struct world *w)
     assert_int_equal(json_at(row, "remaining_then"), 10);
     assert_int_equal(json_at(row, "again"), 10);
     assert_int_equal(json_at(row, "waiting"), 0);
+    assert_true(json_is_false(json_object_get(row, "moved")));
     expect_text(RUN(s, 1, "seek", TARGET, "--sequence=11").err, "--yes");
     json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
     assert_int_equal(json_at(info, "num_pending"), 0);
@@ -142,12 +143,48 @@ static void seeking_forward_skips(struct world *w)
         scene_publish(s, "%d ack", i);
     json_t *row = seamq_row(w, RUN(s, 0, "seek", TARGET, "--new", "--yes", "--json").out, 0);
     assert_int_equal(json_at(row, "skipped"), 5);
+    assert_true(json_is_true(json_object_get(row, "moved")));
     scene_publish(s, "9 ack");
     daemon_start(s->daemon);
     scene_expect_effects(s, 4, 20);
     scene_expect_settled(s, 20);
     assert_int_equal(scene_effects(s, " 9 ack"), 1);
     assert_int_equal(scene_effects(s, ""), 4);
+}
+
+/* Where a consumer begins is for its beginning: the same file must go on fitting it. */
+static void a_consumer_that_was_moved_is_still_what_was_provisioned(struct world *w)
+{
+    struct server *server = server_start(w, NULL);
+    const char *file = world_path(w, "streams.ini");
+
+    world_write(file, "[stream.WORK]\nsubjects = work.>\n[consumer.WORK/c]\n");
+    SEAMQ_EXPECT(w, server->url, 0, "stream", "apply", file);
+    SEAMQ_EXPECT(w, server->url, 0, "seek", "WORK/c", "--sequence=5", "--yes");
+    json_t *row = seamq_row(w, SEAMQ_EXPECT(w, server->url, 0, "stream", "apply", file, "--json").out, 1);
+    assert_string_equal(json_text(row, "action"), "unchanged");
+    expect_text(json_text(row, "detail"), "began at by_start_sequence=5");
+    json_t *info = client_consumer(client_connect(w, server->url), "WORK", "c");
+    assert_int_equal(json_at(info, "config.opt_start_seq"), 5);
+}
+
+/* Between the old consumer and the new one there must be no step that can be known to fail. */
+static void nothing_is_deleted_that_could_not_be_made_anew(struct world *w)
+{
+    static const char users[] =
+        "authorization: { users: [ { user: admin, password: pw }, { user: op, password: pw, permissions: {\n"
+        "  publish: { allow: \">\", deny: [ \"$JS.API.CONSUMER.CREATE.WORK.c\", \"$JS.API.CONSUMER.CREATE.WORK.c.>\" ]"
+        " } } } ] }";
+    struct server *server = server_start(w, &(struct server_options){.extra = users});
+    struct client *c = client_connect(w, world_text(w, "nats://admin:pw@127.0.0.1:%d", server->port));
+    const char *url = world_text(w, "nats://op:pw@127.0.0.1:%d", server->port);
+
+    client_add_stream(c, "WORK", "work.>", NULL);
+    client_add_consumer(c, "WORK", "c", NULL);
+    struct seamq_said said = SEAMQ_EXPECT(w, url, 1, "seek", "WORK/c", "--new", "--yes", "--json");
+    expect_text(said.err, "Permissions Violation");
+    assert_true(json_is_false(json_object_get(seamq_row(w, said.out, 0), "moved")));
+    assert_non_null(client_consumer(c, "WORK", "c"));
 }
 
 static void a_time_is_a_place_too(struct world *w)
@@ -324,6 +361,8 @@ int main(int argc, char **argv)
         IT(mistakes_are_named),
         IT(a_plan_tells_what_would_be_delivered_again),
         IT(seeking_forward_skips),
+        IT(a_consumer_that_was_moved_is_still_what_was_provisioned),
+        IT(nothing_is_deleted_that_could_not_be_made_anew),
         IT(a_time_is_a_place_too),
         IT(nothing_moves_under_a_daemon_unless_forced),
         IT(what_was_held_of_the_old_consumer_settles_nothing),

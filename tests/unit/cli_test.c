@@ -77,6 +77,29 @@ static void help_and_version_succeed(void **state)
     expect(ARGV((char *)"stream", (char *)"ls", (char *)"--help"), 0, "--cluster NAME", "");
 }
 
+static void help_of_a_verb_begins_with_how_it_is_called(void **state)
+{
+    (void)state;
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"--help"), 0, "Usage: seamq stream ls [OPTION]...", "");
+    expect(ARGV((char *)"pause", (char *)"--help"), 0, "Usage: seamq pause HANDLER|STREAM/CONSUMER [OPTION]...", "");
+    expect(ARGV((char *)"help", (char *)"pause"), 0, "Usage: seamq pause", "");
+    expect(ARGV((char *)"help", (char *)"stream", (char *)"ls"), 0, "Usage: seamq stream ls", "");
+    expect(ARGV((char *)"help", (char *)"pasue"), 2, "", "did you mean pause?");
+    expect(ARGV((char *)"status", (char *)"--help"), 0, "seamqd.admin=HOST:PORT", "");
+}
+
+/* Of a daemon or of all clusters: to choose one would say nothing. */
+static void a_cluster_is_chosen_only_where_it_counts(void **state)
+{
+    (void)state;
+    expect(ARGV((char *)"status", (char *)"--cluster=a"), 2, "", "--cluster=a is not an option");
+    expect(ARGV((char *)"mesh", (char *)"status", (char *)"--cluster=a"), 2, "", "--cluster=a is not an option");
+    struct said said = run(ARGV((char *)"mesh", (char *)"verify", (char *)"--help"));
+    assert_null(strstr(said.out, "--cluster NAME"));
+    free(said.out);
+    free(said.err);
+}
+
 static void usage_errors_exit_2_and_name_what_is_near(void **state)
 {
     (void)state;
@@ -167,6 +190,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_and_version_succeed),
+        cmocka_unit_test(help_of_a_verb_begins_with_how_it_is_called),
+        cmocka_unit_test(a_cluster_is_chosen_only_where_it_counts),
         cmocka_unit_test(usage_errors_exit_2_and_name_what_is_near),
         cmocka_unit_test(configuration_errors_exit_2),
         cmocka_unit_test(a_table_is_aligned_and_shows_no_control_bytes),
