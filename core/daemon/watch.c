@@ -5,6 +5,10 @@
  * A deploy is a sequence of events; it is over when nothing has happened for a moment, a longer one when
  * a file went, because `rm` and `cp` come in pairs.  A file that is being written says so by its
  * close at the end.  File systems that tell nothing (NFS) need a SIGHUP.
+ *
+ * inotify follows a directory, not its name: another one gets the name when a link is turned to the next
+ * release, by `mv`, or when it is removed and made again.  So what is on the way to it is watched too.  One
+ * that was left stays watched until it is removed: a reading more, which finds nothing new.
  */
 #include "daemon_private.h"
 #include "generation.h"
@@ -22,15 +26,43 @@
 
 #define CHANGED_NS (200 * NS_PER_MS)
 #define REMOVED_NS (2 * NS_PER_SEC)
-#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | IN_ONLYDIR)
+#define NAMES (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ONLYDIR | IN_MASK_ADD)
+#define FILES (NAMES | IN_CLOSE_WRITE | IN_ATTRIB)
 
-/* A plugin, or what a Kubernetes volume swaps (`..data`). */
-static bool concerns(const struct inotify_event *e)
+/* Whether a part of the path is called so. */
+static bool has_part(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = path; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (strncmp(at, name, len) == 0 && (at[len] == '/' || at[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_on_the_way(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->plugin_dirs.n; i++)
+        if (has_part(c->plugin_dirs.items[i], name))
+            return true;
+    for (size_t i = 0; i < c->n_handlers; i++)
+        if (c->handlers[i].plugin_path && has_part(c->handlers[i].plugin_path, name))
+            return true;
+    return false;
+}
+
+/* A plugin, what a Kubernetes volume swaps (`..data`), or a part of the way. */
+static bool concerns(const struct daemon *d, const struct inotify_event *e)
 {
     size_t len = e->len ? strlen(e->name) : 0;
     if (e->mask & IN_Q_OVERFLOW)
         return true;
-    return (len > 3 && strcmp(e->name + len - 3, ".so") == 0) || (len > 2 && strncmp(e->name, "..", 2) == 0);
+    if (len > 2 && strncmp(e->name, "..", 2) == 0)
+        return true;
+    if (len > 3 && e->name[0] != '.' && strcmp(e->name + len - 3, ".so") == 0)
+        return true;
+    return len && is_on_the_way(d->generation->config, e->name);
 }
 
 static void on_events(struct loop_fd *f, uint32_t events)
@@ -45,7 +77,7 @@ static void on_events(struct loop_fd *f, uint32_t events)
         for (ssize_t at = 0; at < n;) {
             const struct inotify_event *e = (const struct inotify_event *)(const void *)(room + at);
             at += (ssize_t)sizeof(*e) + e->len;
-            if (!concerns(e))
+            if (!concerns(d, e))
                 continue;
             /* A new file is written to next, but for a link, which is whole at once. */
             pause = e->mask & (IN_DELETE | IN_MOVED_FROM | IN_CREATE) ? REMOVED_NS : CHANGED_NS;
@@ -60,12 +92,28 @@ static void on_events(struct loop_fd *f, uint32_t events)
 
 static void on_settled(struct loop_timer *t)
 {
-    reload_start(t->data, "plugin files changed");
+    struct daemon *d = t->data;
+    watch_update(d); /* first: what comes after the reading is not to be missed */
+    reload_start(d, "plugin files changed");
+}
+
+/* The way first, so that a directory that is made meanwhile is noticed.  Where we may not read nothing is
+ * noticed, which concerns the way only. */
+static void watch_way(int fd, const char *dir)
+{
+    char part[PATH_MAX];
+
+    inotify_add_watch(fd, *dir == '/' ? "/" : ".", NAMES);
+    for (const char *slash = strchr(dir + (*dir == '/'), '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(part, sizeof(part), "%.*s", (int)(slash - dir), dir);
+        inotify_add_watch(fd, part, NAMES);
+    }
 }
 
 static void add(struct daemon *d, const char *dir)
 {
-    if (inotify_add_watch(d->watch.inotify.fd, dir, EVENTS) < 0)
+    watch_way(d->watch.inotify.fd, dir);
+    if (inotify_add_watch(d->watch.inotify.fd, dir, FILES) < 0 && errno != ENOENT)
         log_warn("watch", LOG_STR("dir", dir), LOG_STR("error", strerror(errno)),
                  LOG_STR("msg", "changes of plugins there are not noticed: send SIGHUP after a deploy"));
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *plugin_path(struct scene *s)
@@ -113,6 +114,44 @@ static void a_changed_file_is_noticed_by_itself(struct world *w)
         daemon_workers(s->daemon, &after, 1);
         assert_int_not_equal(before, after);
     }
+}
+
+/* inotify follows a directory and not its name, so each of these needs more than a watch on it. */
+static void another_directory_under_the_name_is_noticed(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    const char *dir = s->daemon->plugin_dir;
+    const char *aside = world_text(w, "%s.aside", dir);
+    const char *next = world_text(w, "%s.next", dir);
+    const char *plugin = plugin_path(s);
+
+    size_t from = daemon_mark(s->daemon); /* moved away, and a new one moved there */
+    assert_int_equal(mkdir(next, 0755), 0);
+    world_copy(IT_SCRIPTED, world_text(w, "%s/scripted.so", next));
+    assert_int_equal(rename(dir, aside), 0);
+    assert_int_equal(rename(next, dir), 0);
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+
+    from = daemon_mark(s->daemon); /* removed: what runs goes on; and made again */
+    assert_int_equal(unlink(plugin), 0);
+    assert_int_equal(rmdir(dir), 0);
+    daemon_expect_event(s->daemon, from, "reload-refused", "msg=*directory*", 20);
+    from = daemon_mark(s->daemon);
+    assert_int_equal(mkdir(dir, 0755), 0);
+    world_copy(IT_SCRIPTED, plugin);
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+
+    from = daemon_mark(s->daemon); /* a link to a release, as on the way to the next one */
+    assert_int_equal(rename(dir, next), 0);
+    assert_int_equal(symlink(next, dir), 0);
+    daemon_expect_event(s->daemon, from, "reload-done", "refused=0", 20);
+    from = daemon_mark(s->daemon);
+    const char *link = world_text(w, "%s.link", dir);
+    assert_int_equal(symlink(aside, link), 0);
+    assert_int_equal(rename(link, dir), 0);
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+    scene_publish(s, "1 ack");
+    scene_expect_settled(s, 20);
 }
 
 static void a_long_message_ends_in_its_old_worker(struct world *w)
@@ -289,11 +328,17 @@ static void a_new_file_is_a_new_handler_and_a_removed_one_drains(struct world *w
 int main(int argc, char **argv)
 {
     const struct CMUnitTest all[] = {
-        IT(reloads_under_load_lose_and_repeat_nothing), IT(a_changed_file_is_noticed_by_itself),
-        IT(a_long_message_ends_in_its_old_worker),      IT(attempts_are_counted_on),
-        IT(a_broken_file_leaves_the_old_code_serving),  IT(options_that_do_not_open_leave_the_old_workers_serving),
-        IT(sighup_takes_the_configuration_over),        IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
-        IT(an_ordered_handler_is_followed_by_one_only), IT(a_new_file_is_a_new_handler_and_a_removed_one_drains),
+        IT(reloads_under_load_lose_and_repeat_nothing),
+        IT(a_changed_file_is_noticed_by_itself),
+        IT(another_directory_under_the_name_is_noticed),
+        IT(a_long_message_ends_in_its_old_worker),
+        IT(attempts_are_counted_on),
+        IT(a_broken_file_leaves_the_old_code_serving),
+        IT(options_that_do_not_open_leave_the_old_workers_serving),
+        IT(sighup_takes_the_configuration_over),
+        IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
+        IT(an_ordered_handler_is_followed_by_one_only),
+        IT(a_new_file_is_a_new_handler_and_a_removed_one_drains),
     };
     return it_main(all, argc, argv);
 }
