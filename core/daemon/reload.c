@@ -121,8 +121,6 @@ static void done(struct daemon *d)
     r->running = false;
     log_info("reload-done", LOG_STR("why", r->why), LOG_UINT("changed", r->n_changes - refused),
              LOG_UINT("refused", refused));
-    if (r->again)
-        reload_start(d, r->why);
 }
 
 /* Until nothing changes any more; what leaves may take longer than what counts. */
@@ -155,6 +153,8 @@ static void on_loaded(struct loop_fd *f, uint32_t events)
     else
         adopt(d, d->reload.next);
     d->reload.next = NULL;
+    if (d->reload.report.again)
+        reload_start(d, d->reload.report.why);
     loop_arm(d->loop, &d->reload.look, loop_now_ns(d->loop));
 }
 
@@ -164,10 +164,10 @@ void reload_start(struct daemon *d, const char *why)
 
     if (d->draining)
         return;
-    if (r->report.running) {
+    if (r->loading) {
         r->report.again = true;
         return;
-    }
+    } /* what the last one has begun goes on; the next one says whether that is still wanted */
     forget_changes(&r->report);
     r->report =
         (struct report_reload){.number = r->report.number + 1, .why = why, .running = true, .at_ns = clock_wall_ns()};

@@ -195,22 +195,32 @@ static ssize_t index_of(const struct generation *g, const char *name)
     return -1;
 }
 
-static bool clusters_same(const struct unit *u, const struct generation *g)
+/* A handler by one reading: where it stands in it. */
+struct form {
+    const struct generation *generation;
+    size_t index;
+};
+
+static const struct config_handler *config_at(struct form f)
 {
-    const struct config_handler *c = config_of(u);
-    for (size_t k = 0; k < c->clusters.n; k++)
-        if (clusters_find(u->daemon, u->generation, c->clusters.items[k]) !=
-            clusters_find(u->daemon, g, c->clusters.items[k]))
+    return &f.generation->config->handlers[f.index];
+}
+
+static bool clusters_same(const struct daemon *d, struct form was, struct form is)
+{
+    const struct strv *names = &config_at(was)->clusters;
+    for (size_t k = 0; k < names->n; k++)
+        if (clusters_find(d, was.generation, names->items[k]) != clusters_find(d, is.generation, names->items[k]))
             return false;
     return true;
 }
 
-static enum config_change change_of(const struct unit *u, const struct generation *g, size_t i)
+static enum config_change change_of(const struct daemon *d, struct form was, struct form is)
 {
-    enum config_change change = config_handler_change(config_of(u), &g->config->handlers[i]);
-    if (change == CHANGE_CONSUMER || !clusters_same(u, g))
+    enum config_change change = config_handler_change(config_at(was), config_at(is));
+    if (change == CHANGE_CONSUMER || !clusters_same(d, was, is))
         return CHANGE_CONSUMER;
-    return image_same(&u->generation->images[u->index], &g->images[i]) ? change : CHANGE_WORKERS;
+    return image_same(&was.generation->images[was.index], &is.generation->images[is.index]) ? change : CHANGE_WORKERS;
 }
 
 /* It was removed a moment ago, and what ran then is not done yet. */
@@ -266,12 +276,33 @@ static void replace(struct unit *u, struct generation *g, size_t i)
     u->successor = next;
 }
 
+/* What an earlier reading has begun and not finished. */
+static void call_off(struct unit *u)
+{
+    if (u->renewing)
+        handler_keep(u->handler);
+    generation_unref(u->renewing);
+    u->renewing = NULL;
+    drop_successor(u);
+}
+
+/* Whether it is becoming just that: however often somebody asks for another reading, it gets there. */
+static bool is_under_way(const struct unit *u, struct form f)
+{
+    const struct unit *next = u->successor;
+    if (u->renewing)
+        return change_of(u->daemon, (struct form){u->renewing, u->renewing_index}, f) == CHANGE_NONE;
+    return next && change_of(u->daemon, (struct form){next->generation, next->index}, f) == CHANGE_NONE;
+}
+
 static void adopt_one(struct daemon *d, struct generation *g, size_t i)
 {
     const char *name = g->config->handlers[i].name;
     struct unit *u = find(d, name);
 
     if (g->refused[i].code) {
+        if (u)
+            call_off(u);
         reload_tell(d, name, "refused", g->refused[i].text);
         return;
     }
@@ -281,7 +312,10 @@ static void adopt_one(struct daemon *d, struct generation *g, size_t i)
         add(d, g, i);
         return;
     }
-    switch (change_of(u, g, i)) {
+    if (is_under_way(u, (struct form){g, i}))
+        return;
+    call_off(u);
+    switch (change_of(d, (struct form){u->generation, u->index}, (struct form){g, i})) {
     case CHANGE_NONE: return;
     case CHANGE_WORKERS: renew(u, g, i); return;
     case CHANGE_CONSUMER: replace(u, g, i); return;
@@ -301,16 +335,6 @@ int units_open(struct daemon *d, struct error *err)
     return 0;
 }
 
-/* The newest reading counts: what an earlier one has begun and not finished is called off. */
-static void call_off(struct unit *u)
-{
-    if (u->renewing)
-        handler_keep(u->handler);
-    generation_unref(u->renewing);
-    u->renewing = NULL;
-    drop_successor(u);
-}
-
 void units_adopt(struct daemon *d, struct generation *g)
 {
     list_for_each_safe(node, &d->units)
@@ -318,7 +342,6 @@ void units_adopt(struct daemon *d, struct generation *g)
         struct unit *u = container_of(node, struct unit, node);
         if (!unit_counts(u))
             continue;
-        call_off(u);
         ssize_t i = index_of(g, config_of(u)->name);
         if (i >= 0 && g->config->handlers[i].enabled)
             continue;

@@ -229,6 +229,40 @@ static void options_that_do_not_open_leave_the_old_workers_serving(struct world 
     scene_expect_effects(s, 1, 10);
 }
 
+static void a_cure_does_not_wait_for_what_hangs(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "");
+    size_t from = daemon_mark(s->daemon);
+
+    configure(s, "option.opening = 25s\n");
+    hang_up(s);
+    assert_true(daemon_wait_workers(s->daemon, 2, 10));
+    configure(s, "option.opening = 1ms\n");
+    hang_up(s);
+    json_t *done = daemon_expect_event(s->daemon, from, "reload-done", "changed=1 refused=0", 15);
+    assert_non_null(done);
+    scene_publish(s, "1 ack");
+    scene_expect_settled(s, 10);
+}
+
+/* A storm of SIGHUPs must not call off again and again what it asks for. */
+static void what_is_still_wanted_goes_on_whoever_asks_again(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "");
+    size_t from = daemon_mark(s->daemon);
+
+    configure(s, "option.opening = 1500ms\n");
+    for (int i = 0; i < 200; i++) {
+        hang_up(s);
+        if (daemon_event(s->daemon, from, "reload-handler", "action=renewed", 0.05))
+            break;
+    }
+    expect_action(s, from, SCENE_HANDLER, "renewed");
+    assert_true(daemon_wait_workers(s->daemon, 1, 10));
+    scene_publish(s, "1 ack");
+    scene_expect_settled(s, 10);
+}
+
 /* ---- configuration --------------------------------------------------------------------------------- */
 
 static void sighup_takes_the_configuration_over(struct world *w)
@@ -335,6 +369,8 @@ int main(int argc, char **argv)
         IT(attempts_are_counted_on),
         IT(a_broken_file_leaves_the_old_code_serving),
         IT(options_that_do_not_open_leave_the_old_workers_serving),
+        IT(a_cure_does_not_wait_for_what_hangs),
+        IT(what_is_still_wanted_goes_on_whoever_asks_again),
         IT(sighup_takes_the_configuration_over),
         IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
         IT(an_ordered_handler_is_followed_by_one_only),

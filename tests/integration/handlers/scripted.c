@@ -37,6 +37,7 @@ struct scripted {
     const char *note;
     int64_t limit;
     int64_t pause;
+    int64_t opening;
     int fd;
     int calls_fd;
 };
@@ -47,7 +48,15 @@ static const struct seamq_option options[] = {
     SEAMQ_OPT_STRING(struct scripted, note, SEAMQ_SECRET, NULL, "a secret, to see that it is masked"),
     SEAMQ_OPT_INT(struct scripted, limit, 0, "5", 1, 100, "a number with bounds, to see that they are checked"),
     SEAMQ_OPT_TIME(struct scripted, pause, 0, "0", 0, 10 * SEAMQ_SECOND, "how long each message takes"),
+    SEAMQ_OPT_TIME(struct scripted, opening, 0, "0", 0, 60 * SEAMQ_SECOND, "how long open takes"),
     SEAMQ_OPT_END};
+
+static void nap(int64_t ns)
+{
+    struct timespec t = {.tv_sec = ns / SEAMQ_SECOND, .tv_nsec = ns % SEAMQ_SECOND};
+    while (nanosleep(&t, &t) != 0)
+        continue;
+}
 
 static int open_file(const char *path, int *ret_fd)
 {
@@ -58,15 +67,9 @@ static int open_file(const char *path, int *ret_fd)
 static int scripted_open(void *data)
 {
     struct scripted *self = data;
+    nap(self->opening);
     int rc = open_file(self->effects, &self->fd);
     return rc ? rc : open_file(self->calls, &self->calls_fd);
-}
-
-static void nap(int64_t ns)
-{
-    struct timespec t = {.tv_sec = ns / SEAMQ_SECOND, .tv_nsec = ns % SEAMQ_SECOND};
-    while (nanosleep(&t, &t) != 0)
-        continue;
 }
 
 static void *volatile leaked;
