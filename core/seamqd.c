@@ -177,7 +177,7 @@ static int with_flags(struct flags *f)
 
     f->sources.env = environ;
     f->sources.trust_any = f->dev;
-    if (generation_load(&g, &f->sources)) {
+    if (generation_load(&g, &f->sources, -1)) {
         fprintf(stderr, "seamqd: out of memory\n");
         return 1;
     }

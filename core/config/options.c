@@ -50,6 +50,7 @@ const struct opt opt_table[] = {
     {SEAMQD(plugin_dirs), .key = "plugin_dir", .type = OPT_LIST, .preset = SEAMQ_PLUGINDIR,
      .shown = "the installed one", .flags = OPT_LIVE, .help = "directories with handlers: every NAME.so in them"},
     {SEAMQD(plugin_trust), .key = "plugin_trust", .type = OPT_WORD, .preset = "strict", .words = trusts,
+     .flags = OPT_LIVE,
      .help = "strict: only plugins that root or seamqd's user alone can change; any: all (as with --dev)"},
     {SEAMQD(admin), .key = "admin", .type = OPT_TEXT, .preset = "127.0.0.1:9222", .check = check_admin,
      .help = "host:port of /healthz, /readyz, /metrics; `off`; port 0 takes a free one"},

@@ -248,7 +248,7 @@ int daemon_create(struct daemon **ret, struct generation *generation, const stru
     d->generation = generation_ref(generation);
     d->sources = sources;
     d->version = version;
-    d->signals.fd = d->reload.loaded.fd = d->watch.inotify.fd = -1;
+    d->signals.fd = d->reload.loaded.fd = d->reload.give_up = d->watch.inotify.fd = -1;
     list_init(&d->clusters);
     list_init(&d->units);
     int rc = start(d, err);

@@ -56,6 +56,7 @@ struct reload {
     bool loading;            /* the thread runs */
     struct generation *next; /* the thread's result; NULL: out of memory */
     struct loop_fd loaded;   /* eventfd */
+    int give_up;             /* eventfd: the daemon ends */
     struct loop_timer look;  /* while units change */
     struct loop_timer retry; /* a file was being written */
     struct report_reload report;

@@ -49,7 +49,7 @@ struct questions {
     size_t n;
 };
 
-static int ask_plugins(struct generation *g, struct questions *q)
+static int ask_plugins(struct generation *g, struct questions *q, int give_up)
 {
     struct config *c = g->config;
     size_t most = c->n_handlers + 1;
@@ -71,15 +71,17 @@ static int ask_plugins(struct generation *g, struct questions *q)
         q->paths[q->n] = c->handlers[i].plugin_path;
         q->handlers[q->n++] = i;
     }
-    worker_probe(g->worker, q->paths, q->n, PROBE_NS, q->plugins, q->images, q->refused);
+    struct worker_probe how = {
+        .program = g->worker, .timeout_ns = PROBE_NS, .trust_any = g->trust_any, .give_up = give_up};
+    worker_probe(&how, q->paths, q->n, q->plugins, q->images, q->refused);
     return 0;
 }
 
 /* Asks each plugin what it is, in a process of its own, and takes its defaults. */
-static int load_plugins(struct generation *g)
+static int load_plugins(struct generation *g, int give_up)
 {
     struct questions q;
-    int rc = ask_plugins(g, &q);
+    int rc = ask_plugins(g, &q, give_up);
 
     for (size_t k = 0; rc == 0 && k < q.n; k++) {
         size_t i = q.handlers[k];
@@ -127,7 +129,7 @@ static void read_sources(struct config *c, const struct generation_sources *s)
     config_finish(c);
 }
 
-int generation_load(struct generation **ret, const struct generation_sources *sources)
+int generation_load(struct generation **ret, const struct generation_sources *sources, int give_up)
 {
     struct error err = {0};
     struct generation *g = calloc(1, sizeof(*g));
@@ -140,13 +142,12 @@ int generation_load(struct generation **ret, const struct generation_sources *so
         rc = sources->url ? generation_use_server(g, sources->url) : 0;
     }
     if (rc == 0) {
-        if (sources->trust_any || g->config->plugin_trust == TRUST_ANY)
-            worker_trust_any();
+        g->trust_any = sources->trust_any || g->config->plugin_trust == TRUST_ANY;
         config_discover(g->config);
         if (find_worker(g->config, g->worker, sizeof(g->worker), &err))
             config_add_problem(g->config, "%s", err.text);
         else
-            rc = load_plugins(g);
+            rc = load_plugins(g, give_up);
     }
     if (rc) {
         generation_unref(g);

@@ -29,6 +29,7 @@ struct generation_sources { /* where configurations come from, the same at each 
 struct generation {
     struct config *config;      /* with its problems: see config_n_problems() */
     char worker[PATH_MAX + 64]; /* of seamq-worker */
+    bool trust_any;             /* plugins are loaded whoever can change them */
     /* by handler of the config */
     struct plugin_info *plugins;
     struct image *images;
@@ -36,8 +37,9 @@ struct generation {
     unsigned refs;
 };
 
-/* 0, with one reference and the problems collected, or -ENOMEM. */
-int generation_load(struct generation **ret, const struct generation_sources *sources);
+/* 0, with one reference and the problems collected, or -ENOMEM.  When `give_up` is readable (-1: none),
+ * plugins that have not answered are refused: nobody needs the result any more. */
+int generation_load(struct generation **ret, const struct generation_sources *sources, int give_up);
 /* Every cluster of it is the one server at `url`. 0 or -ENOMEM. */
 int generation_use_server(struct generation *g, const char *url);
 struct generation *generation_ref(struct generation *g);

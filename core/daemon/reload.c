@@ -20,14 +20,19 @@
 #define LOOK_NS (5 * NS_PER_MS)
 #define RETRY_NS (500 * NS_PER_MS)
 
+static void signal_event(int fd)
+{
+    uint64_t one = 1;
+    while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
 static void *load(void *data)
 {
     struct daemon *d = data;
-    uint64_t one = 1;
-    if (generation_load(&d->reload.next, d->sources))
+    if (generation_load(&d->reload.next, d->sources, d->reload.give_up))
         d->reload.next = NULL;
-    while (write(d->reload.loaded.fd, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
+    signal_event(d->reload.loaded.fd);
     return NULL;
 }
 
@@ -194,17 +199,22 @@ int reload_init(struct daemon *d)
     r->retry = (struct loop_timer){.fire = on_retry, .data = d};
     r->loaded = (struct loop_fd){
         .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .events = EPOLLIN, .ready = on_loaded, .data = d};
-    return r->loaded.fd < 0 ? -errno : loop_add_fd(d->loop, &r->loaded);
+    if (r->loaded.fd < 0 || (r->give_up = eventfd(0, EFD_CLOEXEC)) < 0)
+        return -errno;
+    return loop_add_fd(d->loop, &r->loaded);
 }
 
 void reload_finish(struct daemon *d)
 {
     struct reload *r = &d->reload;
     if (r->loading) {
+        signal_event(r->give_up); /* a constructor that hangs must not hold up the end */
         pthread_join(r->thread, NULL);
         generation_unref(r->next);
     }
     if (r->loaded.fd >= 0)
         close(r->loaded.fd);
+    if (r->give_up >= 0)
+        close(r->give_up);
     forget_changes(&r->report);
 }

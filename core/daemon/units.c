@@ -40,8 +40,11 @@ bool unit_counts(const struct unit *u)
 
 static struct crew_plan plan_of(const struct generation *g, size_t i)
 {
-    return (struct crew_plan){
-        .program = g->worker, .config = &g->config->handlers[i], .info = &g->plugins[i], .image = &g->images[i]};
+    return (struct crew_plan){.program = g->worker,
+                              .config = &g->config->handlers[i],
+                              .info = &g->plugins[i],
+                              .image = &g->images[i],
+                              .trust_any = g->trust_any};
 }
 
 /* ---- state of a handler -------------------------------------------------------------------- */

@@ -52,6 +52,7 @@ static int configure(struct worker_config *w, const struct crew_plan *plan, stru
         .program = plan->program,
         .plugin = c->plugin_path,
         .image = plan->image && plan->image->fd >= 0 ? plan->image : NULL,
+        .trust_any = plan->trust_any,
         .handler = c->name,
         .count = (unsigned)c->workers,
         .bindings = bindings,

@@ -55,6 +55,7 @@ struct crew_plan {       /* what workers are made by; outlives them */
     const struct config_handler *config;
     const struct plugin_info *info;
     const struct image *image; /* NULL: whatever is at the plugin's path */
+    bool trust_any;            /* whoever can change that */
 };
 
 /* The workers are started at once.  0, or negative with a sentence. */

@@ -115,26 +115,36 @@ static bool read_packets(struct probe *b, char *room)
     }
 }
 
-static void start(struct probe *b, const char *program, int64_t timeout_ns)
+/* Of the machine or of the process; it may pass. */
+static bool is_shortage(int rc)
+{
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOSPC;
+}
+
+static void start(struct probe *b, const struct worker_probe *how)
 {
     char title[] = "seamq: probe";
     struct buf hello = {0};
     b->started = true;
-    b->deadline_ns = clock_now_ns() + timeout_ns;
-    if (image_take(b->image, b->plugin) == -EAGAIN) {
-        error_set(b->err, -EAGAIN, "%s: changed while it was read (a copy that has not finished?)", b->plugin);
-        b->told = b->done = true;
-        return;
-    } /* anything else that is wrong with the file is said by the child */
-    if (spawn_worker(&b->child, program, title, 0, b->err)) {
+    b->deadline_ns = clock_now_ns() + how->timeout_ns;
+    int rc = image_take(b->image, b->plugin);
+    if (rc == -EAGAIN)
+        error_set(b->err, rc, "%s: changed while it was read (a copy that has not finished?)", b->plugin);
+    else if (is_shortage(rc))
+        error_set(b->err, -EAGAIN, "%s: cannot be copied: %s", b->plugin, strerror(-rc));
+    if (b->err->code) { /* anything else that is wrong with the file is said by the child */
         b->told = b->done = true;
         return;
     }
-    spawn_hello(&hello, "probe", b->plugin, "probe");
+    if (spawn_worker(&b->child, how->program, title, 0, b->err)) {
+        b->told = b->done = true;
+        return;
+    }
+    spawn_hello(&hello, "probe", b->plugin, how->trust_any, "probe");
     packet_add_int(&hello, "log_level", 0);
     if (b->image->fd >= 0)
         image_put(&hello, b->image);
-    int rc = packet_send(b->child.control, &hello, b->image->fd);
+    rc = packet_send(b->child.control, &hello, b->image->fd);
     if (rc && rc != -EPIPE)
         b->told = error_set(b->err, rc, "%s: could not be probed: %s", b->plugin, strerror(-rc)) != 0;
     buf_finish(&hello);
@@ -167,19 +177,29 @@ static void finish(struct probe *b, char *room, bool late, int64_t timeout_ns)
         error_set(b->err, -EPROTO, "%s: its worker sent no descriptor", b->plugin);
 }
 
-/* One round: starts what may start, waits for news, finishes what ended. Returns how many are left. */
-static size_t step(struct probe *all, size_t n, const char *program, char *room, int64_t timeout_ns)
+static void give_up(struct probe *all, size_t n)
 {
-    struct pollfd fds[PARALLEL * 2];
+    for (size_t i = 0; i < n; i++) {
+        struct probe *b = &all[i];
+        b->deadline_ns = 0;
+        if (!b->started)
+            b->started = b->done = error_set(b->err, -ECANCELED, "%s: was not asked any more", b->plugin) != 0;
+    }
+}
+
+/* One round: starts what may start, waits for news, finishes what ended. Returns how many are left. */
+static size_t step(struct probe *all, size_t n, const struct worker_probe *how, char *room)
+{
+    struct pollfd fds[PARALLEL * 2 + 1];
     struct probe *of[PARALLEL];
     size_t running = 0, left = 0;
     int64_t now = clock_now_ns();
-    int64_t wait_ns = timeout_ns;
+    int64_t wait_ns = how->timeout_ns;
 
     for (size_t i = 0; i < n && running < PARALLEL; i++) {
         struct probe *b = &all[i];
         if (!b->started)
-            start(b, program, timeout_ns);
+            start(b, how);
         left += !b->done;
         if (b->done)
             continue;
@@ -189,21 +209,24 @@ static size_t step(struct probe *all, size_t n, const char *program, char *room,
             wait_ns = b->deadline_ns - now;
         of[running++] = b;
     }
+    fds[2 * running] = (struct pollfd){how->give_up, POLLIN, 0};
     if (running)
-        poll(fds, 2 * running, wait_ns > 0 ? (int)(wait_ns / NS_PER_MS) + 1 : 0);
+        poll(fds, 2 * running + 1, wait_ns > 0 ? (int)(wait_ns / NS_PER_MS) + 1 : 0);
     now = clock_now_ns();
+    if (fds[2 * running].revents)
+        give_up(all, n);
     for (size_t i = 0; i < running; i++) {
         struct probe *b = of[i];
         if (fds[2 * i].revents || now >= b->deadline_ns)
-            finish(b, room, !fds[2 * i].revents, timeout_ns);
+            finish(b, room, !fds[2 * i].revents, how->timeout_ns);
         else if (fds[2 * i + 1].revents)
             b->closed = !read_packets(b, room);
     }
     return left;
 }
 
-void worker_probe(const char *program, const char *const *plugins, size_t n, int64_t timeout_ns,
-                  struct plugin_info *infos, struct image *images, struct error *errs)
+void worker_probe(const struct worker_probe *how, const char *const *plugins, size_t n, struct plugin_info *infos,
+                  struct image *images, struct error *errs)
 {
     struct probe *all = calloc(n ? n : 1, sizeof(*all));
     char *room = malloc(PACKET_MAX);
@@ -223,7 +246,7 @@ void worker_probe(const char *program, const char *const *plugins, size_t n, int
                                     .started = !ok,
                                     .done = !ok};
     }
-    while (all && step(all, n, program, room, timeout_ns))
+    while (all && step(all, n, how, room))
         ;
     for (size_t i = 0; i < n; i++)
         if (errs[i].code) {

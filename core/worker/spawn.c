@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -38,14 +37,7 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static atomic_bool trust_any; /* set by whatever thread loads a configuration */
-
-void worker_trust_any(void)
-{
-    trust_any = true;
-}
-
-void spawn_hello(struct buf *b, const char *mode, const char *plugin, const char *handler)
+void spawn_hello(struct buf *b, const char *mode, const char *plugin, bool trust_any, const char *handler)
 {
     packet_begin(b, "hello");
     packet_add_int(b, "protocol", PACKET_PROTOCOL);

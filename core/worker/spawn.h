@@ -37,6 +37,6 @@ void spawn_kill(struct spawned *s);
 bool spawn_is_secret(const char *env);
 
 /* Begins the hello: what each one says. `mode` is "run" or "probe". */
-void spawn_hello(struct buf *b, const char *mode, const char *plugin, const char *handler);
+void spawn_hello(struct buf *b, const char *mode, const char *plugin, bool trust_any, const char *handler);
 
 #endif

@@ -25,7 +25,7 @@ static int build_hello(struct worker *w, const struct worker_config *c, struct e
     struct buf *b = &w->hello;
     struct buf option = {0};
 
-    spawn_hello(b, "run", c->plugin, c->handler);
+    spawn_hello(b, "run", c->plugin, c->trust_any, c->handler);
     if (c->image)
         image_put(b, c->image);
     packet_add_int(b, "index", c->index);

@@ -53,6 +53,7 @@ struct worker_config {
     const char *plugin;        /* path of the .so */
     const struct image *image; /* what is to run, outlives the worker; NULL: whatever is at the path */
     const char *handler;       /* name, for logs and the process title */
+    bool trust_any;            /* the plugin is loaded whoever can change it (host/trust.h) */
     unsigned index;            /* of this worker among its handler's, from 0 */
     unsigned count;            /* of the handler's workers, what seamq_worker_count() says; 0: 1 */
     const struct worker_binding *bindings;
@@ -154,9 +155,6 @@ void worker_stop(struct worker *w, int64_t deadline_ns);
  * ids are reported by on_exit's rule (no outcome). Used by drain. */
 void worker_revoke(struct worker *w, int64_t deadline_ns);
 
-/* Process-wide, for all that start later: plugins are loaded whoever can change them (host/trust.h). */
-void worker_trust_any(void);
-
 bool worker_ready(const struct worker *w);
 pid_t worker_pid(const struct worker *w); /* 0: none at the moment */
 uint64_t worker_restarts(const struct worker *w);
@@ -165,13 +163,20 @@ uint64_t worker_restarts(const struct worker *w);
 int worker_push(struct worker *w, const struct worker_message *m);
 void worker_submit(struct worker *w);
 
+struct worker_probe {    /* how plugins are asked */
+    const char *program; /* path of seamq-worker */
+    int64_t timeout_ns;  /* of each */
+    bool trust_any;      /* as in worker_config */
+    int give_up;         /* when it is readable, what has not answered counts as late; -1: none */
+};
+
 /* What a plugin says of itself, from a short-lived process (constructors run there, crashes
  * stay there).  Blocks for at most `timeout_ns`; several at once: the worst of them.  For
  * each i either infos[i] is filled (caller frees) or errs[i].code is negative and errs[i].text
  * says which file and why: missing symbol, wrong major, newer minor, wrong architecture,
  * truncated, not an ELF file, constructor crashed or hung, no permission. */
 /* images[i] is what was asked: to be closed by the caller. Any thread, which must not end meanwhile. */
-void worker_probe(const char *program, const char *const *plugins, size_t n, int64_t timeout_ns,
-                  struct plugin_info *infos, struct image *images, struct error *errs);
+void worker_probe(const struct worker_probe *how, const char *const *plugins, size_t n, struct plugin_info *infos,
+                  struct image *images, struct error *errs);
 
 #endif

@@ -331,7 +331,7 @@ static void a_probe_tells_of_the_entry(void **state)
     struct plugin_info infos[3];
     struct image images[3];
     struct error errs[3];
-    worker_probe(WORKER, plugins, 3, LONGEST_NS, infos, images, errs);
+    probe_all(WORKER, plugins, 3, LONGEST_NS, infos, images, errs);
     for (int i = 0; i < 3; i++) {
         if (errs[i].code)
             fail_msg("%s", errs[i].text);

@@ -130,7 +130,7 @@ static void probe_tells_what_a_plugin_says(void **state)
     struct plugin_info infos[3];
     struct image images[3];
     struct error errs[3];
-    worker_probe(WORKER, plugins, 3, LONGEST_NS, infos, images, errs);
+    probe_all(WORKER, plugins, 3, LONGEST_NS, infos, images, errs);
     assert_int_equal(errs[0].code, 0);
     assert_string_equal(infos[0].path, BEHAVE);
     assert_string_equal(infos[0].name, "behave");
@@ -152,7 +152,7 @@ static void refused(const char *path, const char *why)
     struct plugin_info info;
     struct image image;
     struct error err;
-    worker_probe(WORKER, &path, 1, LONGEST_NS, &info, &image, &err);
+    probe_all(WORKER, &path, 1, LONGEST_NS, &info, &image, &err);
     if (!err.code || strncmp(err.text, path, strlen(path)) != 0 || !strstr(err.text, why))
         fail_msg("\"%s\" does not name the file and \"%s\"", err.text, why);
 }
@@ -186,7 +186,7 @@ static void every_truncation_is_a_sentence(void **state)
         paths[i] = strdup(in_folder(name));
         cp(BEHAVE, paths[i], 64 + (size - 65) * i / (CUTS - 1));
     }
-    worker_probe(WORKER, paths, CUTS, LONGEST_NS, infos, images, errs);
+    probe_all(WORKER, paths, CUTS, LONGEST_NS, infos, images, errs);
     for (size_t i = 0; i < CUTS; i++) {
         assert_true(errs[i].code < 0);
         if (!strstr(errs[i].text, "truncated"))
@@ -415,7 +415,7 @@ static void a_plugin_that_others_can_change_is_refused_unless_told_so(void **sta
     assert_int_equal(s.exit.restart_in_ns, -1);
     assert_non_null(strstr(s.exit_text, "can be changed by anyone"));
     seen_destroy(&s);
-    worker_trust_any();
+    c.trust_any = true;
     seen_up(&s, &c);
     seen_destroy(&s);
 }

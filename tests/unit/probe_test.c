@@ -2,6 +2,9 @@
  * probe - each plugin that must be refused, with the sentence that says why; the others answer. */
 #include "worker_helper.h"
 
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+
 static const struct {
     const char *name;
     const char *why; /* NULL: accepted */
@@ -58,7 +61,7 @@ static void each_bad_plugin_is_refused_by_name_with_the_reason(void **state)
         print_message("the fixtures are not built: skipped\n");
         skip();
     }
-    worker_probe(WORKER, list, N, 3 * NS_PER_SEC, infos, images, errs);
+    probe_all(WORKER, list, N, 3 * NS_PER_SEC, infos, images, errs);
     for (size_t i = 0; i < N; i++) {
         if (!fixtures[i].why) {
             if (errs[i].code)
@@ -80,10 +83,62 @@ static void a_missing_worker_program_is_an_error_for_each(void **state)
     struct plugin_info infos[2];
     struct image images[2];
     struct error errs[2];
-    worker_probe("/nonexistent/seamq-worker", list, 2, NS_PER_SEC, infos, images, errs);
+    probe_all("/nonexistent/seamq-worker", list, 2, NS_PER_SEC, infos, images, errs);
     assert_string_equal(errs[0].text, "/nonexistent/seamq-worker cannot be started: No such file or directory");
     assert_true(errs[1].code < 0);
     assert_int_equal(images[0].fd, -1);
+}
+
+static const char *fixture(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/%s.so", path_of("TEST_FIXTURES", FIXTURES), name);
+    if (access(path, R_OK)) {
+        print_message("the fixtures are not built: skipped\n");
+        skip();
+    }
+    return path;
+}
+
+static void nothing_is_waited_for_that_nobody_needs_any_more(void **state)
+{
+    (void)state;
+    const char *path = fixture("hang_in_ctor");
+    const char *list[100];
+    struct plugin_info infos[100];
+    struct image images[100];
+    struct error errs[100];
+    struct worker_probe how = {.program = WORKER, .timeout_ns = 3600 * NS_PER_SEC, .give_up = eventfd(1, EFD_CLOEXEC)};
+
+    for (size_t i = 0; i < 100; i++)
+        list[i] = path;
+    worker_probe(&how, list, 100, infos, images, errs);
+    for (size_t i = 0; i < 100; i++) {
+        assert_true(errs[i].code < 0);
+        assert_int_equal(images[i].fd, -1);
+    }
+    close(how.give_up);
+}
+
+/* What was checked is what runs: without its copy a plugin is not even checked. */
+static void no_descriptor_for_the_copy_is_said_and_tried_again(void **state)
+{
+    (void)state;
+    const char *path = fixture("ack");
+    struct plugin_info info;
+    struct image image;
+    struct error err;
+    struct rlimit before, none;
+
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = before;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+    probe_all(WORKER, &path, 1, NS_PER_SEC, &info, &image, &err);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(err.code, -EAGAIN);
+    assert_non_null(strstr(err.text, "cannot be copied: Too many open files"));
+    assert_int_equal(image.fd, -1);
 }
 
 int main(void)
@@ -91,6 +146,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_bad_plugin_is_refused_by_name_with_the_reason),
         cmocka_unit_test(a_missing_worker_program_is_an_error_for_each),
+        cmocka_unit_test(nothing_is_waited_for_that_nobody_needs_any_more),
+        cmocka_unit_test(no_descriptor_for_the_copy_is_said_and_tried_again),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }

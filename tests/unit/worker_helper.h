@@ -163,6 +163,13 @@ static inline struct worker_config a_config(const char *plugin)
     };
 }
 
+static inline void probe_all(const char *program, const char *const *paths, size_t n, int64_t timeout_ns,
+                             struct plugin_info *infos, struct image *images, struct error *errs)
+{
+    struct worker_probe how = {.program = program, .timeout_ns = timeout_ns, .give_up = -1};
+    worker_probe(&how, paths, n, infos, images, errs);
+}
+
 static inline void seen_create(struct seen *s, const struct worker_config *c)
 {
     struct error err = {0};
