@@ -18,9 +18,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define HOST_LOG_MAX 2048      /* bytes of one log line */
-#define HOST_STAGED_MAX 65536u /* publishes of one call */
-#define HOST_STAGED_BYTES_MAX (UINT64_C(128) << 20)
+#define HOST_LOG_MAX 2048 /* bytes of one log line */
 #define HOST_UNSETTLED INT_MIN
 #define HOST_METRICS_MAX 256 /* names; 64 bytes each */
 

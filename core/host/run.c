@@ -79,6 +79,7 @@ static int64_t run_call(int64_t now_ns)
     else
         outcome = p->handle(host.self, &host.items[0].msg);
     host.running = false;
+    atomic_store_explicit(&page->running, 0, memory_order_relaxed); /* before its outcomes: an old id is nonsense */
     size_t n = host.n;
     host.n = 0;
     ring_done(&host.ring);
@@ -98,7 +99,6 @@ static int64_t sleep_dry(int64_t now_ns, int64_t *idle_ns)
 {
     int64_t wait_ns = -1;
 
-    atomic_store_explicit(&host.ring.own->running, 0, memory_order_release);
     if (host.unrung || host.ring.rx_done != host.ring.rx_released)
         host_bell(now_ns);
     if (host.counted) {
@@ -172,7 +172,6 @@ void host_run(void)
         if (ring->rx_done - ring->rx_released >= ring->rx_size / 4)
             ring_release(ring);
     }
-    atomic_store_explicit(&ring->own->running, 0, memory_order_release);
     host_flush_counts(now);
     host_bell(now);
 }

@@ -3,50 +3,12 @@
  * acknowledged, and then into the ring or a memfd. */
 #include "host.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "ring/packet.h"
-
-/* A literal subject: tokens between dots, none empty, no wildcard, no blanks. */
-static bool subject_ok(const char *s)
-{
-    size_t token = 0;
-    if (!s)
-        return false;
-    for (;; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '.' || c == '\0') {
-            if (token == 0 || (token == 1 && (s[-1] == '*' || s[-1] == '>')))
-                return false;
-            if (c == '\0')
-                return true;
-            token = 0;
-        } else if (c <= ' ' || c == 0x7f) {
-            return false;
-        } else {
-            token++;
-        }
-    }
-}
-
-static bool line_ok(const char *s)
-{
-    return s && !strpbrk(s, "\r\n");
-}
-
-static bool header_ok(const seamq_field *f)
-{
-    if (!f->name || !*f->name || !line_ok(f->value))
-        return false;
-    for (const unsigned char *c = (const unsigned char *)f->name; *c; c++)
-        if (*c <= ' ' || *c >= 0x7f || *c == ':')
-            return false;
-    return true;
-}
 
 static void put_header(struct buf *b, const char *name, const char *value)
 {
@@ -60,10 +22,11 @@ static int collect_headers(const struct host_item *it, const seamq_output *out, 
     bool traced = false;
     buf_clear(b);
     for (size_t i = 0; i < out->n_headers; i++) {
-        if (!header_ok(&out->headers[i]))
+        const seamq_field *f = &out->headers[i];
+        if (!f->name || !f->value || !record_header_ok(f->name, f->value))
             return -EINVAL;
-        traced = traced || strcmp(out->headers[i].name, "traceparent") == 0;
-        put_header(b, out->headers[i].name, out->headers[i].value);
+        traced = traced || strcmp(f->name, "traceparent") == 0;
+        put_header(b, f->name, f->value);
     }
     const char *name, *value;
     size_t pos = 0;
@@ -100,8 +63,8 @@ static int send_body(const struct host_staged *s, uint32_t serial)
 
 static int stage(struct host_item *it, const seamq_output *out)
 {
-    if (!subject_ok(out->subject) || (out->size && !out->data) || (out->n_headers && !out->headers) ||
-        (out->msg_id && (!*out->msg_id || !line_ok(out->msg_id))))
+    if (!out->subject || !record_subject_ok(out->subject) || (out->size && !out->data) ||
+        (out->n_headers && !out->headers) || (out->msg_id && !record_msg_id_ok(out->msg_id)))
         return -EINVAL;
     int rc = collect_headers(it, out, &host.scratch);
     if (rc)
@@ -118,7 +81,7 @@ static int stage(struct host_item *it, const seamq_output *out)
         .data_len = out->size,
     };
     uint64_t size = record_body_size(&body);
-    if (size == UINT64_MAX || host.staged == HOST_STAGED_MAX || size > HOST_STAGED_BYTES_MAX - host.staged_bytes)
+    if (size == UINT64_MAX || host.staged == RECORD_STAGED_MAX || size > RECORD_STAGED_BYTES_MAX - host.staged_bytes)
         return -EMSGSIZE;
 
     struct host_staged *s = host_alloc(sizeof(*s) + size);

@@ -68,6 +68,43 @@ int record_body_read(struct record_body *b, const char *at, uint64_t size)
     return 0;
 }
 
+bool record_subject_ok(const char *subject)
+{
+    size_t token = 0;
+    for (const char *s = subject;; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '.' || c == '\0') {
+            if (token == 0 || (token == 1 && (s[-1] == '*' || s[-1] == '>')))
+                return false;
+            if (c == '\0')
+                return true;
+            token = 0;
+        } else if (c <= ' ' || c == 0x7f) {
+            return false;
+        } else {
+            token++;
+        }
+    }
+}
+
+static bool is_line(const char *s)
+{
+    return !strpbrk(s, "\r\n");
+}
+
+bool record_msg_id_ok(const char *id)
+{
+    return *id && is_line(id);
+}
+
+bool record_header_ok(const char *name, const char *value)
+{
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        if (*c <= ' ' || *c >= 0x7f || *c == ':')
+            return false;
+    return *name && is_line(value);
+}
+
 bool record_header_next(const char *headers, size_t len, size_t *pos, const char **ret_name, const char **ret_value)
 {
     if (*pos >= len)

@@ -30,6 +30,8 @@ enum record_type {
 #define RECORD_BODY_MAX (UINT64_C(128) << 20) /* bytes; nats-server allows 64 MiB payloads */
 #define RECORD_ALONE 1u                       /* in a call of its own, at once: it may be what took a batch down */
 #define RECORD_TEXT_MAX 1024u                 /* bytes kept of an outcome's reason */
+#define RECORD_STAGED_MAX 65536u              /* publishes of one call */
+#define RECORD_STAGED_BYTES_MAX (UINT64_C(128) << 20)
 
 struct record_message {
     uint64_t id;
@@ -86,6 +88,12 @@ void record_body_write(const struct record_body *b, char *out);
 /* Takes lengths from `b` (the peer's word), checks them against the `size` bytes at `at` and sets
  * the pointers; texts must end where they say, headers must be whole pairs. 0 or -EBADMSG. */
 int record_body_read(struct record_body *b, const char *at, uint64_t size);
+
+/* What a server takes, which its protocol's lines would break otherwise.  A literal subject: tokens between
+ * dots, none empty, no wildcard, no blanks; a message id; a header. */
+bool record_subject_ok(const char *subject);
+bool record_msg_id_ok(const char *id);
+bool record_header_ok(const char *name, const char *value);
 
 /* The pair at *pos of a block that record_body_read() accepted; false at the end. */
 bool record_header_next(const char *headers, size_t len, size_t *pos, const char **ret_name, const char **ret_value);

@@ -3,6 +3,7 @@
 #include "private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #define LINE_MAX_BYTES 4096u /* of output */
 #define LINES_PER_SEC 1000u
 #define BODY_BYTES_MAX (2 * RECORD_BODY_MAX)
+#define SOCKET_MAX 4096 /* more packets than fit a socket */
 #define METRIC_MAX 64u
 
 /* ---- lines ---- */
@@ -96,8 +98,10 @@ void control_on_output(struct loop_fd *f, uint32_t events)
 
 static int take_bytes(struct worker *w, uint32_t serial, int fd)
 {
+    uint64_t fits_ring = ring_payload_max(&w->child.ring) - sizeof(struct record_staged);
     struct stat st;
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+    /* Seals: a memfd, whose read() waits for nobody. */
+    if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) || st.st_size <= 0 || (uint64_t)st.st_size <= fits_ring ||
         (uint64_t)st.st_size > BODY_BYTES_MAX - w->body_bytes)
         return -EBADMSG;
     struct worker_body *b = malloc(sizeof(*b) + (size_t)st.st_size);
@@ -232,17 +236,17 @@ void control_on_packets(struct loop_fd *f, uint32_t events)
 
 struct worker_body *control_take_body(struct worker *w, uint32_t serial)
 {
-    struct worker_body *b;
+    struct worker_body *b = find_body(w, serial);
     /* It was sent before its record was published, so it is here, or in the socket. */
-    while (!(b = find_body(w, serial)) && !w->protocol_error && read_packet(w))
-        ;
+    for (int i = 0; i < SOCKET_MAX && !b && !w->protocol_error && read_packet(w); i++)
+        b = find_body(w, serial);
     return b;
 }
 
 void control_drain(struct worker *w)
 {
     /* A group that the child left behind may go on writing: what fits a socket and a pipe is enough. */
-    for (int i = 0; i < 4096 && read_packet(w); i++)
+    for (int i = 0; i < SOCKET_MAX && read_packet(w); i++)
         ;
     for (int i = 0; i < 64 && read_output(w); i++)
         ;

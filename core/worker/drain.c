@@ -35,6 +35,7 @@ static int take_outcome(struct worker *w, const struct ring_record *r)
     w->finished++;
     w->front_since_ns = loop_now_ns(w->loop);
     w->extended_ns = 0;
+    w->staged = w->staged_bytes = 0;
     struct worker_outcome o = {
         .id = fixed.id,
         .outcome = fixed.outcome,
@@ -45,6 +46,21 @@ static int take_outcome(struct worker *w, const struct ring_record *r)
     if (w->callbacks.on_outcome)
         w->callbacks.on_outcome(w->data, w, &o);
     return 0;
+}
+
+/* The host has checked all this; but its memory is the handler's, too. */
+static bool may_be_published(struct worker *w, const struct record_body *b, uint64_t size)
+{
+    const char *name, *value;
+    size_t pos = 0;
+
+    w->staged_bytes += size;
+    if (++w->staged > RECORD_STAGED_MAX || w->staged_bytes > RECORD_STAGED_BYTES_MAX)
+        return false;
+    while (record_header_next(b->headers, b->headers_len, &pos, &name, &value))
+        if (!record_header_ok(name, value))
+            return false;
+    return record_subject_ok(b->subject) && (!b->msg_id || record_msg_id_ok(b->msg_id));
 }
 
 static int take_staged(struct worker *w, const struct ring_record *r)
@@ -77,7 +93,7 @@ static int take_staged(struct worker *w, const struct ring_record *r)
         .data_len = fixed.data_len,
     };
     int rc = record_body_read(&body, at, size);
-    if (rc == 0 && (!worker_outstanding(w) || fixed.id != worker_front(w)))
+    if (rc == 0 && (!worker_outstanding(w) || fixed.id != worker_front(w) || !may_be_published(w, &body, size)))
         rc = -EBADMSG;
     if (rc == 0 && w->callbacks.on_staged) {
         struct worker_staged s = {

@@ -78,6 +78,8 @@ struct worker {
     uint32_t serial;        /* of the last body sent */
     struct worker_body *bodies;
     uint64_t body_bytes;
+    uint64_t staged; /* publishes of the oldest outstanding message */
+    uint64_t staged_bytes;
 
     struct loop_timer life;
     struct loop_timer deadline;

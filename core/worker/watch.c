@@ -69,12 +69,16 @@ void watch_violation(struct worker *w, const char *what)
     watch_kill(w, WORKER_EXIT_PROTOCOL, false, "killed: %s", what);
 }
 
-/* How many messages the child has in the call that it executes, the oldest outstanding first; 0: none. */
+/* How many messages the child has in the call that it executes, the oldest outstanding first; 0: none.
+ * What is neither an id nor nothing was written by a handler that went wild, and that runs the oldest. */
 static uint32_t running_n(const struct worker *w)
 {
     const struct ring_page *page = w->child.ring.peer;
-    if (!worker_outstanding(w) || atomic_load_explicit(&page->running, memory_order_acquire) != worker_front(w))
+    uint64_t said = worker_outstanding(w) ? atomic_load_explicit(&page->running, memory_order_acquire) : 0;
+    if (!worker_outstanding(w) || (said == 0 && !w->protocol_error))
         return 0;
+    if (said != worker_front(w))
+        return 1;
     uint32_t n = atomic_load_explicit(&page->running_n, memory_order_relaxed);
     uint32_t most = w->config.batch_max > 1 ? (uint32_t)w->config.batch_max : 1;
     if (most > worker_outstanding(w))

@@ -151,6 +151,7 @@ void worker_drop_child(struct worker *w)
     w->finished = 0;
     w->serial = 0;
     w->extended_ns = 0;
+    w->staged = w->staged_bytes = 0;
 }
 
 static void spawn_failed(struct worker *w, const struct error *err)

@@ -408,7 +408,7 @@ static void lies_in_the_ring_end_that_worker(void **state)
     (void)state;
     struct worker_config c = a_config(BEHAVE);
     c.timeout_ns = 200 * NS_PER_MS; /* a lie that changes nothing is a hang */
-    for (const char *lie = "1234567"; *lie; lie++) {
+    for (const char *lie = "1234567abcdef"; *lie; lie++) {
         struct seen s;
         char payload[] = {'l', *lie, 0};
         seen_up(&s, &c);
@@ -421,6 +421,45 @@ static void lies_in_the_ring_end_that_worker(void **state)
         assert_true(s.exit.restart_in_ns >= 0);
         seen_destroy(&s);
     }
+}
+
+/* Or a poisoned message would come back for ever. */
+static void garbage_cannot_hide_which_message_crashes(void **state)
+{
+    (void)state;
+    const char *payloads[] = {"C1", "C0"};
+    for (size_t i = 0; i < 2; i++) {
+        struct seen s;
+        struct worker_config c = a_config(BEHAVE);
+        seen_up(&s, &c);
+        send_one(&s, 1, "fine");
+        WAIT(&s, s.outcomes == 1);
+        assert_int_equal(push_sized(&s, 2, payloads[i], 3), 0);
+        assert_int_equal(push_sized(&s, 3, "fine", 4), 0);
+        worker_submit(s.w);
+        WAIT(&s, s.exits == 1);
+        assert_int_equal(s.outcomes, 1);
+        assert_int_equal(s.exit.running, 2);
+        assert_int_equal(s.exit.running_n, 1);
+        seen_destroy(&s);
+    }
+}
+
+static void nobody_is_blamed_for_the_death_of_an_idle_worker(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    send_one(&s, 1, "fine");
+    WAIT(&s, s.outcomes == 1);
+    assert_int_equal(kill(worker_pid(s.w), SIGSTOP), 0);
+    assert_int_equal(push_sized(&s, 2, "fine", 4), 0);
+    worker_submit(s.w);
+    assert_int_equal(kill(worker_pid(s.w), SIGKILL), 0);
+    WAIT(&s, s.exits == 1);
+    assert_int_equal(s.exit.running, 0);
+    seen_destroy(&s);
 }
 
 static void a_group_dies_with_its_worker(void **state)
@@ -503,6 +542,8 @@ int main(void)
         cmocka_unit_test(trace_context_goes_with_what_is_staged),
         cmocka_unit_test(counters_arrive),
         cmocka_unit_test(lies_in_the_ring_end_that_worker),
+        cmocka_unit_test(garbage_cannot_hide_which_message_crashes),
+        cmocka_unit_test(nobody_is_blamed_for_the_death_of_an_idle_worker),
         cmocka_unit_test(a_group_dies_with_its_worker),
         cmocka_unit_test(respawns_leak_no_descriptor),
         cmocka_unit_test(a_missing_program_is_retried),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #ifndef BEHAVE_VERSION
@@ -58,12 +59,53 @@ __attribute__((noinline)) void behave_write_to_null(void)
     *nowhere = 1;
 }
 
+/* A staged publish of the message that runs, as ring/record.h has it, without the host's checks. */
+static void stage_raw(uint64_t *out, const char *subject, const char *headers, size_t headers_len)
+{
+    size_t subject_len = strlen(subject);
+    size_t body = subject_len + 1 + headers_len + 1;
+    char *at = (char *)out + 4096 + out[0];
+    uint32_t lengths[] = {(uint32_t)(8 + 32 + body), 4 /* RECORD_STAGED */};
+    uint64_t fixed[] = {out[1], 0, subject_len, headers_len};
+
+    memcpy(at, lengths, 8);
+    memcpy(at + 8, fixed, 32);
+    memcpy(at + 40, subject, subject_len + 1);
+    memcpy(at + 41 + subject_len, headers, headers_len);
+    at[41 + subject_len + headers_len] = '\0';
+    out[0] += (8 + 32 + body + 7) & ~(size_t)7;
+}
+
+static void send_small_body(void)
+{
+    static const char packet[] = "body\0serial\0"
+                                 "1";
+    int fd = memfd_create("small", 0);
+    char room[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec iov = {(void *)(uintptr_t)packet, sizeof(packet)};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    if (ftruncate(fd, 1) == 0)
+        sendmsg(3, &msg, 0);
+}
+
 static int lie(char what)
 {
     uint64_t *out = find_mapping("memfd:seamq-out");
     if (!out)
         return SEAMQ_DEAD;
     switch (what) {
+    case 'a': stage_raw(out, "not a subject", "", 0); break;
+    case 'b': stage_raw(out, "line\r\nend", "", 0); break;
+    case 'c': stage_raw(out, "a.b", "Name\0a\r\nb", sizeof("Name\0a\r\nb")); break;
+    case 'd': stage_raw(out, "a.b", "Na me\0b", sizeof("Na me\0b")); break;
+    case 'e': /* more than any handler stages */
+        for (int i = 0; i < 70000; i++)
+            stage_raw(out, "a.b", "", 0);
+        break;
+    case 'f': send_small_body(); break;
     case '1': out[0] = UINT64_MAX; break;         /* head */
     case '2': out[0] += 4; break;                 /* unaligned */
     case '3': out[0] += (uint64_t)1 << 40; break; /* far ahead */
@@ -95,6 +137,14 @@ static int on_message(void *self, const seamq_msg *msg)
     case 'E': /* staged, then not acknowledged */ seamq_publish(msg, "echo.it", msg->data, msg->size); return SEAMQ_NAK;
     case 'p': return seamq_publish(msg, "not a subject", NULL, 0) ? SEAMQ_ACK : SEAMQ_DEAD;
     case 'l': return lie(msg->data[1]);
+    case 'C': { /* hides which message crashes */
+        uint64_t *out = find_mapping("memfd:seamq-out");
+        if (msg->data[1] == '0')
+            memset(out, 0, 4096);
+        else
+            out[1] = 0xdead;
+        abort();
+    }
     case 'H': { /* hides a hang behind garbage */
         int64_t *out = find_mapping("memfd:seamq-out");
         out[2] = INT64_MAX;
