@@ -78,7 +78,9 @@ static int parse_flags(int argc, char **argv, char **dirs, struct flags *f)
             config_print_help(stdout);
             return 0;
         case ':': return wrong_usage(argv[optind - 1], "needs a value");
-        default: return wrong_usage(argv[optind - 1], "is not an option");
+        default: /* of letters together optind is not past the one yet */
+            return wrong_usage(optopt > HELP ? (char[]){'-', (char)optopt, '\0'} : argv[optind - 1],
+                               "is not an option");
         }
     }
     f->sources.plugin_dirs = dirs;
