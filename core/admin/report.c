@@ -132,6 +132,11 @@ static void put_build(const struct report *r, struct metrics *m)
         metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}), handler_ready(r->handlers[i]));
     for (size_t i = 0; i < r->n_refused; i++)
         metrics_uint(m, METRIC_LABELS({"handler", r->refused[i].handler}), 0);
+    metrics_family(m, METRIC_GAUGE, "seamq_last_reload_successful",
+                   "1 when the last reload, or the start, took everything over; 0 when it refused something.");
+    metrics_uint(m, NULL, !r->reload->last_refused);
+    metrics_family(m, METRIC_GAUGE, "seamq_last_reload_timestamp_seconds", "When that ended, Unix time.");
+    metrics_seconds(m, NULL, r->reload->last_ns);
     metrics_family(m, METRIC_COUNTER, "seamq_log_lines_dropped_total", "Log lines lost because nobody read them.");
     metrics_uint(m, NULL, log_dropped());
 }
@@ -224,7 +229,8 @@ static void put_breakers(const struct report *r, struct metrics *m)
     for (size_t i = 0; i < r->n_handlers; i++)
         metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}),
                      handler_breaker(r->handlers[i])->open);
-    metrics_family(m, METRIC_COUNTER, "seamq_breaker_opened_total", "How often that began.");
+    metrics_family(m, METRIC_COUNTER, "seamq_breaker_opened_total",
+                   "Times that a handler said that what it needs is unavailable, and waited.");
     for (size_t i = 0; i < r->n_handlers; i++)
         metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}),
                      handler_breaker(r->handlers[i])->opened);
@@ -238,9 +244,9 @@ static const struct {
     size_t offset;
 } lanes_metrics[] = {
     {METRIC_GAUGE, "seamq_lanes", "Keys of an ordered handler with messages here.", offsetof(struct lanes_stats, n)},
-    {METRIC_GAUGE, "seamq_lanes_full", "Of these, keys at lane_max_held: nothing is pulled meanwhile.",
+    {METRIC_GAUGE, "seamq_lanes_full", "Keys at lane_max_held, whose handler pulls nothing meanwhile.",
      offsetof(struct lanes_stats, n_full)},
-    {METRIC_COUNTER, "seamq_lane_stops_total", "How often a key reached lane_max_held.",
+    {METRIC_COUNTER, "seamq_lane_stops_total", "Times that a key reached lane_max_held.",
      offsetof(struct lanes_stats, stops)},
     {METRIC_GAUGE, "seamq_order_awaited", "Messages delivered before, for which an ordered handler waits.",
      offsetof(struct lanes_stats, awaited)},
@@ -272,8 +278,7 @@ static void put_workers(const struct report *r, struct metrics *m)
             n += worker_ready(handler_worker(r->handlers[i], k));
         metrics_uint(m, METRIC_LABELS({"handler", handler_name(r->handlers[i])}), n);
     }
-    metrics_family(m, METRIC_COUNTER, "seamq_worker_restarts_total",
-                   "Workers that ended and were replaced, by reason.");
+    metrics_family(m, METRIC_COUNTER, "seamq_worker_exits_total", "Worker processes that ended, by reason.");
     for (size_t i = 0; i < r->n_handlers; i++)
         for (int k = 0; k < HANDLER_EXIT_REASONS; k++)
             metrics_uint(m,
@@ -302,7 +307,7 @@ static const struct {
 } consumer_metrics[] = {
     {METRIC_COUNTER, "seamq_messages_delivered_total", "Messages that the server delivered.",
      offsetof(struct consumer_stats, delivered)},
-    {METRIC_COUNTER, "seamq_messages_redelivered_total", "Of these, with a server count above 1.",
+    {METRIC_COUNTER, "seamq_messages_redelivered_total", "Deliveries of messages that the server had delivered before.",
      offsetof(struct consumer_stats, redelivered)},
     {METRIC_COUNTER, "seamq_messages_repeated_total", "Deliveries of messages that were held here already.",
      offsetof(struct consumer_stats, repeated)},

@@ -25,9 +25,10 @@ struct report_reload { /* the last one, or the one under way */
     uint64_t number;   /* 0: none yet */
     const char *why;
     bool running;
-    bool again;    /* another one follows: it was asked for meanwhile */
-    bool failed;   /* as a whole: nothing was taken over */
-    int64_t at_ns; /* Unix time */
+    bool again;        /* another one follows: it was asked for meanwhile */
+    bool failed;       /* as a whole: nothing was taken over */
+    int64_t last_ns;   /* Unix time at which one was through; before the first: of the start */
+    bool last_refused; /* something */
     struct report_change *changes;
     size_t n_changes;
 };

@@ -224,6 +224,7 @@ static int start(struct daemon *d, struct error *err)
     d->report.version = d->version;
     d->report.name = c->name;
     d->report.started_ns = clock_wall_ns();
+    d->reload.report.last_ns = d->report.started_ns;
     d->report.reload = &d->reload.report;
     d->report.start_reload = start_reload;
     d->report.start_drain = start_drain;
@@ -232,6 +233,7 @@ static int start(struct daemon *d, struct error *err)
         http_allow_post(d->http, report_act);
     if (daemon_update_report(d))
         return error_set(err, -ENOMEM, "out of memory");
+    d->reload.report.last_refused = d->report.n_refused > 0;
     d->drain_look = (struct loop_timer){.fire = look_drained, .data = d};
     d->watchdog = (struct loop_timer){.fire = feed_watchdog, .data = d};
     if (notify_watchdog_ns() > 0)

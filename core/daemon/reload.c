@@ -8,6 +8,7 @@
 #include "daemon_private.h"
 #include "generation.h"
 
+#include "admin/notify.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -124,6 +125,10 @@ static void done(struct daemon *d)
     for (size_t i = 0; i < r->n_changes; i++)
         refused += strcmp(r->changes[i].action, "refused") == 0;
     r->running = false;
+    r->last_ns = clock_wall_ns();
+    r->last_refused = refused > 0;
+    if (d->said_ready)
+        notify_ready();
     log_info("reload-done", LOG_STR("why", r->why), LOG_UINT("changed", r->n_changes - refused),
              LOG_UINT("refused", refused));
 }
@@ -174,8 +179,13 @@ void reload_start(struct daemon *d, const char *why)
         return;
     } /* what the last one has begun goes on; the next one says whether that is still wanted */
     forget_changes(&r->report);
-    r->report =
-        (struct report_reload){.number = r->report.number + 1, .why = why, .running = true, .at_ns = clock_wall_ns()};
+    r->report = (struct report_reload){.number = r->report.number + 1,
+                                       .why = why,
+                                       .running = true,
+                                       .last_ns = r->report.last_ns,
+                                       .last_refused = r->report.last_refused};
+    if (d->said_ready)
+        notify_reloading();
     log_info("reload", LOG_STR("why", why));
     int rc = pthread_create(&r->thread, NULL, load, d);
     if (rc) {

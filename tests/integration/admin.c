@@ -65,7 +65,7 @@ static void metrics_agree_with_what_was_processed(struct world *w)
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_dead_letters_total", NULL), 3);
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_retries_total", NULL), 8); /* the NAKs and the crash */
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_published_total", NULL), 4);
-    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_restarts_total", NULL), 1);
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_exits_total", NULL), 1);
     /* each run of the handler that returned */
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_handler_duration_seconds_count", "handler=\"scripted\""),
                      124);

@@ -51,7 +51,7 @@ static void each_message_of_a_batch_is_settled_as_it_wants(struct world *w)
     assert_int_equal(client_stream_messages(s->client, "DLQ"), 50);
     assert_int_equal(client_stream_messages(s->client, "OUT"), 100);
     assert_in_range(largest_call(), 2, 50);
-    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_restarts_total", NULL), 0);
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_exits_total", NULL), 0);
 }
 
 static void what_a_refused_message_staged_is_not_sent(struct world *w)
@@ -96,7 +96,7 @@ static void a_crash_in_a_batch_is_blamed_on_the_one_that_did_it(struct world *w)
     expect_only_13_is_blamed(s, "crash");
     assert_true(largest_call() > 13);
     /* The batch, and the message twice. */
-    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_restarts_total", "reason=\"crash\""), 3);
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"crash\""), 3);
 }
 
 static void a_hang_in_a_batch_is_blamed_on_the_one_that_did_it(struct world *w)

@@ -51,7 +51,7 @@ static void a_hung_handler_is_replaced_after_its_timeout(struct world *w)
         scene_publish(s, "%d ack", i);
     scene_expect_settled(s, 15);
     assert_int_equal(effects_lines(s->effects), 21); /* the one that hung twice, the others once */
-    assert_true(daemon_metric(s->daemon, "seamq_worker_restarts_total", "reason=\"timeout\"") >= 1);
+    assert_true(daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"timeout\"") >= 1);
 }
 
 static void the_next_message_is_handled_soon_after_a_crash(struct world *w)
@@ -90,7 +90,7 @@ static void workers_are_recycled_without_repeats(struct world *w)
         scene_publish(s, "%d ack", i);
     scene_expect_settled(s, 20);
     assert_int_equal(effects_lines(s->effects), 1000);
-    assert_true(daemon_metric(s->daemon, "seamq_worker_restarts_total", "reason=\"recycle\"") >=
+    assert_true(daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"recycle\"") >=
                 3); /* what is in its ring goes along */
 }
 
@@ -106,7 +106,7 @@ static void a_leak_ends_its_worker_and_counts_against_its_message(struct world *
         scene_publish(s, "%d ack", i);
     scene_expect_settled(s, 30);
     assert_int_equal(effects_lines(s->effects), 21); /* crash_limit is 2; the others ran once */
-    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_restarts_total", "reason=\"memory\""), 2);
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"memory\""), 2);
     struct stored dead;
     assert_true(client_get(s->client, "DLQ", 1, &dead));
     assert_non_null(strstr(dead.headers, "more than twice max_memory (64M)"));

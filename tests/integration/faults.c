@@ -77,7 +77,7 @@ static void killed_workers_lose_nothing(struct world *w)
     assert_int_equal(c.dead, 0);
     assert_int_equal(c.handled, messages());
     assert_true(c.repeated <= killed); /* only what a dead worker was executing is handled twice */
-    assert_true(daemon_metric(s->daemon, "seamq_worker_restarts_total", NULL) >= killed);
+    assert_true(daemon_metric(s->daemon, "seamq_worker_exits_total", NULL) >= killed);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
 }
 

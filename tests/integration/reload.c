@@ -196,6 +196,8 @@ static void a_broken_file_leaves_the_old_code_serving(struct world *w)
 
     world_copy_part(IT_SCRIPTED, plugin_path(s), 3000);
     daemon_expect_event(s->daemon, from, "reload-refused", "handler=scripted msg=*truncated*", 20);
+    daemon_expect_event(s->daemon, from, "reload-done", "refused=1", 20);
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_last_reload_successful", NULL), 0);
     assert_int_equal(daemon_get(s->daemon, "/readyz", NULL), 200);
     for (int i = 1; i <= 3; i++) { /* a worker that has to start again finds the code that was checked */
         assert_true(daemon_wait_workers(s->daemon, 1, 10));
@@ -212,7 +214,8 @@ static void a_broken_file_leaves_the_old_code_serving(struct world *w)
     scene_expect_effects(s, 5, 20);
     from = daemon_mark(s->daemon);
     deploy(s, false);
-    expect_action(s, from, SCENE_HANDLER, "renewed");
+    daemon_expect_event(s->daemon, from, "reload-done", "changed=1 refused=0", 20);
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_last_reload_successful", NULL), 1);
     scene_expect_settled(s, 10);
 }
 
