@@ -167,7 +167,8 @@ static void fire_timers(struct loop *l)
     for (uint32_t n = l->n_timers; n && l->n_timers && l->heap[1]->at_ns <= l->now_ns; n--) {
         struct loop_timer *t = l->heap[1];
         loop_disarm(l, t);
-        t->fire(t);
+        if (t->fire)
+            t->fire(t);
     }
 }
 

@@ -27,9 +27,9 @@ struct loop_fd {
 
 /* A one-shot timer.  Embedded in its owner; zero-initialised is "not armed". */
 struct loop_timer {
-    int64_t at_ns; /* monotonic */
-    uint32_t slot; /* place in the heap + 1; 0: not armed */
-    void (*fire)(struct loop_timer *self);
+    int64_t at_ns;                         /* monotonic */
+    uint32_t slot;                         /* place in the heap + 1; 0: not armed */
+    void (*fire)(struct loop_timer *self); /* NULL: it is time for the hooks, nothing else */
     void *data;
 };
 

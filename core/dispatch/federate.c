@@ -20,17 +20,6 @@
 /* Away from home a request is not left open: what comes later is for those who are at home there. */
 #define VISIT_NS (2 * NS_PER_SEC)
 
-static void on_wake(struct loop_timer *t)
-{
-    (void)t; /* the hook runs at the end of this iteration */
-}
-
-void federate_init(struct handler *h)
-{
-    struct federate *f = &h->federate;
-    f->wake = (struct loop_timer){.fire = on_wake, .data = h};
-}
-
 void federate_finish(struct handler *h)
 {
     loop_disarm(h->loop, &h->federate.wake);

@@ -4,11 +4,6 @@
 
 #include "base/log.h"
 
-static void on_again(struct loop_timer *t)
-{
-    (void)t; /* the hook runs at the end of this iteration */
-}
-
 static bool has_limit(const struct config_handler *c)
 {
     return c->rate_limit > 0 || c->max_in_flight > 0;
@@ -16,7 +11,7 @@ static bool has_limit(const struct config_handler *c)
 
 void gate_init(struct handler *h)
 {
-    h->gate = (struct gate){.watched = has_limit(h->config), .again = {.fire = on_again}};
+    h->gate = (struct gate){.watched = has_limit(h->config)};
     if (h->config->rate_limit > 0)
         rate_init(&h->gate.rate, h->config->rate_limit);
 }

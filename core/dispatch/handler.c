@@ -43,7 +43,6 @@ int handler_create(struct handler **ret, struct loop *loop, const struct crew_pl
     loop_add_hook(loop, &h->hook);
     h->feed_again = (struct loop_timer){.fire = feed_again, .data = h};
     gate_init(h);
-    federate_init(h);
     *ret = h;
     return 0;
 }

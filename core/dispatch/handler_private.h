@@ -41,10 +41,10 @@ struct crew {
 };
 
 struct federate {
-    size_t active;     /* failover: the consumer in use */
-    int64_t lost_ns;   /* failover: since when it is not ready; 0: it is */
-    int64_t ask_at_ns; /* overflow: when to ask for the others' backlog */
-    struct loop_timer wake;
+    size_t active;          /* failover: the consumer in use */
+    int64_t lost_ns;        /* failover: since when it is not ready; 0: it is */
+    int64_t ask_at_ns;      /* overflow: when to ask for the others' backlog */
+    struct loop_timer wake; /* for the hook */
 };
 
 struct handler {
@@ -110,7 +110,6 @@ void feed_measure(struct handler *h, int64_t duration_ns);
 size_t feed_ready_workers(const struct handler *h);
 
 /* federate.c: `window` is for all clusters together */
-void federate_init(struct handler *h);
 void federate_finish(struct handler *h);
 void federate_add(struct handler *h, size_t i);
 void federate(struct handler *h, size_t window);

@@ -292,6 +292,20 @@ static void hooks_run_before_each_sleep(void **state)
     loop_remove_hook(the_loop, &b.hook);
 }
 
+static void a_timer_without_a_function_is_for_the_hooks(void **state)
+{
+    (void)state;
+    struct hook a = {.hook = {.run = on_hook, .data = &a}};
+    struct loop_timer timer = {0};
+    loop_add_hook(the_loop, &a.hook);
+    loop_arm(the_loop, &timer, clock_now_ns());
+    assert_int_equal(loop_once(the_loop, -1), 0);
+    assert_false(loop_timer_armed(&timer));
+    assert_int_equal(loop_once(the_loop, 0), 0);
+    assert_int_equal(a.calls, 2);
+    loop_remove_hook(the_loop, &a.hook);
+}
+
 static void on_ordered_hook(struct loop_hook *hook)
 {
     *(int *)hook->data = ++order;
@@ -371,6 +385,7 @@ int main(void)
         LOOP_TEST(far_and_past_times_are_times_too),
         LOOP_TEST(heap_agrees_with_a_plain_search),
         LOOP_TEST(hooks_run_before_each_sleep),
+        LOOP_TEST(a_timer_without_a_function_is_for_the_hooks),
         LOOP_TEST(hooks_run_by_their_order_then_as_added),
         LOOP_TEST(hook_may_remove_itself_and_the_next),
         LOOP_TEST(run_ends_when_stopped),
