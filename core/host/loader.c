@@ -212,6 +212,8 @@ int loader_load(struct loaded *ret, const char *path, const struct image *image,
     void *dl = NULL;
 
     ret_note->code = 0;
+    if (image && !pin && !image_matches(image, path)) /* only a probe asks, and half a copy is no plugin */
+        return error_set(err, -EAGAIN, "%s: changed while it was read (a copy that has not finished?)", path);
     int rc = image && !image_matches(image, path) ? load_image(&dl, path, image, err)
                                                   : load_file(&dl, path, image, pin, err, ret_note);
     if (rc == 0)
