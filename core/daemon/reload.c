@@ -57,7 +57,8 @@ void reload_tell(struct daemon *d, const char *handler, const char *action, cons
 
     LOG_AT(refused ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, refused ? "reload-refused" : "reload-handler",
            *handler ? LOG_STR("handler", handler) : LOG_NONE, LOG_STR("action", action),
-           LOG_STR(refused ? "msg" : "detail", text), refused ? LOG_STR("then", "what ran before goes on") : LOG_NONE);
+           *text ? LOG_STR(refused ? "msg" : "detail", text) : LOG_NONE,
+           refused ? LOG_STR("then", "what ran before goes on") : LOG_NONE);
     struct report_change *more = realloc(r->changes, (r->n_changes + 1) * sizeof(*more));
     if (!more)
         return;

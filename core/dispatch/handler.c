@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char starting[] = "its workers are starting";
+
 int handler_create(struct handler **ret, struct loop *loop, const struct crew_plan *plan,
                    const struct handler_callbacks *callbacks, void *data, struct error *err)
 {
@@ -25,7 +27,7 @@ int handler_create(struct handler **ret, struct loop *loop, const struct crew_pl
     list_init(&h->ready);
     list_init(&h->leaving);
     list_init(&h->hook.node);
-    snprintf(h->worker_reason, sizeof(h->worker_reason), "its workers are starting");
+    snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", starting);
     h->consumers = calloc(config->clusters.n, sizeof(struct consumer *));
     if (config->ordering != ORDERING_NONE)
         h->lanes = calloc(config->clusters.n, sizeof(struct lanes *));
@@ -196,6 +198,8 @@ void handler_update_state(struct handler *h)
         return;
     memcpy(h->reason, reason, sizeof(reason));
     h->was_ready = !reason[0];
+    if (!h->draining && !any_worker_ready(h) && strcmp(h->worker_reason, starting) == 0)
+        return; /* how each begins is no news */
     h->callbacks.on_state(h->data, h);
 }
 
