@@ -23,7 +23,7 @@
 struct http;
 
 struct http_response {
-    int status;               /* begins as 404; one of the table in http.c, else sent as 500 */
+    int status;               /* begins as 404; one of the table in http_conn.c, else sent as 500 */
     const char *content_type; /* begins as plain text; a constant */
     struct buf body;          /* owned by the server; empty: the status in words */
 };
