@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * daemon_private - the state that daemon.c (life, signals, drain), clusters.c (connections), units.c
- * (handlers at work), reload.c (another reading of everything) and watch.c (plugin directories) share.
+ * daemon_private - the state that daemon.c (life, signals, drain), clusters.c (connections), unit.c (a
+ * handler at work), units.c (all of them), reload.c (another reading of everything) and watch.c (plugin
+ * directories) share.
  */
 #ifndef SEAMQ_DAEMON_DAEMON_PRIVATE_H
 #define SEAMQ_DAEMON_DAEMON_PRIVATE_H
@@ -28,14 +29,17 @@ struct cluster { /* a link and its api, by one reading of its section */
     char *said; /* the last reason for being down: a server that stays away is logged once */
 };
 
-struct unit { /* a handler at work, by one reading of its section */
-    struct list node;
-    struct daemon *daemon;
+struct form { /* a handler as one reading says it */
     struct generation *generation;
     size_t index; /* in the generation's handlers */
+};
+
+struct unit { /* a handler at work */
+    struct list node;
+    struct daemon *daemon;
+    struct form form;
     struct handler *handler;
-    struct generation *renewing; /* its workers are being renewed to this one; NULL: they are not */
-    size_t renewing_index;
+    struct form renewing;        /* its workers are being renewed to this one; zero: they are not */
     struct generation **formers; /* what workers that leave still run by */
     size_t n_formers;
     struct unit *successor;   /* starting, to take over its consumers' place; NULL: none */
@@ -113,10 +117,28 @@ bool units_use(const struct daemon *d, const struct cluster *c);
 void units_drain(struct daemon *d);
 bool units_drained(const struct daemon *d);
 void units_destroy(struct daemon *d);
-/* Of the two of a change, the one that people see and that later readings are about. */
-bool unit_counts(const struct unit *u);
+
+/* unit.c */
+const struct config_handler *form_config(struct form f);
+const struct config_handler *unit_config(const struct unit *u);
 /* Whether handler `i` is wanted and can be. */
 bool unit_wanted(const struct generation *g, size_t i);
+/* Of the two of a change, the one that people see and that later readings are about. */
+bool unit_counts(const struct unit *u);
+/* Order, and one acknowledgement for many, hold for one handler at a time. */
+bool unit_alone(const struct unit *u);
+struct unit *unit_create(struct daemon *d, struct generation *g, size_t i, struct error *err);
+/* Not while the list of units is being walked. */
+void unit_destroy(struct unit *u);
+/* It drains, and is gone then. */
+void unit_dismiss(struct unit *u);
+/* To handler `i` of `g`: by other workers, or by a successor. What comes of it is told by reload_tell(). */
+void unit_renew(struct unit *u, struct generation *g, size_t i);
+void unit_replace(struct unit *u, struct generation *g, size_t i);
+/* What an earlier reading has begun and not finished. */
+void unit_call_off(struct unit *u);
+/* Goes on with what changes; false: nothing does any more. */
+bool unit_step(struct unit *u);
 
 /* reload.c */
 int reload_init(struct daemon *d);
