@@ -35,9 +35,10 @@ until_true()
     done
 }
 
-# work KEY=VALUE...: seamqd with the log handler as `orders`.
+# work KEY=VALUE...: seamqd with the log handler as `orders`; nothing that an earlier one has said is in its log.
 work()
 {
+    : >"$scratch/log"
     "$seamqd" --plugin-dir "$scratch/plugins" seamqd.admin=off seamqd.log_format=text handler.orders.plugin=log \
         handler.orders.dead_letter=off "$@" >"$scratch/log" 2>&1 &
     worker=$!
