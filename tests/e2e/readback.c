@@ -15,15 +15,39 @@ struct reader {
     uint64_t left; /* messages */
 };
 
+struct look {
+    jsCtx *js;
+    const char *stream;
+    jsStreamInfo *info;
+};
+
+/* The answer is that of a leader with all its followers. A 2.10.27 that has just come back was seen to answer as if it
+ * led the stream, with what it had had when it was killed and no replicas. */
+static bool is_whole(void *data)
+{
+    struct look *l = data;
+    int64_t missing;
+
+    jsStreamInfo_Destroy(l->info);
+    l->info = NULL;
+    if (js_GetStreamInfo(&l->info, l->js, l->stream, NULL, NULL) != NATS_OK)
+        return false;
+    missing = l->info->Config->Replicas - 1;
+    for (int i = 0; l->info->Cluster && i < l->info->Cluster->ReplicasLen; i++)
+        missing -= l->info->Cluster->Replicas[i]->Current;
+    return missing <= 0;
+}
+
 static void reader_open(struct reader *r, jsCtx *js, const char *stream)
 {
-    jsStreamInfo *info = NULL;
+    struct look look = {.js = js, .stream = stream};
     jsSubOptions o;
 
-    expect_ok(js_GetStreamInfo(&info, js, stream, NULL, NULL));
-    r->last = info->State.LastSeq;
-    r->left = info->State.Msgs;
-    jsStreamInfo_Destroy(info);
+    if (!world_until(is_whole, &look, PATIENCE_MS / 1000))
+        fail_msg("%s: not on all its replicas", stream);
+    r->last = look.info->State.LastSeq;
+    r->left = look.info->State.Msgs;
+    jsStreamInfo_Destroy(look.info);
     jsSubOptions_Init(&o);
     o.Stream = stream;
     o.Ordered = true;
