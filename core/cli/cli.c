@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "help.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,13 @@ void cli_tell(const struct cli *cli, const char *fmt, ...)
     vfprintf(out, fmt, ap);
     va_end(ap);
     fputc('\n', out);
+}
+
+int cli_json(json_t *value)
+{
+    int rc = output_json(stdout, value);
+    json_decref(value);
+    return rc < 0 ? cli_failed("out of memory") : EXIT_DONE;
 }
 
 /* ---- arguments ---------------------------------------------------------------- */
@@ -174,6 +182,15 @@ const struct config_cluster *cli_cluster(const struct cli *cli)
     return NULL;
 }
 
+const struct config_handler *cli_handler(const struct cli *cli, const char *name)
+{
+    const struct config *c = cli->config;
+    for (size_t i = 0; i < c->n_handlers; i++)
+        if (strcmp(c->handlers[i].name, name) == 0)
+            return &c->handlers[i];
+    return NULL;
+}
+
 int cli_connect(struct cli *cli, int64_t wait_ns, struct session **ret)
 {
     const struct config_cluster *cluster = cli_cluster(cli);
@@ -212,8 +229,6 @@ static int run(const struct verb *verb, char **argv, char *const *env)
         status = load_config(&cli);
     if (status == 0)
         status = verb->run(&cli);
-    if (fflush(stdout) != 0 && status == EXIT_DONE)
-        status = cli_failed("cannot write the output");
     config_destroy(cli.config);
     return status;
 }
@@ -231,7 +246,7 @@ static bool any_asks_help(char **args)
     return *args != NULL;
 }
 
-int cli_main(int argc, char **argv, char *const *env, const char *version)
+static int choose(int argc, char **argv, char *const *env, const char *version)
 {
     char **at = argv + (argc > 0);
 
@@ -254,4 +269,11 @@ int cli_main(int argc, char **argv, char *const *env, const char *version)
         return run(verb, at, env);
     help_print_verb(stdout, verb);
     return EXIT_DONE;
+}
+
+int cli_main(int argc, char **argv, char *const *env, const char *version)
+{
+    int status = choose(argc, argv, env, version);
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    return written || status != EXIT_DONE ? status : cli_failed("cannot write the output: %s", strerror(errno));
 }

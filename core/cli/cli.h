@@ -25,6 +25,7 @@
 #include "cli/session.h"
 #include "config/config.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -88,11 +89,17 @@ const char *cli_flag(const struct cli *cli, const char *name);
 /* The cluster that --cluster names, else the only one, else `default`; NULL after having said why not. */
 const struct config_cluster *cli_cluster(const struct cli *cli);
 
+/* [handler.NAME] of the configuration; NULL: there is none. */
+const struct config_handler *cli_handler(const struct cli *cli, const char *name);
+
 /* A session with cli_cluster(); keeps trying for `wait_ns`. 0, or the exit status after having said why. */
 int cli_connect(struct cli *cli, int64_t wait_ns, struct session **ret);
 
 /* A line about what was done: on standard output, or with --json, where that is for data, on standard error. */
 void cli_tell(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* One value on a line of its own, which it takes (NULL: out of memory). The exit status. */
+int cli_json(json_t *value);
 
 /* "seamq: ..." on standard error; return EXIT_FAILED and EXIT_USAGE. */
 int cli_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

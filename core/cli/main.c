@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * main - the seamq program. */
-#include "cli/cli.h"
+#include "cli.h"
 
 extern char **environ;
 

@@ -2,7 +2,7 @@
  * verbs - the table of what seamq can do.  --help lists it in this order. */
 #include "cli.h"
 
-#include "dlq.h"
+#include "cli/dlq/dlq.h"
 #include "verbs.h"
 
 const struct verb verbs[] = {

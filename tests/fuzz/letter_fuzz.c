@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * letter_fuzz - any answer of STREAM.MSG.GET as a dead letter; any text as a range, a time, a journal, and what an
  * admin server might answer. */
-#include "cli/admin_client.h"
-#include "cli/dlq_journal.h"
-#include "cli/letter.h"
+#include "cli/daemon/admin_client.h"
+#include "cli/dlq/journal.h"
+#include "cli/dlq/letter.h"
+#include "cli/when.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void as_argument(const char *text)
         assert(f.ranges[0].first > 0 && f.ranges[0].first <= f.ranges[0].last);
         assert(letter_next_seq(&f, 1) == f.ranges[0].first);
     }
-    if (letter_time_parse(text, INT64_C(1700000000000000000), &ns, &err) == 0)
+    if (when_parse(text, INT64_C(1700000000000000000), &ns, &err) == 0)
         assert(ns != 0);
 }
 

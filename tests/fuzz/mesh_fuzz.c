@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mesh_fuzz - any bytes as every kind of document that `seamq mesh` reads: rows, findings and tables come of it. */
-#include "cli/mesh_judge.h"
-#include "cli/mesh_show.h"
+#include "cli/mesh/judge.h"
+#include "cli/mesh/show.h"
 
 #include "federation/answer.h"
 

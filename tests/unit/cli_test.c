@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cli_test - the command line of seamq and its output, without a server. */
-#include "cli/admin_client.h"
+#include "cli/daemon/admin_client.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,6 +87,25 @@ static void help_of_a_verb_begins_with_how_it_is_called(void **state)
     expect(ARGV((char *)"help", (char *)"stream", (char *)"ls"), 0, "Usage: seamq stream ls", "");
     expect(ARGV((char *)"help", (char *)"pasue"), 2, "", "did you mean pause?");
     expect(ARGV((char *)"status", (char *)"--help"), 0, "seamqd.admin=HOST:PORT", "");
+}
+
+/* As on a full disk; behind more than one buffer of output the last flush alone would not tell. */
+static void output_that_cannot_be_written_is_a_failure(void **state)
+{
+    (void)state;
+    int full = open("/dev/full", O_WRONLY);
+    int before = dup(STDOUT_FILENO);
+    assert_true(full >= 0);
+    fflush(stdout);
+    dup2(full, STDOUT_FILENO);
+    int few = cli_main(2, ARGV((char *)"--version"), (char *[]){NULL}, "1.2.3");
+    int many = cli_main(4, ARGV((char *)"stream", (char *)"apply", (char *)"--help"), (char *[]){NULL}, "1.2.3");
+    dup2(before, STDOUT_FILENO);
+    clearerr(stdout);
+    close(before);
+    close(full);
+    assert_int_equal(few, EXIT_FAILED);
+    assert_int_equal(many, EXIT_FAILED);
 }
 
 /* Of a daemon or of all clusters: to choose one would say nothing. */
@@ -191,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_and_version_succeed),
         cmocka_unit_test(help_of_a_verb_begins_with_how_it_is_called),
+        cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
         cmocka_unit_test(a_cluster_is_chosen_only_where_it_counts),
         cmocka_unit_test(usage_errors_exit_2_and_name_what_is_near),
         cmocka_unit_test(configuration_errors_exit_2),

@@ -3,8 +3,8 @@
 #include "config_helper.h"
 
 #include "base/clock.h"
-#include "cli/diff.h"
-#include "cli/wanted.h"
+#include "cli/stream/diff.h"
+#include "cli/stream/wanted.h"
 
 #define NOW_NS (INT64_C(1700000000) * NS_PER_SEC) /* 2023-11-14T22:13:20Z */
 

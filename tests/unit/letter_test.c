@@ -2,8 +2,9 @@
  * letter_test - stored messages, dead letters, filters, the journal of a replay: without a server. */
 #include "base/base64.h"
 #include "base/clock.h"
-#include "cli/dlq_journal.h"
-#include "cli/letter.h"
+#include "cli/dlq/journal.h"
+#include "cli/dlq/letter.h"
+#include "cli/when.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -156,11 +157,11 @@ static void times_are_moments_or_how_long_ago(void **state)
     (void)state;
     int64_t ns;
     struct error err;
-    assert_int_equal(letter_time_parse("2h", 10000 * NS_PER_SEC, &ns, &err), 0);
+    assert_int_equal(when_parse("2h", 10000 * NS_PER_SEC, &ns, &err), 0);
     assert_int_equal(ns, 2800 * NS_PER_SEC);
-    assert_int_equal(letter_time_parse("1970-01-01T00:00:01Z", 0, &ns, &err), 0);
+    assert_int_equal(when_parse("1970-01-01T00:00:01Z", 0, &ns, &err), 0);
     assert_int_equal(ns, NS_PER_SEC);
-    assert_int_equal(letter_time_parse("tomorrow", NS_PER_SEC, &ns, &err), -EINVAL);
+    assert_int_equal(when_parse("tomorrow", NS_PER_SEC, &ns, &err), -EINVAL);
     assert_non_null(strstr(err.text, "\"tomorrow\" is no time"));
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mesh_test - what is said of a mesh: recorded documents of three server versions hold, and each thing that can be
  * wrong is named. */
-#include "cli/mesh_judge.h"
-#include "cli/mesh_show.h"
+#include "cli/mesh/judge.h"
+#include "cli/mesh/show.h"
 
 #include "base/clock.h"
 #include "base/value.h"

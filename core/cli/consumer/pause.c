@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * consumer/pause - seamq pause and resume: a consumer that delivers nothing for a while, by the server's own means. */
+#include "cli/verbs.h"
+
+#include "base/clock.h"
+#include "base/value.h"
+#include "target.h"
+
+#include <string.h>
+
+/* The server wants an end: ten years are none. */
+#define FOREVER_NS (INT64_C(10) * 365 * 24 * 3600 * NS_PER_SEC)
+#define API_LEVEL_PAUSE 1 /* nats-server 2.11 */
+
+const struct flag pause_flags[] = {
+    {"--for", "DURATION", "how long: 10m, 2h; default: until seamq resume"},
+    {NULL, NULL, NULL},
+};
+
+/* Older servers do not answer at all. 0 or the exit status. */
+static int check_server(struct target *t)
+{
+    struct call call = {.subject = "INFO"};
+    struct error err;
+
+    int rc = session_call(t->session, &call, TARGET_TIMEOUT_NS, &err);
+    json_int_t level = json_integer_value(json_object_get(json_object_get(call.answer.json, "api"), "level"));
+    call_finish(&call);
+    if (rc < 0)
+        return cli_failed("cannot ask what the server can do: %s", err.text);
+    if (level < API_LEVEL_PAUSE)
+        return cli_failed(
+            "the server is older than nats-server 2.11 and cannot pause a consumer (what works there: stop "
+            "its seamqd, which drains, or set handler.NAME.enabled = no)");
+    return 0;
+}
+
+static int show(const struct cli *cli, const struct target *t, json_t *answer, const char *until)
+{
+    bool paused = json_is_true(json_object_get(answer, "paused"));
+    if (cli->json)
+        return cli_json(json_pack("{s:s, s:s, s:b, s:s*}", "stream", t->stream, "consumer", t->consumer, "paused",
+                                  paused, "until", paused ? until : NULL));
+    if (paused)
+        printf("consumer %s of %s is paused until %s\n", t->consumer, t->stream, until ? until : "it is resumed");
+    else
+        printf("consumer %s of %s delivers\n", t->consumer, t->stream);
+    return EXIT_DONE;
+}
+
+/* `until` NULL: not at all. */
+static int set(struct cli *cli, struct target *t, const char *until, const char *shown)
+{
+    json_t *body = json_pack("{s:s*}", "pause_until", until);
+    json_t *answer = NULL;
+    int status = check_server(t);
+
+    if (status == 0)
+        status = target_call(t, "PAUSE", body, &answer);
+    if (status == 0)
+        status = show(cli, t, answer, shown);
+    if (status == 0 && json_is_true(json_object_get(answer, "paused")) != (until != NULL))
+        status = EXIT_FAILED;
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
+int consumer_pause(struct cli *cli)
+{
+    const char *text = cli_flag(cli, "--for");
+    int64_t for_ns = FOREVER_NS;
+    struct error err;
+    struct target t;
+    char until[64];
+
+    if (text && (value_parse_duration(text, &for_ns, &err) < 0 || for_ns <= 0 || for_ns > FOREVER_NS))
+        return cli_usage("--for: \"%s\" is no duration to pause for (try 10m)", text);
+    value_format_time(clock_wall_ns() + for_ns, until, sizeof(until));
+    int status = target_open(cli, &t);
+    if (status == 0)
+        status = set(cli, &t, until, text ? until : NULL);
+    target_close(&t);
+    return status;
+}
+
+int consumer_resume(struct cli *cli)
+{
+    struct target t;
+    int status = target_open(cli, &t);
+
+    if (status == 0)
+        status = set(cli, &t, NULL, NULL);
+    target_close(&t);
+    return status;
+}

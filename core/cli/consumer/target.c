@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * consumer/target - from an argument to a consumer on a server. */
+#include "target.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_name(const char *s)
+{
+    return *s && strlen(s) < TARGET_NAME_MAX && !strpbrk(s, " \t.*>/\\");
+}
+
+/* 0 or the exit status. */
+static int parse(struct cli *cli, const char *cluster, struct target *t)
+{
+    const char *text = cli->args[0];
+    const char *slash = strchr(text, '/');
+    const struct config_handler *h = slash ? NULL : cli_handler(cli, text);
+
+    if (slash) {
+        snprintf(t->stream, sizeof(t->stream), "%.*s", (int)(slash - text), text);
+        snprintf(t->consumer, sizeof(t->consumer), "%s", slash + 1);
+    } else if (!h) {
+        return cli_usage(
+            "there is no handler %s in the configuration (give STREAM/CONSUMER, or the file with --config)", text);
+    } else {
+        config_stream_name(h, cluster, t->stream, sizeof(t->stream));
+        snprintf(t->consumer, sizeof(t->consumer), "%s", h->durable);
+        if (!*t->stream)
+            return cli_usage("handler %s has its stream from its plugin: give STREAM/CONSUMER", text);
+    }
+    if (!is_name(t->stream) || !is_name(t->consumer))
+        return cli_usage("\"%s\" is not STREAM/CONSUMER", text);
+    return 0;
+}
+
+int target_call(struct target *t, const char *verb, json_t *body, json_t **ret_json)
+{
+    char subject[2 * TARGET_NAME_MAX + 64];
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct call call = {.subject = subject, .body = text};
+    struct error err;
+
+    snprintf(subject, sizeof(subject), "CONSUMER.%s.%s.%s", verb, t->stream, t->consumer);
+    int rc = session_call(t->session, &call, TARGET_TIMEOUT_NS, &err);
+    free(text);
+    if (rc == 0 && ret_json)
+        *ret_json = json_incref(call.answer.json);
+    int code = call.answer.err_code;
+    call_finish(&call);
+    if (code == JS_CONSUMER_NOT_FOUND || code == JS_STREAM_NOT_FOUND)
+        return cli_failed("cluster %s has no consumer %s of a stream %s", session_cluster(t->session)->name,
+                          t->consumer, t->stream);
+    return rc ? cli_failed("%s", err.text) : 0;
+}
+
+int target_open(struct cli *cli, struct target *ret)
+{
+    const struct config_cluster *cluster = cli_cluster(cli);
+
+    *ret = (struct target){0};
+    int status = cluster ? parse(cli, cluster->name, ret) : EXIT_USAGE;
+    if (status == 0)
+        status = cli_connect(cli, 0, &ret->session);
+    return status ? status : target_call(ret, "INFO", NULL, &ret->info);
+}
+
+void target_close(struct target *t)
+{
+    json_decref(t->info);
+    session_close(t->session);
+}

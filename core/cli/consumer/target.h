@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * consumer/target - the consumer that a verb is about: STREAM/CONSUMER, or the name of a configured handler.
+ */
+#ifndef SEAMQ_CLI_CONSUMER_TARGET_H
+#define SEAMQ_CLI_CONSUMER_TARGET_H
+
+#include "cli/cli.h"
+
+#include <jansson.h>
+
+#define TARGET_NAME_MAX 256
+#define TARGET_TIMEOUT_NS (INT64_C(10) * 1000000000)
+
+struct target {
+    struct session *session;
+    char stream[TARGET_NAME_MAX];
+    char consumer[TARGET_NAME_MAX];
+    json_t *info; /* the server's answer to CONSUMER.INFO */
+};
+
+/* cli->args[0], connected to and looked up. 0, or the exit status after having said why; target_close() either way. */
+int target_open(struct cli *cli, struct target *ret);
+void target_close(struct target *t);
+
+/* CONSUMER.<verb>.<stream>.<consumer>; *ret_json (may be NULL) is the caller's. 0, or the exit status, said. */
+int target_call(struct target *t, const char *verb, json_t *body, json_t **ret_json);
+
+#endif

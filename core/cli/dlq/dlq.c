@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dlq/dlq - the dead-letter stream of the command line, and a walk through its letters.
+ *
+ * Letters are read by their sequence (STREAM.MSG.GET): that needs one permission, works on every
+ * server and on streams that take no consumer, and leaves nothing behind.  Runs of letters are asked
+ * for by the lot, gaps and other people's letters are jumped over by subject.
+ */
+#include "dlq.h"
+
+#include "base/clock.h"
+#include "base/value.h"
+#include "cli/when.h"
+#include "config/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TIMEOUT_NS (10 * NS_PER_SEC)
+
+/* clang-format off: one row is one option */
+#define FILTER_FLAGS                                                                                                \
+    {"--dlq", "STREAM", "the stream of the dead letters; default: the handlers' dead_letter, else DLQ"},            \
+        {"--stream", "STREAM", "letters of messages of that stream"}, {"--consumer", "NAME", "of that consumer"},   \
+        {"--handler", "NAME", "of that handler"}, {"--reason", "WORD", "rejected, max-attempts, crash or timeout"}, \
+        {"--subject", "SUBJECT", "of messages with that subject; may hold * and >"},                                \
+        {"--since", "TIME", "that died since: 2h (ago), 2026-01-31T12:00:00Z"},                                     \
+        {"--until", "TIME", "that died before"},                                                                    \
+    {                                                                                                               \
+        "--limit", "N", "the first N of them"                                                                       \
+    }
+
+const struct flag dlq_ls_flags[] = {FILTER_FLAGS, {NULL, NULL, NULL}};
+const struct flag dlq_show_flags[] = {
+    {"--dlq", "STREAM", "the stream of the dead letters; default: the handlers' dead_letter, else DLQ"},
+    {"--data", NULL, "the payload and nothing else"},
+    {NULL, NULL, NULL}};
+const struct flag dlq_replay_flags[] = {
+    FILTER_FLAGS,
+    {"--to", "SUBJECT", "publish there, not to the message's own subject"},
+    {"--rate", "RATE", "at most so many: 100/s, 600/m"},
+    {"--again", NULL, "also those of an interrupted replay that may have been published"},
+    {"--dry-run", NULL, "show which, change nothing"},
+    {NULL, NULL, NULL}};
+const struct flag dlq_drop_flags[] = {FILTER_FLAGS,
+                                      {"--yes", NULL, "do it; without, they are shown only"},
+                                      {"--dry-run", NULL, "show which, change nothing"},
+                                      {NULL, NULL, NULL}};
+/* clang-format on */
+
+static const struct column columns[] = {
+    {"seq", "SEQ", COLUMN_NUMBER},           {"time", "DIED", COLUMN_TEXT},         {"stream", "STREAM", COLUMN_TEXT},
+    {"consumer", "CONSUMER", COLUMN_TEXT},   {"message", "MESSAGE", COLUMN_NUMBER}, {"reason", "REASON", COLUMN_TEXT},
+    {"attempts", "ATTEMPTS", COLUMN_NUMBER}, {"replays", "REPLAYS", COLUMN_NUMBER}, {"bytes", "BYTES", COLUMN_SIZE},
+    {"subject", "SUBJECT", COLUMN_TEXT},     {"error", "ERROR", COLUMN_TEXT},       {NULL, NULL, COLUMN_TEXT},
+};
+
+/* ---- the command line -------------------------------------------------------------------- */
+
+static int parse_time(const struct cli *cli, const char *flag, int64_t *ret, struct error *err)
+{
+    const char *text = cli_flag(cli, flag);
+    int rc = text ? when_parse(text, clock_wall_ns(), ret, err) : 0;
+    return rc ? error_prefix(err, "%s", flag) : 0;
+}
+
+/* A flag's value, NULL where it was not given, checked: what can match no letter is a mistake. */
+static int parse_text(const struct cli *cli, const char *flag, int (*check)(const char *, struct error *),
+                      const char **ret, struct error *err)
+{
+    *ret = cli_flag(cli, flag);
+    int rc = *ret ? check(*ret, err) : 0;
+    return rc ? error_prefix(err, "%s", flag) : 0;
+}
+
+static int parse_filter(const struct cli *cli, struct letter_filter *f, struct error *err)
+{
+    const char *limit = cli_flag(cli, "--limit");
+    int64_t n = 0;
+
+    int rc = parse_text(cli, "--stream", check_stream, &f->stream, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--consumer", check_durable, &f->consumer, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--handler", check_section_name, &f->handler, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--reason", letter_reason_check, &f->reason, err);
+    if (rc == 0)
+        rc = parse_text(cli, "--subject", check_filter, &f->subject, err);
+    if (rc == 0)
+        rc = parse_time(cli, "--since", &f->since_ns, err);
+    if (rc == 0)
+        rc = parse_time(cli, "--until", &f->until_ns, err);
+    if (rc == 0 && limit && (value_parse_int(limit, &n, err) < 0 || n <= 0))
+        rc = error_set(err, -EINVAL, "--limit: \"%s\" is no number above 0", limit);
+    f->limit = (uint64_t)n;
+    for (size_t i = 0; rc == 0 && i < cli->n_args; i++)
+        rc = letter_range_parse(cli->args[i], &f->ranges[f->n_ranges++], err);
+    return rc;
+}
+
+/* --dlq, else what the handlers (the one of --handler) are configured with. 0 or the exit status. */
+static int choose_stream(const struct cli *cli, const char *cluster, char *out, size_t size)
+{
+    const char *named = cli_flag(cli, "--dlq");
+    const char *handler = cli_flag(cli, "--handler");
+    char other[LETTER_NAME_MAX];
+    bool found = false;
+
+    snprintf(out, size, "%s", named ? named : "DLQ");
+    for (size_t i = 0; !named && i < cli->config->n_handlers; i++) {
+        const struct config_handler *h = &cli->config->handlers[i];
+        config_cluster_name(h->dead_letter, cluster, other, sizeof(other));
+        if ((handler && strcmp(handler, h->name) != 0) || strcmp(other, "off") == 0)
+            continue;
+        if (found && strcmp(other, out) != 0)
+            return cli_usage("the handlers have several dead-letter streams (%s, %s): say which by --dlq or --handler",
+                             out, other);
+        found = true;
+        snprintf(out, size, "%s", other);
+    }
+    struct error err;
+    if (check_stream(out, &err) < 0)
+        return cli_usage("--dlq: %s", err.text);
+    return 0;
+}
+
+/* ---- the stream ---------------------------------------------------------------------------- */
+
+static int look(struct dlq *d)
+{
+    char subject[LETTER_NAME_MAX + 32];
+    struct call call = {.subject = subject};
+    struct error err;
+
+    snprintf(subject, sizeof(subject), "STREAM.INFO.%s", d->stream);
+    int rc = session_call(d->session, &call, TIMEOUT_NS, &err);
+    if (rc && call.answer.err_code == JS_STREAM_NOT_FOUND)
+        return cli_failed("cluster %s has no stream %s (--dlq names another one)", session_cluster(d->session)->name,
+                          d->stream);
+    if (rc)
+        return cli_failed("%s", err.text);
+    json_t *state = json_object_get(call.answer.json, "state");
+    json_t *config = json_object_get(call.answer.json, "config");
+    d->first_seq = (uint64_t)json_integer_value(json_object_get(state, "first_seq"));
+    d->last_seq = (uint64_t)json_integer_value(json_object_get(state, "last_seq"));
+    d->deny_delete = json_is_true(json_object_get(config, "deny_delete"));
+    call_finish(&call);
+    return 0;
+}
+
+int dlq_open(struct cli *cli, struct dlq *ret)
+{
+    struct error err;
+    const struct config_cluster *cluster = cli_cluster(cli);
+
+    *ret = (struct dlq){.cli = cli};
+    if (!cluster)
+        return EXIT_USAGE;
+    if (parse_filter(cli, &ret->filter, &err))
+        return cli_usage("%s", err.text);
+    int status = choose_stream(cli, cluster->name, ret->stream, sizeof(ret->stream));
+    if (status == 0)
+        status = cli_connect(cli, 0, &ret->session);
+    return status ? status : look(ret);
+}
+
+void dlq_close(struct dlq *d)
+{
+    session_close(d->session);
+}
+
+/* ---- the walk --------------------------------------------------------------------------------- */
+
+struct walk {
+    struct dlq *dlq;
+    dlq_letter_fn fn;
+    void *data;
+    uint64_t found;
+};
+
+static bool enough(const struct walk *w)
+{
+    uint64_t limit = w->dlq->filter.limit;
+    return limit && w->found >= limit;
+}
+
+static int visit(struct walk *w, const struct stored *m)
+{
+    struct letter l;
+    if (!m->seq || enough(w) || letter_read(m, &l) < 0 || !letter_matches(&l, &w->dlq->filter))
+        return 0;
+    w->found++;
+    progress_show(&w->dlq->progress, "%s: %" PRIu64 " found, at %" PRIu64 " of %" PRIu64, w->dlq->stream, w->found,
+                  m->seq, w->dlq->last_seq);
+    return w->fn(w->data, &l);
+}
+
+/* The sequences behind `*seq` that a lot holds; `*seq` becomes the one after them. */
+static int visit_lot(struct walk *w, uint64_t *seq, struct error *err)
+{
+    struct dlq *d = w->dlq;
+    uint64_t seqs[DLQ_BATCH];
+    struct stored lot[DLQ_BATCH];
+    size_t n = 0;
+
+    for (uint64_t next; n < DLQ_BATCH && (next = letter_next_seq(&d->filter, *seq)) <= d->last_seq; *seq = next + 1)
+        seqs[n++] = next;
+    int rc = n ? stored_get(d->session, d->stream, seqs, n, lot, err) : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0)
+            rc = visit(w, &lot[i]);
+        stored_finish(&lot[i]);
+    }
+    return rc;
+}
+
+int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
+{
+    struct walk w = {.dlq = d, .fn = fn, .data = data};
+    char subject[2 * LETTER_NAME_MAX + 16];
+    const struct letter_filter *f = &d->filter;
+    uint64_t seq = letter_next_seq(f, d->first_seq ? d->first_seq : 1);
+    int rc = 0;
+
+    snprintf(subject, sizeof(subject), "dlq.%s.%s.*.*", f->stream ? f->stream : "*", f->consumer ? f->consumer : "*");
+    while (rc == 0 && seq <= d->last_seq && !enough(&w)) {
+        struct stored m = {0};
+        rc = stored_next(d->session, d->stream, seq, subject, &m, err);
+        if (rc == -ENOENT || (rc == 0 && m.seq > d->last_seq)) {
+            stored_finish(&m);
+            rc = 0;
+            break;
+        }
+        if (rc == 0)
+            rc = visit(&w, &m);
+        seq = letter_next_seq(f, m.seq + 1);
+        stored_finish(&m);
+        if (rc == 0 && !enough(&w))
+            rc = visit_lot(&w, &seq, err);
+    }
+    progress_end(&d->progress);
+    return rc;
+}
+
+/* ---- rows --------------------------------------------------------------------------------------- */
+
+static int add_row(void *data, const struct letter *l)
+{
+    return json_array_append_new(data, letter_row(l)) < 0 ? -ENOMEM : 0;
+}
+
+json_t *dlq_rows(struct dlq *d)
+{
+    struct error err = {.text = "out of memory"};
+    json_t *rows = json_array();
+    int rc = rows ? dlq_each(d, add_row, rows, &err) : -ENOMEM;
+    if (rc == 0)
+        return rows;
+    json_decref(rows);
+    cli_failed("%s", err.text);
+    return NULL;
+}
+
+void dlq_tell(const struct dlq *d, size_t n, const char *what)
+{
+    if (n)
+        cli_tell(d->cli, "%zu dead letter%s of %s %s", n, n == 1 ? "" : "s", d->stream, what);
+    else
+        cli_tell(d->cli, "no dead letter of %s is meant by that", d->stream);
+}
+
+int dlq_print(struct dlq *d, json_t *rows)
+{
+    if (output_rows(stdout, columns, rows, d->cli->json) < 0)
+        return cli_failed("out of memory");
+    return EXIT_DONE;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dlq/show - seamq dlq show: everything that is in some dead letters. */
+#include "cli/verbs.h"
+
+#include "base/base64.h"
+#include "dlq.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static bool is_text(const struct buf *data)
+{
+    for (size_t at = 0, n; at < data->len; at += n) {
+        n = buf_utf8_len(data->data + at, data->len - at);
+        if (n == 0 || (n == 1 && (unsigned char)data->data[at] < ' ' && !strchr("\t\r\n", data->data[at])))
+            return false;
+    }
+    return !data->len || !memchr(data->data, '\0', data->len);
+}
+
+/* Several values of one name are an array. */
+static void add_header(json_t *headers, const char *name, const char *value)
+{
+    json_t *there = json_object_get(headers, name);
+    json_t *text = json_string(value);
+    if (!text)
+        text = json_string("?"); /* not UTF-8 */
+    if (json_is_array(there))
+        json_array_append_new(there, text);
+    else if (there)
+        json_object_set_new(headers, name, json_pack("[O, o]", there, text));
+    else
+        json_object_set_new(headers, name, text);
+}
+
+static int show_json(const struct letter *l)
+{
+    const struct stored *m = l->stored;
+    json_t *row = letter_row(l);
+    json_t *headers = json_object();
+    const char *name;
+    const char *value;
+    struct buf encoded = {0};
+
+    for (size_t at = 0; stored_next_header(m, &at, &name, &value);)
+        add_header(headers, name, value);
+    json_object_set_new(row, "headers", headers);
+    if (is_text(&m->data)) {
+        json_object_set_new(row, "data", json_stringn(m->data.data ? m->data.data : "", m->data.len));
+    } else {
+        base64_encode(m->data.data, m->data.len, &encoded);
+        json_object_set_new(row, "data_base64", json_stringn(encoded.data, encoded.len));
+    }
+    int rc = output_json(stdout, row);
+    buf_finish(&encoded);
+    json_decref(row);
+    return rc;
+}
+
+/* Control bytes of what comes from elsewhere do not reach the terminal. */
+static void put_line(const char *name, const char *value)
+{
+    printf("%s: ", name);
+    for (; *value; value++)
+        putchar((unsigned char)*value < ' ' || *value == 0x7f ? '?' : *value);
+    putchar('\n');
+}
+
+static int show_text(const struct letter *l)
+{
+    const struct stored *m = l->stored;
+    const char *name;
+    const char *value;
+
+    printf("%" PRIu64 "  %s  %s\n", m->seq, m->time, m->subject);
+    for (size_t at = 0; stored_next_header(m, &at, &name, &value);)
+        put_line(name, value);
+    putchar('\n');
+    if (is_text(&m->data)) {
+        fwrite(m->data.data ? m->data.data : "", 1, m->data.len, stdout);
+        puts(m->data.len && m->data.data[m->data.len - 1] == '\n' ? "" : "\n");
+    } else {
+        printf("(%zu bytes that are no text: --data writes them, --json as base64)\n\n", m->data.len);
+    }
+    return 0;
+}
+
+static int show(void *data, const struct letter *l)
+{
+    const struct cli *cli = data;
+    if (cli_flag(cli, "--data"))
+        return fwrite(l->stored->data.data ? l->stored->data.data : "", 1, l->stored->data.len, stdout) ==
+                       l->stored->data.len
+                   ? 0
+                   : -1;
+    return cli->json ? show_json(l) : show_text(l);
+}
+
+struct shown {
+    const struct dlq *dlq;
+    uint64_t n[LETTER_RANGES_MAX]; /* of each range of the command line */
+};
+
+static int show_counted(void *data, const struct letter *l)
+{
+    struct shown *s = data;
+    const struct letter_filter *f = &s->dlq->filter;
+
+    for (size_t i = 0; i < f->n_ranges; i++)
+        s->n[i] += f->ranges[i].first <= l->stored->seq && l->stored->seq <= f->ranges[i].last;
+    return show(s->dlq->cli, l);
+}
+
+/* Every sequence and range that was asked for must have something. The exit status. */
+static int name_missing(const struct shown *s)
+{
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < s->dlq->filter.n_ranges; i++)
+        if (!s->n[i])
+            status = cli_failed("%s has no dead letter %s", s->dlq->stream, s->dlq->cli->args[i]);
+    return status;
+}
+
+int dlq_show(struct cli *cli)
+{
+    struct dlq d;
+    struct error err = {.text = "cannot write the output"};
+    struct shown shown = {.dlq = &d};
+    int status = dlq_open(cli, &d);
+
+    if (status == 0 && dlq_each(&d, show_counted, &shown, &err) < 0)
+        status = cli_failed("%s", err.text);
+    else if (status == 0)
+        status = name_missing(&shown);
+    dlq_close(&d);
+    return status;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dlq/stored - STREAM.MSG.GET and STREAM.MSG.DELETE, many at a time, and what a message consists of. */
+#include "stored.h"
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_NS (10 * NS_PER_SEC)
+#define BODY_MAX 512
+#define NAME_SIZE 320
+
+enum { CODE_NOT_FOUND = 404, JS_SEQUENCE_NOT_FOUND = 10043, JS_DELETE_FAILED = 10057 };
+
+/* ---- parsing ---------------------------------------------------------------------- */
+
+/* "NATS/1.0...\r\nName: value\r\n...\r\n" to "Name\0value\0...". */
+static void take_headers(const char *block, size_t len, struct buf *out)
+{
+    const char *end = block + len;
+    const char *line = memchr(block, '\n', len);
+
+    while (line && ++line < end) {
+        const char *next = memchr(line, '\n', (size_t)(end - line));
+        const char *stop = next ? next : end;
+        const char *colon = memchr(line, ':', (size_t)(stop - line));
+        if (stop > line && stop[-1] == '\r')
+            stop--;
+        if (colon && colon > line && !memchr(line, '\0', (size_t)(stop - line))) {
+            const char *value = colon + 1;
+            while (value < stop && *value == ' ')
+                value++;
+            buf_append(out, line, (size_t)(colon - line));
+            buf_putc(out, '\0');
+            buf_append(out, value, (size_t)(stop - value));
+            buf_putc(out, '\0');
+        }
+        line = next;
+    }
+}
+
+static int decode(json_t *text, struct buf *out)
+{
+    return text ? base64_decode(json_string_value(text), json_string_length(text), out) : 0;
+}
+
+int stored_parse(json_t *answer, struct stored *ret)
+{
+    json_t *message = json_object_get(answer, "message");
+    const char *subject = json_string_value(json_object_get(message, "subject"));
+    const char *time = json_string_value(json_object_get(message, "time"));
+    json_t *headers = json_object_get(message, "hdrs");
+    json_t *data = json_object_get(message, "data");
+    json_int_t seq = json_integer_value(json_object_get(message, "seq"));
+    struct buf block = {0};
+    struct stored m = {.seq = (uint64_t)seq};
+
+    if (!subject || !time || seq <= 0 || (headers && !json_is_string(headers)) || (data && !json_is_string(data)))
+        return -EBADMSG;
+    int rc = decode(headers, &block) < 0 || decode(data, &m.data) < 0 ? -EBADMSG : 0;
+    if (rc == 0 && block.len)
+        take_headers(block.data, block.len, &m.headers);
+    m.time_ns = value_time_ns(time);
+    m.time = strdup(time);
+    m.subject = strdup(subject);
+    if (rc == 0 && (block.failed || m.data.failed || m.headers.failed || !m.time || !m.subject))
+        rc = -ENOMEM;
+    buf_finish(&block);
+    if (rc < 0) {
+        stored_finish(&m);
+        return rc;
+    }
+    *ret = m;
+    return 0;
+}
+
+void stored_finish(struct stored *m)
+{
+    free(m->time);
+    free(m->subject);
+    buf_finish(&m->headers);
+    buf_finish(&m->data);
+    *m = (struct stored){0};
+}
+
+bool stored_next_header(const struct stored *m, size_t *at, const char **ret_name, const char **ret_value)
+{
+    if (*at >= m->headers.len)
+        return false;
+    *ret_name = m->headers.data + *at;
+    *ret_value = *ret_name + strlen(*ret_name) + 1;
+    *at += strlen(*ret_name) + strlen(*ret_value) + 2;
+    return true;
+}
+
+const char *stored_header(const struct stored *m, const char *name)
+{
+    const char *key;
+    const char *value;
+    for (size_t at = 0; stored_next_header(m, &at, &key, &value);)
+        if (strcmp(key, name) == 0)
+            return value;
+    return NULL;
+}
+
+/* ---- calls ------------------------------------------------------------------------- */
+
+struct request { /* what a call points to */
+    char subject[NAME_SIZE];
+    char body[BODY_MAX];
+};
+
+/* One call for each sequence, `more` behind it in its body. 0 or -ENOMEM. */
+static int make_calls(const char *verb, const char *stream, const char *more, const uint64_t *seqs, size_t n,
+                      struct call **ret_calls, struct request **ret_requests)
+{
+    struct call *calls = calloc(n, sizeof(*calls));
+    struct request *requests = calloc(n, sizeof(*requests));
+    if (!calls || !requests) {
+        free(calls);
+        free(requests);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        snprintf(requests[i].subject, sizeof(requests[i].subject), "STREAM.MSG.%s.%s", verb, stream);
+        snprintf(requests[i].body, sizeof(requests[i].body), "{\"seq\":%" PRIu64 "%s}", seqs[i], more);
+        calls[i] = (struct call){.subject = requests[i].subject, .body = requests[i].body};
+    }
+    *ret_calls = calls;
+    *ret_requests = requests;
+    return 0;
+}
+
+static int take_message(const struct session *s, const struct call *call, struct stored *ret, struct error *err)
+{
+    int rc = call->answer.rc;
+    if (rc == -EREMOTEIO && call->answer.code == CODE_NOT_FOUND)
+        return -ENOENT;
+    if (rc)
+        return session_explain(s, call, err);
+    rc = stored_parse(call->answer.json, ret);
+    return rc ? error_set(err, rc, "%s: the answer holds no message", call->subject) : 0;
+}
+
+int stored_get(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct stored *ret,
+               struct error *err)
+{
+    struct call *calls;
+    struct request *requests;
+
+    memset(ret, 0, n * sizeof(*ret));
+    int rc = make_calls("GET", stream, "", seqs, n, &calls, &requests);
+    if (rc)
+        return error_set(err, rc, "out of memory");
+    session_calls(s, calls, n, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
+    for (size_t i = 0; i < n; i++) {
+        int got = rc ? 0 : take_message(s, &calls[i], &ret[i], err);
+        rc = rc || got == -ENOENT ? rc : got;
+        call_finish(&calls[i]);
+    }
+    free(calls);
+    free(requests);
+    return rc;
+}
+
+static int get_one(struct session *s, const char *stream, json_t *body, struct stored *ret, struct error *err)
+{
+    char subject[NAME_SIZE];
+    char *text = json_dumps(body, JSON_COMPACT);
+    struct call call = {.subject = subject, .body = text};
+
+    json_decref(body);
+    if (!text)
+        return error_set(err, -ENOMEM, "out of memory");
+    snprintf(subject, sizeof(subject), "STREAM.MSG.GET.%s", stream);
+    session_calls(s, &call, 1, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
+    int rc = take_message(s, &call, ret, err);
+    call_finish(&call);
+    free(text);
+    return rc;
+}
+
+int stored_next(struct session *s, const char *stream, uint64_t from, const char *subject, struct stored *ret,
+                struct error *err)
+{
+    return get_one(s, stream, json_pack("{s:I, s:s}", "seq", (json_int_t)from, "next_by_subj", subject), ret, err);
+}
+
+int stored_last(struct session *s, const char *stream, const char *subject, struct stored *ret, struct error *err)
+{
+    return get_one(s, stream, json_pack("{s:s}", "last_by_subj", subject), ret, err);
+}
+
+/* Asked twice (a lost connection, another command), the server does not find it: gone is what was wanted. The
+ * store's own word comes through where two ask at the same moment. */
+static bool is_gone(const struct api_answer *a)
+{
+    static const char *const words[] = {"no message found", "deleted message", "stream store EOF"};
+    bool gone = a->err_code == JS_SEQUENCE_NOT_FOUND;
+    for (size_t i = 0; a->err_code == JS_DELETE_FAILED && i < sizeof(words) / sizeof(words[0]); i++)
+        gone = gone || strstr(a->text, words[i]);
+    return gone;
+}
+
+int stored_delete(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct error *err)
+{
+    struct call *calls;
+    struct request *requests;
+
+    int rc = make_calls("DELETE", stream, ",\"no_erase\":true", seqs, n, &calls, &requests);
+    if (rc)
+        return error_set(err, rc, "out of memory");
+    session_calls(s, calls, n, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0 && calls[i].answer.rc && !is_gone(&calls[i].answer))
+            rc = session_explain(s, &calls[i], err);
+        call_finish(&calls[i]);
+    }
+    free(calls);
+    free(requests);
+    return rc;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stream/diff - what is wanted against what a server has: the fields that differ, what must not change, and the
+ * document that changes only those fields.  Pure.
+ *
+ * Only fields that SeaMQ configures are looked at.  Everything else that a server has, known to us or not, is kept.
+ */
+#ifndef SEAMQ_CLI_STREAM_DIFF_H
+#define SEAMQ_CLI_STREAM_DIFF_H
+
+#include "base/buf.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct diff {
+    json_t *changes;     /* [{"field": "max_age", "from": "none", "to": "30d"}] */
+    json_t *update;      /* the server's config with those fields changed; NULL: nothing differs */
+    struct buf notes;    /* what differs and is left as it is; empty: nothing */
+    struct buf problems; /* what would lose data or cannot be changed, "; " between them; empty: may be updated */
+};
+
+/* `wanted` as of wanted_*(), `info` the server's answer to STREAM.INFO or CONSUMER.INFO, asked for what is held of
+ * subjects that go (diff_removed_subjects). `own_domain` may be NULL. 0 or -ENOMEM. */
+int diff_stream(struct diff *ret, json_t *wanted, json_t *info, const char *own_domain, int64_t now_wall_ns);
+int diff_consumer(struct diff *ret, json_t *wanted, json_t *info);
+void diff_finish(struct diff *d);
+
+/* Subjects of the server's stream that `wanted` does not cover: a new array, NULL when there is none. */
+json_t *diff_removed_subjects(json_t *wanted, json_t *info);
+
+/* "subjects orders.>; replicas 3; max_age 30d": what of a new one differs from a plain one. */
+void diff_describe_stream(json_t *wanted, const char *own_domain, struct buf *out);
+void diff_describe_consumer(json_t *wanted, struct buf *out);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stream/provision - makes a domain have the streams and consumers of a configuration.
+ *
+ * Reads what is there, plans, and changes only what differs.  Nothing is ever deleted, and what is not named is not
+ * touched.  Others may do the same at the same time: who comes second looks again and finds it done.
+ */
+#ifndef SEAMQ_CLI_STREAM_PROVISION_H
+#define SEAMQ_CLI_STREAM_PROVISION_H
+
+#include "cli/session.h"
+#include "config/config.h"
+
+#include <jansson.h>
+
+enum action {
+    ACTION_UNCHANGED,
+    ACTION_CREATE,
+    ACTION_UPDATE,
+    ACTION_REFUSED, /* would lose data, or cannot be changed */
+    ACTION_FAILED,  /* the server could not be asked, or said no */
+    N_ACTIONS
+};
+
+struct provision;
+
+/* For a person who waits; `total` 0: nobody knows. */
+typedef void (*provision_progress_fn)(void *data, const char *what, size_t done, size_t total);
+
+/* `session` and `config` must outlive it. */
+int provision_create(struct provision **ret, struct session *session, const struct config *config, int64_t deadline_ns,
+                     provision_progress_fn progress, void *data);
+void provision_destroy(struct provision *p);
+
+/* Waits until the domain answers, reads it, and decides what to do. What concerns one stream is its row's problem;
+ * a negative errno with a sentence when nothing can be planned. */
+int provision_plan(struct provision *p, struct error *err);
+/* Does what the plan says. -EPERM, and nothing is done, if the plan refuses or failed to read anything. */
+int provision_apply(struct provision *p);
+
+size_t provision_count(const struct provision *p, enum action action);
+/* A new array, in the order of the configuration: {"action": "update", "kind": "stream", "name": "ORDERS",
+ * "changes": [{"field", "from", "to"}], "detail": "max_age: none -> 30d", "problem": "..."}.
+ * "detail" is for people: changes or what is new, or the problem. NULL: out of memory. */
+json_t *provision_rows(const struct provision *p);
+/* What is allowed and yet dangerous: an array of sentences, the provision's. */
+json_t *provision_warnings(const struct provision *p);
+
+#endif
