@@ -6,7 +6,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/e2e/lib.sh
 . "$root/tests/e2e/lib.sh"
 need_server
-trap 'rm -rf "$scratch"' EXIT
 
 mkdir "$scratch/here"
 single=("PATH=$PATH" "NATS_SERVER_BIN=$server" NATS_SERVER_NAME=sea-a-1 "NATS_STORE_DIR=$scratch/here/store"

@@ -1,12 +1,25 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2034 # server, for those who source this
+# shellcheck disable=SC2034,SC2317 # server, for those who source this; what traps call
 # For the scripts here: a nats-server, a scratch folder, a count of what failed. Wants $root.
 
 : "${root?}"
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/seamq-e2e.XXXXXX")
 failures=0
 checks=0
+
+# Whatever the end: at_end, a command, then the scratch folder goes. A command that fails fails the test.
+at_end=:
+leave()
+{
+    local status=$?
+    trap - EXIT INT TERM HUP
+    $at_end || status=1
+    rm -rf "$scratch"
+    exit "$status"
+}
+trap leave EXIT
+trap 'exit 1' INT TERM HUP
 
 # Sets server, or skips.
 need_server()
@@ -17,7 +30,6 @@ need_server()
         if server=$(command -v "$candidate"); then return; fi
         [ "$candidate" != "${E2E_NATS_SERVER:-}" ] || break
     done
-    rm -rf "$scratch"
     echo "SKIP: no nats-server ${E2E_NATS_SERVER:+at $E2E_NATS_SERVER }(infra/bootstrap/bootstrap.sh brings one)"
     exit 77
 }

@@ -8,8 +8,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/e2e/lib.sh"
 need_server
 bystander=''
-trap 'mesh down >/dev/null 2>&1; [ -z "$bystander" ] || kill "$bystander"; rm -rf "$scratch"' EXIT
-trap 'exit 1' INT TERM HUP
+clean_up()
+{
+    mesh down >/dev/null 2>&1
+    [ -z "$bystander" ] || kill "$bystander"
+}
+at_end=clean_up
 
 up() { "$root/infra/nats/local-mesh" up --private "$scratch/mesh" --server "$server" --owner $$ "$@"; }
 

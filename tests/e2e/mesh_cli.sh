@@ -1,22 +1,19 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# For the tests of `seamq mesh`: its configuration for a mesh of local-mesh's, and asking until it says something. Sourced
-# behind lib.sh; wants $seamq, the program.
+# For the tests of `seamq mesh`: its configuration for a mesh of local-mesh's, and asking until it says something. Wants
+# $root, and $seamq, the program.
 
-: "${root?}" "${seamq?}" "${scratch?}"
+: "${root?}" "${seamq?}"
+# shellcheck source=tests/e2e/lib.sh
+. "$root/tests/e2e/lib.sh"
+need_server
 
-# configure DIR: the environment of seamq (and E2E_*) for the mesh that lives there.
+# configure DIR: SEAMQ_CONFIG (and E2E_*) for the mesh that lives there.
 configure()
 {
-    local letter
     eval "$("$root/infra/nats/local-mesh" env --dir "$1")"
-    for letter in A B; do
-        local -n urls=E2E_NATS_${letter}_URLS
-        export "SEAMQ_CLUSTER_SEA_${letter}_URLS=$urls" "SEAMQ_CLUSTER_SEA_${letter}_DOMAIN=sea-${letter,}" \
-            "SEAMQ_CLUSTER_SEA_${letter}_USER=app" "SEAMQ_CLUSTER_SEA_${letter}_PASSWORD=$E2E_NATS_APP_PASSWORD" \
-            "SEAMQ_CLUSTER_SEA_${letter}_SYSTEM_USER=sys-sea-${letter,}" \
-            "SEAMQ_CLUSTER_SEA_${letter}_SYSTEM_PASSWORD=$E2E_NATS_SYS_PASSWORD"
-    done
+    export SEAMQ_CONFIG=$scratch/seamq.ini
+    "$root/infra/nats/local-mesh" config --dir "$1" >"$SEAMQ_CONFIG"
 }
 
 # request URL SUBJECT [BODY]: sets answer to the first reply. By bash alone, as whoever needs no login.

@@ -6,23 +6,15 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 seamq=$1 seamqd=$2 plugin=$3 worker=''
-# shellcheck source=tests/e2e/lib.sh
-. "$root/tests/e2e/lib.sh"
 # shellcheck source=tests/e2e/mesh_cli.sh
 . "$root/tests/e2e/mesh_cli.sh"
-need_server
 
 clean_up()
 {
-    local status=$?
-    trap - EXIT INT TERM HUP
     [ -z "$worker" ] || kill -KILL "$worker" 2>/dev/null || true
     mesh down
-    rm -rf "$scratch"
-    exit "$status"
 }
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
+at_end=clean_up
 
 # until_true WHAT COMMAND...
 until_true()

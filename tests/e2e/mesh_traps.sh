@@ -6,24 +6,11 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 seamq=$1
-# shellcheck source=tests/e2e/lib.sh
-. "$root/tests/e2e/lib.sh"
 # shellcheck source=tests/e2e/mesh_cli.sh
 . "$root/tests/e2e/mesh_cli.sh"
-need_server
-
-clean_up()
-{
-    local status=$?
-    trap - EXIT INT TERM HUP
-    take_down
-    rm -rf "$scratch"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
 
 take_down() { mesh down --purge; }
+at_end=take_down
 
 # spoil FILE SED: the mistake; it must fit the file.
 spoil()

@@ -6,22 +6,9 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 seamq=$1
-# shellcheck source=tests/e2e/lib.sh
-. "$root/tests/e2e/lib.sh"
 # shellcheck source=tests/e2e/mesh_cli.sh
 . "$root/tests/e2e/mesh_cli.sh"
-need_server
-
-clean_up()
-{
-    local status=$?
-    trap - EXIT INT TERM HUP
-    mesh down
-    rm -rf "$scratch"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
+at_end='mesh down'
 
 "$root/infra/nats/local-mesh" up --private "$scratch/mesh" --owner $$ --server "$server" >/dev/null
 configure "$scratch/mesh"
@@ -64,15 +51,15 @@ streams_in_each_others_way()
 
 a_login_that_is_missing()
 {
-    local password=$SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD
-    unset SEAMQ_CLUSTER_SEA_B_SYSTEM_USER SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD
+    sed -i '/^system_user = sys-sea-b/,+1d' "$SEAMQ_CONFIG"
     finds 'sea-b: its servers, meta group and gateways cannot be checked: no login to its system account is configured'
     status_shows 'no login to its system account'
-    export SEAMQ_CLUSTER_SEA_B_SYSTEM_USER=app SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD=$password
+    export SEAMQ_CLUSTER_SEA_B_SYSTEM_USER=app SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD=$E2E_NATS_APP_PASSWORD
     finds 'sea-b: its servers, meta group and gateways cannot be checked: nobody answers $SYS.REQ.SERVER.PING'
     export SEAMQ_CLUSTER_SEA_B_SYSTEM_USER=sys-sea-b SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD=wrong
     finds 'sea-b: its servers, meta group and gateways cannot be checked: cluster sea-b: '
-    export SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD=$password
+    unset SEAMQ_CLUSTER_SEA_B_SYSTEM_USER SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD
+    configure "$scratch/mesh"
     holds "with the right login"
 }
 

@@ -8,7 +8,6 @@ set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/e2e/lib.sh
 . "$root/tests/e2e/lib.sh"
-trap 'rm -rf "$scratch"' EXIT
 readonly CLI=github.com/nats-io/natscli/nats@v0.5.1
 
 skip()

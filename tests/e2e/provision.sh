@@ -9,7 +9,6 @@ export SEAMQ_BIN=$1
 [ -n "${E2E_LOCAL_MESH:-}" ] || { echo "SKIP: it kills a node, so it runs on a local mesh only" && exit 77; }
 # shellcheck source=tests/e2e/lib.sh
 . "$root/tests/e2e/lib.sh"
-trap 'rm -rf "$scratch"' EXIT
 
 export NATS_USER=$E2E_NATS_APP_USER NATS_PASSWORD=$E2E_NATS_APP_PASSWORD
 export SEAMQ_STREAM_DEFAULT_REPLICAS=3 SEAMQ_PROVISION_TIMEOUT=60s

@@ -10,8 +10,7 @@ seamq=$1 count=${2:-1000}
 # shellcheck source=tests/e2e/lib.sh
 . "$root/tests/e2e/lib.sh"
 need_server
-trap 'mesh down >/dev/null 2>&1; rm -rf "$scratch"' EXIT
-trap 'exit 1' INT TERM HUP
+at_end='mesh down'
 
 # ini REPLICAS
 ini()

@@ -21,17 +21,14 @@ options+=(--server "$server")
 
 clean_up()
 {
-    local status=$?
-    trap - EXIT INT TERM HUP
+    local left status=0
     mesh down
     [ ! -e "$scratch/mesh" ] || { echo "left behind: $scratch/mesh" >&2 && status=1; }
     left=$(pgrep -f "$scratch/" || true)
     [ -z "$left" ] || { echo "left running: $left" >&2 && status=1; }
-    rm -rf "$scratch"
-    exit "$status"
+    return $status
 }
-trap clean_up EXIT
-trap 'exit 1' INT TERM HUP
+at_end=clean_up
 
 variables=$("$root/infra/nats/local-mesh" up --private "$scratch/mesh" --owner $$ "${options[@]}")
 eval "$variables"

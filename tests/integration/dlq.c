@@ -183,8 +183,8 @@ static void letters_that_are_not_there_are_named(struct world *w)
     struct seamq_said said = RUN(s, 1, "dlq", "show", "2", "17", "18-20", "--json");
     assert_int_equal(seamq_rows(said.out), 1);
     expect_text(said.err, "DLQ has no dead letter 17");
-    expect_text(RUN(s, 0, "dlq", "replay", "17").out, "no dead letter of DLQ is meant");
-    expect_text(RUN(s, 0, "dlq", "drop", "17", "--yes").out, "no dead letter of DLQ is meant");
+    expect_text(RUN(s, 0, "dlq", "replay", "17").out, "DLQ has no such dead letter");
+    expect_text(RUN(s, 0, "dlq", "drop", "17", "--yes").out, "DLQ has no such dead letter");
     assert_int_equal(count(s, "DLQ"), 3);
 }
 

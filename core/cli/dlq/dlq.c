@@ -268,7 +268,7 @@ void dlq_tell(const struct dlq *d, size_t n, const char *what)
     if (n)
         cli_tell(d->cli, "%zu dead letter%s of %s %s", n, n == 1 ? "" : "s", d->stream, what);
     else
-        cli_tell(d->cli, "no dead letter of %s is meant by that", d->stream);
+        cli_tell(d->cli, "nothing to do: %s has no such dead letter", d->stream);
 }
 
 int dlq_print(struct dlq *d, json_t *rows)

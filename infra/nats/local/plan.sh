@@ -205,6 +205,20 @@ print_env()
     [ "$tls" = no ] || echo "export E2E_NATS_CA='$mesh/tls/ca.pem'"
 }
 
+# For seamqd and seamq: the same sections as in production.
+print_config()
+{
+    local cluster scheme=nats
+    [ "$tls" = no ] || scheme=tls
+    for cluster in sea-a sea-b; do
+        [ "$cluster" = sea-a ] || [ "$shape" = mesh ] || continue
+        printf '[cluster.%s]\nurls = %s\ndomain = %s\nuser = app\npassword = %s\n' $cluster \
+            "$(urls $scheme client ' ' $cluster)" $cluster "$password"
+        [ "$tls" = no ] || echo "tls_ca = $mesh/tls/ca.pem"
+        printf 'system_user = sys-%s\nsystem_password = %s\n' $cluster "$password"
+    done
+}
+
 print_urls()
 {
     local cluster
