@@ -58,7 +58,7 @@ finds 'is a server of another cluster' 'the clusters have the same domain sea-a'
 add_stream A SEA_A_ORDERS '"subjects":["a.>"]'
 finds 'sea-a/SEA_A_ORDERS: lies on the servers of sea-'
 take_down
-export SEAMQ_CLUSTER_SEA_B_DOMAIN=sea-b
+unset SEAMQ_CLUSTER_SEA_B_SYSTEM_USER SEAMQ_CLUSTER_SEA_B_DOMAIN
 
 fresh "three routes and three remote gateway URLs"
 spoil local/nodes.sh 's/\[ "$other" = "$number" \] || routes/routes/'
