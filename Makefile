@@ -70,6 +70,8 @@ bench:
 	$(call compile,all)
 	@tests/bench/run.sh
 	@tests/bench/mesh.sh --docs docs/benchmarks.md
+	@if [ -x build/bench/bench_recovery ]; then tests/bench/recovery.sh --docs docs/benchmarks.md; \
+	else echo "recovery: not measured: its harness needs cmocka (make test installs it)"; fi
 
 # CHAOS_SECONDS=900 CHAOS_SEED=random; what it does: docs/chaos.md.
 chaos:

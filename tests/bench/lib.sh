@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# For run.sh and mesh.sh: what they say, and where their tables go.
+# For run.sh, mesh.sh and recovery.sh: what they say, and where their tables go.
 
 say() { printf 'bench: %s\n' "$*" >&2; }
 die()
@@ -20,4 +20,18 @@ put_between_markers()
         index($0, "<!-- " name ":begin") == 1 { print; while ((getline line < table) > 0) print line; skip = 1 }
         index($0, "<!-- " name ":end") == 1 { skip = 0 }
         !skip' "$3") && printf '%s\n' "$page" >"$3"
+}
+
+# machine_facts LOAD WHOSE: what belongs above a table, with the load before it was made, and whose servers they were.
+machine_facts()
+{
+    local cpu version
+    cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
+    version=$("${SEAMQ_NATS_SERVER:-$(dirname "${BASH_SOURCE[0]}")/../../.deps/bin/nats-server}" --version | sed 's/.*v//')
+    cat <<END
+
+- Date: $(date -u '+%Y-%m-%d %H:%M') UTC
+- Machine: ${cpu:-unknown processor} ($(uname -m)), $(nproc) cores, Linux $(uname -r), load $1 before
+- Versions: seamq $(git -C "$(dirname "${BASH_SOURCE[0]}")" describe --always --dirty 2>/dev/null), nats-server $version, $2
+END
 }

@@ -150,13 +150,8 @@ row()
 
 report()
 {
-    local cpu
-    cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
+    machine_facts "$before_load" "six of them on this machine"
     cat <<END
-
-- Date: $(date -u '+%Y-%m-%d %H:%M') UTC
-- Machine: ${cpu:-unknown processor} ($(uname -m)), $(nproc) cores, Linux $(uname -r), load $before_load before
-- Versions: seamq $(git -C "$root" describe --always --dirty 2>/dev/null), nats-server $version, six of them on this machine
 - Command: \`$command_line\`, $count messages of 128 B, R3 on file
 
 | What | Median | Range | Target |
@@ -177,7 +172,6 @@ read -r before_load _ </proc/loadavg
 up
 across
 failover
-version=$("${SEAMQ_NATS_SERVER:-$root/.deps/bin/nats-server}" --version | sed 's/.*v//')
 report >"$work/table"
 cat "$work/table"
 if [ "$docs" != - ]; then
