@@ -6,6 +6,7 @@
 #include "host.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <execinfo.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -64,8 +65,9 @@ static void put_frame(struct text *t, unsigned number, void *pc)
     put_str(t, "+0x");
     put_number(t, (uintptr_t)pc - base, 16);
     const char *slash = strrchr(info.dli_fname, '/');
+    bool own = strcmp(info.dli_fname, program_invocation_name) == 0; /* the title that ps shows */
     put_str(t, " (");
-    put_str(t, slash ? slash + 1 : info.dli_fname);
+    put_str(t, own ? "seamq-worker" : slash ? slash + 1 : info.dli_fname);
     put_str(t, ")");
 }
 

@@ -73,6 +73,7 @@ static void crash_names_signal_address_message_and_place(void **state)
     assert_string_equal(s.exit_text, "killed by SIGSEGV (address 0x0) after 2 messages");
     if (strncmp(s.backtrace, "#0 behave_write_to_null+0x", 26) != 0)
         fail_msg("backtrace: %s", s.backtrace);
+    assert_non_null(strstr(s.backtrace, " (seamq-worker)")); /* and not as its title in ps */
     assert_int_equal(s.exit.restart_in_ns, 0);
     WAIT(&s, worker_ready(s.w));
     send_one(&s, 5, "fine");
