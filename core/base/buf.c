@@ -117,6 +117,14 @@ size_t buf_utf8_len(const char *text, size_t left)
     return c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
 }
 
+static void put_json_control(struct buf *b, unsigned char c)
+{
+    if (c == '\n' || c == '\t' || c == '\r')
+        buf_puts(b, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
+    else
+        buf_printf(b, "\\u%04x", c);
+}
+
 void buf_put_json(struct buf *b, const char *s, size_t len)
 {
     const unsigned char *u = (const unsigned char *)s;
@@ -130,7 +138,7 @@ void buf_put_json(struct buf *b, const char *s, size_t len)
             continue;
         }
         if (n == 0 || u[i] < 0x20 || u[i] == 0x7f) {
-            buf_printf(b, "\\u%04x", u[i]);
+            put_json_control(b, u[i]);
             i++;
             continue;
         }

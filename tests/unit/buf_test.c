@@ -106,7 +106,7 @@ static void json_escapes_what_json_and_terminals_mind(void **state)
     (void)state;
     check_json("", 0, "\"\"");
     check_json("a\"b\\c/", 6, "\"a\\\"b\\\\c/\"");
-    check_json("\n\t\r\0\x1b\x7f", 6, "\"\\u000a\\u0009\\u000d\\u0000\\u001b\\u007f\"");
+    check_json("\n\t\r\0\x1b\x7f", 6, "\"\\n\\t\\r\\u0000\\u001b\\u007f\"");
     /* C1 control characters: U+009B begins an escape sequence on terminals as ESC [ does. */
     check_json("\xc2\x9b"
                "31m",
