@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define DRAIN_LOOK_NS (5 * NS_PER_MS)
+#define FD_LIMIT 65536
 
 /* ---- ready and the report ------------------------------------------------------------------ */
 
@@ -177,12 +178,17 @@ static void feed_watchdog(struct loop_timer *t)
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
-/* Every worker takes a handful of descriptors; the soft limit is a leftover of select(). */
+/* Every worker takes a handful of descriptors; the soft limit is a leftover of select().  Not to the hard
+ * one, which is a billion in some containers: what handlers start inherits it, and many a program closes
+ * every descriptor that it might have. */
 static void raise_fd_limit(void)
 {
     struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max;
+    if (getrlimit(RLIMIT_NOFILE, &r))
+        return;
+    rlim_t wanted = r.rlim_max < FD_LIMIT ? r.rlim_max : FD_LIMIT;
+    if (r.rlim_cur < wanted) {
+        r.rlim_cur = wanted;
         setrlimit(RLIMIT_NOFILE, &r);
     }
 }
