@@ -210,7 +210,9 @@ int ring_next(struct ring *r, struct ring_record *ret)
         struct record_header h;
         memcpy(&h, &word, HEADER);
         uint64_t total = ((uint64_t)h.size + 7u) & ~(uint64_t)7u;
-        if (h.size < HEADER || total > r->rx_size - at || total > r->rx_head - r->rx_tail) {
+        /* A pad leads to the begin, where a record follows: whoever writes nothing else is not followed for ever. */
+        bool stray = h.type == RECORD_PAD && (at == 0 || total != r->rx_size - at);
+        if (h.size < HEADER || total > r->rx_size - at || total > r->rx_head - r->rx_tail || stray) {
             r->broken = true;
             return -EBADMSG;
         }

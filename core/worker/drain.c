@@ -194,10 +194,12 @@ void drain_on_look(struct loop_timer *t)
 
 void drain_ring(struct worker *w)
 {
+    /* Not more than it holds, which somebody may go on filling. */
+    uint64_t end = w->child.ring.rx_tail + w->child.ring.rx_size;
     int n;
     do
         n = w->protocol_error ? 0 : drain(w, RECORDS_MAX);
-    while (n == RECORDS_MAX);
+    while (n == RECORDS_MAX && w->child.ring.rx_tail < end);
     if (n < 0)
         w->protocol_error = true;
 }

@@ -328,6 +328,32 @@ static void lying_records_stay_within_bounds(void **state)
 
 /* ---- bodies ---- */
 
+/* Or a child that writes nothing but pads would keep the daemon in one ring_next(). */
+static void a_pad_is_the_rest_at_the_end_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t at, size;
+        int rc;
+    } cases[] = {{0, 4096, -EBADMSG}, {0, 8, -EBADMSG}, {2048, 8, -EBADMSG}, {2048, 2048, 0}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct both b;
+        struct ring_record r;
+        both_open(&b, 4096);
+        if (cases[i].at) {
+            assert_non_null(ring_put(&b.child, RECORD_OUTCOME, cases[i].at - 8));
+            ring_publish(&b.child);
+            assert_int_equal(ring_next(&b.parent, &r), 1);
+        }
+        memcpy(b.child.tx + cases[i].at, (uint32_t[]){cases[i].size, RECORD_PAD}, 8);
+        b.child.tx_head += cases[i].size;
+        ring_publish(&b.child);
+        assert_int_equal(ring_next(&b.parent, &r), cases[i].rc);
+        both_close(&b);
+    }
+}
+
 static void bodies_survive_the_trip(void **state)
 {
     (void)state;
@@ -370,6 +396,7 @@ int main(void)
         cmocka_unit_test(one_sleep_is_rung_for_once),
         cmocka_unit_test(lying_positions_are_refused),
         cmocka_unit_test(lying_records_stay_within_bounds),
+        cmocka_unit_test(a_pad_is_the_rest_at_the_end_and_nothing_else),
         cmocka_unit_test(bodies_survive_the_trip),
     };
     return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
