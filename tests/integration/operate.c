@@ -172,7 +172,9 @@ static void a_consumer_that_was_moved_is_still_what_was_provisioned(struct world
 static void nothing_is_deleted_that_could_not_be_made_anew(struct world *w)
 {
     static const char users[] =
-        "authorization: { users: [ { user: admin, password: pw }, { user: op, password: pw, permissions: {\n"
+        "authorization: { users: [ { user: admin, password: pw }, { user: half, password: pw, permissions: {\n"
+        "  publish: { allow: \">\", deny: \"$JS.API.CONSUMER.DELETE.WORK.c\" } } }, { user: op, password: pw, "
+        "permissions: {\n"
         "  publish: { allow: \">\", deny: [ \"$JS.API.CONSUMER.CREATE.WORK.c\", \"$JS.API.CONSUMER.CREATE.WORK.c.>\" ]"
         " } } } ] }";
     struct server *server = server_start(w, &(struct server_options){.extra = users});
@@ -185,6 +187,11 @@ static void nothing_is_deleted_that_could_not_be_made_anew(struct world *w)
     expect_text(said.err, "Permissions Violation");
     assert_true(json_is_false(json_object_get(seamq_row(w, said.out, 0), "moved")));
     assert_non_null(client_consumer(c, "WORK", "c"));
+    /* Where nobody knows whether it was deleted, the configuration is there to make it by hand. */
+    url = world_text(w, "nats://half:pw@127.0.0.1:%d", server->port);
+    said = SEAMQ_EXPECT(w, url, 1, "seek", "WORK/c", "--new", "--yes");
+    expect_text(said.err, "its configuration was to be: {");
+    expect_text(said.err, "\"deliver_policy\":\"new\"");
 }
 
 static void a_time_is_a_place_too(struct world *w)

@@ -222,14 +222,13 @@ static int replace(struct seek *s, json_t *config)
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         before[i] = signal(ends[i], SIG_IGN);
     int status = target_call(&s->t, "DELETE", NULL, NULL);
-    if (status == 0) {
+    if (status == 0)
         status = create(s, s->t.consumer, config, NULL);
-        if (status) { /* the one thing that must not be lost now */
-            char *text = json_dumps(config, JSON_COMPACT);
-            cli_failed("the consumer is deleted and could not be made anew; its configuration was to be: %s",
-                       text ? text : "");
-            free(text);
-        }
+    if (status) { /* the one thing that must not be lost now; a deletion without an answer may have been one */
+        char *text = json_dumps(config, JSON_COMPACT);
+        cli_failed("the consumer may be deleted, and was not made anew; its configuration was to be: %s",
+                   text ? text : "");
+        free(text);
     }
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         signal(ends[i], before[i]);
