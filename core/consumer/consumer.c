@@ -12,10 +12,6 @@
 #define WAITING_MIN 16
 #define WAITING_MAX 10000
 #define HELD_BYTES_MAX ((size_t)256 * 1024 * 1024)
-/* After the server's answer to the fence: for what was read before it and is still being handed over. */
-#define SETTLE_DOWN_NS (20 * NS_PER_MS)
-/* Between two messages of one request that the server can fill, on a busy machine. */
-#define QUIET_NS (50 * NS_PER_MS)
 #define NAME_MAX_LEN 256
 
 int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, const struct config_handler *handler,
@@ -68,8 +64,7 @@ void consumer_destroy(struct consumer *c)
     lease_finish(c);
     recall_finish(c);
     cumulative_finish(c);
-    loop_disarm(c->loop, &c->stop_timer);
-    api_cancel(c->stop_fence);
+    stop_finish(c);
     for (size_t i = 0; i < c->held.n_buckets && c->held.buckets; i++)
         for (struct held *h = c->held.buckets[i]; h; h = h->chain)
             loop_disarm(c->loop, &h->retry);
@@ -124,67 +119,6 @@ size_t consumer_window(const struct consumer *c)
 void consumer_set_patience(struct consumer *c, int64_t patience_ns)
 {
     c->patience_ns = patience_ns;
-}
-
-/* ---- stopping ----------------------------------------------------------------------
- *
- * A pull cannot be called off, but the server drops requests whose reply subject nobody listens
- * to, and with them what it is just sending there: delivered, as it counts, and lost until ack wait.  So
- * first what is coming is let come, until nothing has for a moment.  Then the subscription ends, and an answer
- * to a question that was asked after it proves that nothing more can come.  Only then may anything be
- * given back: our own pull would get it at once, again and again. */
-
-static void stopped(struct loop_timer *t)
-{
-    struct consumer *c = t->data;
-    c->outstanding = 0;
-    loop_disarm(c->loop, &c->watchdog);
-    if (c->stop_done)
-        c->stop_done(c->stop_data);
-    c->stop_done = NULL;
-}
-
-static void on_fence(void *data, int rc, natsMsg *msg)
-{
-    struct consumer *c = data;
-    (void)rc;
-    (void)msg;
-    c->stop_fence = NULL;
-    loop_arm(c->loop, &c->stop_timer, loop_now_ns(c->loop) + SETTLE_DOWN_NS);
-}
-
-static void stop_listening(struct consumer *c)
-{
-    for (size_t i = 0; i < c->n_routes; i++)
-        link_drain_sub(c->routes[i].inbox);
-    c->stop_timer.fire = stopped;
-    bool asked = c->outstanding > 0 && setup_info(c, on_fence, &c->stop_fence) == 0;
-    loop_arm(c->loop, &c->stop_timer, asked ? c->stop_until_ns : loop_now_ns(c->loop));
-}
-
-static void let_come(struct loop_timer *t)
-{
-    struct consumer *c = t->data;
-    int64_t now = loop_now_ns(c->loop);
-    int64_t quiet = c->delivered_ns + QUIET_NS;
-
-    if (c->outstanding == 0 || c->stage != STAGE_ACTIVE || now >= quiet || now >= c->stop_until_ns)
-        stop_listening(c);
-    else
-        loop_arm(c->loop, t, quiet);
-}
-
-void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data)
-{
-    c->stopping = true;
-    c->stop_done = done;
-    c->stop_data = data;
-    c->stop_until_ns = deadline_ns;
-    c->stop_timer = (struct loop_timer){.fire = let_come, .data = c};
-    if (c->cumulative.on)
-        cumulative_flush(c);
-    lease_acked(c);
-    loop_arm(c->loop, &c->stop_timer, loop_now_ns(c->loop));
 }
 
 /* ---- settling ------------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * consumer_private - the state that setup.c (getting there), pull.c (asking), lease.c
- * (keeping) and consumer.c (the rest) share.
+ * (keeping), stop.c (ending) and consumer.c (the rest) share.
  */
 #ifndef SEAMQ_CONSUMER_CONSUMER_PRIVATE_H
 #define SEAMQ_CONSUMER_CONSUMER_PRIVATE_H
@@ -11,7 +11,8 @@
 #include "base/clock.h"
 
 #define CONSUMER_REASON_MAX 512
-#define ROUTES_MAX 8 /* the own connection and seven others; more are not tried */
+#define FLOWING_EXPIRES_NS (2 * NS_PER_SEC) /* of requests while messages come: a drain waits for their end */
+#define ROUTES_MAX 8                        /* the own connection and seven others; more are not tried */
 
 enum consumer_stage {
     STAGE_LINK,        /* no connection */
@@ -65,6 +66,7 @@ struct consumer {
     int64_t stream_replicas;
     int64_t ack_wait_ns;     /* the server's value counts */
     int64_t max_ack_pending; /* likewise */
+    bool clustered;          /* the consumer's leader may be another server than that of our connection */
 
     /* pull.c */
     unsigned index;
@@ -79,6 +81,7 @@ struct consumer {
     int64_t delivered_ns;  /* when the last message came */
     int64_t heard_ns;      /* last sign of life of a pull */
     int64_t asked_ns;      /* when the last request went out */
+    int64_t longest_ns;    /* how long any of the open requests may stay open */
     int64_t not_before_ns; /* a pause after an error */
     int64_t pause_ns;
     struct loop_timer watchdog;
@@ -122,13 +125,18 @@ struct consumer {
         struct api_request *request;
     } cumulative;
 
-    /* stopping */
-    bool stopping;
-    struct api_request *stop_fence;
-    struct loop_timer stop_timer;
-    int64_t stop_until_ns;
-    void (*stop_done)(void *data);
-    void *stop_data;
+    /* stop.c */
+    bool stopping; /* nothing is asked for any more */
+    struct stop {
+        bool ended;  /* nobody listens any more */
+        int answers; /* since then */
+        int64_t come_until_ns;
+        int64_t until_ns;
+        struct loop_timer timer;
+        struct api_request *request;
+        void (*done)(void *data);
+        void *data;
+    } stop;
 
     struct consumer_stats stats;
 };
@@ -162,13 +170,18 @@ void pull_recall(struct consumer *c, uint64_t n);
 /* Forgets what was asked for; asks again not before `pause_ns` from now. */
 void pull_reset(struct consumer *c, int64_t pause_ns);
 
+/* stop.c */
+/* At the end of each iteration while stopping. */
+void stop_step(struct consumer *c);
+void stop_finish(struct consumer *c);
+
 /* lease.c */
 void lease_init(struct consumer *c);
 void lease_finish(struct consumer *c);
 void lease_begin(struct consumer *c, struct held *h);
 void lease_resume(struct consumer *c);
 void lease_link_down(struct consumer *c);
-/* The numbers of an answer to CONSUMER.INFO, and whether it is paused. */
+/* The numbers of an answer to CONSUMER.INFO, whether it is paused, and where it lives. */
 void lease_take_info(struct consumer *c, json_t *info);
 void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
 

@@ -121,6 +121,7 @@ void lease_take_info(struct consumer *c, json_t *info)
 {
     c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(info, "num_pending"));
     c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(info, "num_ack_pending"));
+    c->clustered = json_object_get(info, "cluster") != NULL;
     take_pause(c, info);
 }
 

@@ -25,14 +25,21 @@
 #define PAUSE_MAX_NS (5 * NS_PER_SEC)
 #define SUBJECT_MAX 512
 
-static int64_t expires_ns(const struct consumer *c)
+static int64_t min_ns(int64_t a, int64_t b)
 {
-    return c->patience_ns && c->patience_ns < c->expires_ns ? c->patience_ns : c->expires_ns;
+    return a < b ? a : b;
 }
 
-static int64_t heartbeat_ns(const struct consumer *c)
+/* Short while messages come, so that a drain can wait for its end; an idle consumer asks seldom. */
+static int64_t expires_ns(const struct consumer *c)
 {
-    return expires_ns(c) / 2 < HEARTBEAT_NS ? expires_ns(c) / 2 : HEARTBEAT_NS;
+    int64_t ns = c->patience_ns ? min_ns(c->expires_ns, c->patience_ns) : c->expires_ns;
+    return c->delivered_ns >= c->asked_ns ? min_ns(ns, FLOWING_EXPIRES_NS) : ns;
+}
+
+static int64_t heartbeat_ns(int64_t expires_ns)
+{
+    return min_ns(expires_ns / 2, HEARTBEAT_NS);
 }
 
 /* What is here and will not go away by waiting for a timer. */
@@ -41,7 +48,7 @@ static size_t in_house(const struct consumer *c)
     return c->held.n_by_state[HELD_READY] + c->held.n_by_state[HELD_RUNNING] + c->held.n_by_state[HELD_SETTLING];
 }
 
-static int ask(struct consumer *c, int64_t batch)
+static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
 {
     char subject[SUBJECT_MAX];
     char reply[SUBJECT_MAX];
@@ -52,7 +59,7 @@ static int ask(struct consumer *c, int64_t batch)
              c->stream, c->handler->durable);
     snprintf(reply, sizeof(reply), "%s.p%u.%llu", link_inbox(api_link(c->api)), c->index, (unsigned long long)c->epoch);
     int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}", (long long)batch,
-                     (long long)expires_ns(c), (long long)heartbeat_ns(c));
+                     (long long)expires_ns, (long long)heartbeat_ns(expires_ns));
     return link_publish(api_link(c->api),
                         &(struct link_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
 }
@@ -60,21 +67,26 @@ static int ask(struct consumer *c, int64_t batch)
 static void arm_watchdog(struct consumer *c)
 {
     if (!loop_timer_armed(&c->watchdog))
-        loop_arm(c->loop, &c->watchdog, c->heard_ns + 2 * heartbeat_ns(c));
+        loop_arm(c->loop, &c->watchdog, c->heard_ns + 2 * heartbeat_ns(c->longest_ns));
 }
 
 /* Asks for `room` messages more, or as many as the server allows in one request. */
 static void request(struct consumer *c, int64_t room)
 {
     int64_t now = loop_now_ns(c->loop);
+    int64_t expires = expires_ns(c);
     if (room > BATCH_MAX)
         room = BATCH_MAX;
     if (c->max_batch && room > c->max_batch)
         room = c->max_batch;
-    if (ask(c, room))
+    if (ask(c, room, expires))
         return; /* not connected: LINK_DOWN is on its way */
-    if (c->outstanding == 0)
+    if (c->outstanding == 0) {
         c->heard_ns = now;
+        c->longest_ns = 0;
+    }
+    if (expires > c->longest_ns)
+        c->longest_ns = expires;
     c->outstanding += room;
     c->asked_ns = now;
     c->stats.pulls++;
@@ -85,7 +97,11 @@ static void request(struct consumer *c, int64_t room)
 static void pump(struct loop_hook *hook)
 {
     struct consumer *c = hook->data;
-    if (c->stage != STAGE_ACTIVE || c->stopping || c->window == 0 || c->recall.on)
+    if (c->stopping) {
+        stop_step(c);
+        return;
+    }
+    if (c->stage != STAGE_ACTIVE || c->window == 0 || c->recall.on)
         return;
     int64_t window = (int64_t)(c->window < (size_t)c->max_ack_pending ? c->window : (size_t)c->max_ack_pending);
     int64_t here = (int64_t)in_house(c);
@@ -130,13 +146,14 @@ static void reset_with_pause(struct consumer *c)
 static void on_watchdog(struct loop_timer *t)
 {
     struct consumer *c = t->data;
-    int64_t due = c->heard_ns + 2 * heartbeat_ns(c);
+    int64_t heartbeats = 2 * heartbeat_ns(c->longest_ns);
+    int64_t due = c->heard_ns + heartbeats;
 
     if (c->outstanding == 0 || c->stage != STAGE_ACTIVE)
         return;
     /* A request can be dropped unsaid while another one's heartbeats go on: when even the newest must
      * have expired, what is left of the sum is nobody's. */
-    if (loop_now_ns(c->loop) > c->asked_ns + expires_ns(c) + 2 * heartbeat_ns(c)) {
+    if (loop_now_ns(c->loop) > c->asked_ns + c->longest_ns + heartbeats) {
         pull_reset(c, 0);
         return;
     }

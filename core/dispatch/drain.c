@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * drain - an orderly end: stop pulling, give back what has not started, let run what has,
- * keep leases until the end.  A death at any point of it equals a kill -9: nothing is lost.
+ * drain - an orderly end: ask for nothing more, and when nothing more can come give back what has not started;
+ * let run what has, keep leases until the end.  A death at any point of it equals a kill -9: nothing is lost.
+ *
+ * Until nothing can come the handler goes on with what comes, unless it is one that takes long.  With ack = cumulative
+ * nothing can be given back: what is here is finished, as far as there is time.
  */
 #include "handler_private.h"
 
@@ -44,7 +47,11 @@ void drain_give_back_all(struct handler *h)
 static void pulls_ended(void *data)
 {
     struct handler *h = data;
-    if (--h->n_stopping == 0 && !h->finishing)
+    if (--h->n_stopping > 0)
+        return;
+    if (h->finishing)
+        loop_arm(h->loop, &h->finish, loop_now_ns(h->loop));
+    else
         drain_give_back_all(h);
 }
 
@@ -69,16 +76,16 @@ static void dismiss_workers(struct handler *h)
     list_for_each(node, &h->leaving) dismiss_crew(container_of(node, struct crew, node), h->workers_until_ns);
 }
 
-/* ---- ack = cumulative: nothing can be given back, so it is finished, as far as there is time ---- */
-
 static bool unfinished(const struct handler *h)
 {
-    for (size_t i = 0; i < h->n_consumers; i++) {
+    if (h->n_stopping > 0)
+        return true;
+    for (size_t i = 0; h->config->ack == ACK_CUMULATIVE && i < h->n_consumers; i++) {
         const size_t *n = consumer_held(h->consumers[i])->n_by_state;
         if (n[HELD_READY] || n[HELD_RUNNING] || n[HELD_WAITING] || n[HELD_SETTLING])
             return true;
     }
-    return h->n_stopping > 0;
+    return false;
 }
 
 static void on_finish(struct loop_timer *t)
@@ -101,7 +108,7 @@ void handler_drain(struct handler *h, int64_t deadline_ns)
     if (h->draining)
         return;
     h->draining = true;
-    h->finishing = h->config->ack == ACK_CUMULATIVE;
+    h->finishing = h->config->ack == ACK_CUMULATIVE || h->duration_ns < HANDLER_SLOW_NS;
     h->workers_until_ns = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
 
     h->n_stopping = h->n_consumers;

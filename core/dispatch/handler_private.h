@@ -72,7 +72,7 @@ struct handler {
     bool waiting;        /* for its predecessor: nothing is pulled */
     bool stumbled;       /* a worker ended while it waited */
     bool draining;
-    bool finishing; /* draining, and what is held is finished first */
+    bool finishing; /* draining, and going on with what is here */
     int64_t workers_until_ns;
     struct loop_timer finish;
     size_t n_stopping; /* consumers whose pulls have not ended */

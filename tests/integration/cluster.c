@@ -144,12 +144,61 @@ static void a_frozen_connected_server_is_left(struct world *w)
     finish(s, l);
 }
 
+static bool leads_elsewhere(void *data)
+{
+    struct scene *s = data;
+    json_t *info = client_api_ok(s->client, NULL, "CONSUMER.INFO.WORK." SCENE_HANDLER);
+    const char *leader = json_text(info, "cluster.leader");
+    if (leader && strcmp(leader, s->cluster->nodes[0]->name) != 0)
+        return true;
+    if (leader)
+        client_api(s->client, NULL, "CONSUMER.LEADER.STEPDOWN.WORK." SCENE_HANDLER);
+    return false;
+}
+
+/* What the leader sends to the daemon's server must not meet a daemon that has just left. */
+static void drain_under_flow(struct world *w, double rate)
+{
+    struct scene *s = scene_prepare(w, &(struct scene_options){.cluster = true});
+    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = 1000000, .rate = rate};
+
+    daemon_env(s->daemon, "NATS_URL=%s", s->cluster->nodes[0]->url);
+    scene_set(s, "ACK_WAIT", "300s");
+    scene_start(s);
+    if (!world_until(leads_elsewhere, s, 30))
+        fail_msg("the consumer's leader stays on the daemon's server");
+    struct ledger *l = ledger_start(w, &o);
+    for (int i = 0; i < 8; i++) {
+        uint64_t before = effects_lines(s->effects);
+        if (i > 0)
+            scene_start(s);
+        assert_true(effects_wait(s->effects, before + 200, patience()));
+        assert_int_equal(daemon_stop(s->daemon, 20), 0);
+    }
+    ledger_stop(l);
+    ledger_finish(l, patience());
+    scene_start(s);
+    scene_expect_settled(s, 120);
+}
+
+static void a_drain_under_heavy_flow_leaves_nothing_to_ack_wait(struct world *w)
+{
+    drain_under_flow(w, 0);
+}
+
+static void a_drain_under_light_flow_leaves_nothing_to_ack_wait(struct world *w)
+{
+    drain_under_flow(w, 500);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         IT(a_killed_stream_leader_loses_nothing),
         IT(a_killed_connected_server_loses_nothing),
         IT(a_frozen_connected_server_is_left),
+        IT(a_drain_under_heavy_flow_leaves_nothing_to_ack_wait),
+        IT(a_drain_under_light_flow_leaves_nothing_to_ack_wait),
     };
     return it_main(tests, argc, argv);
 }

@@ -126,6 +126,25 @@ static void an_ack_during_an_outage_arrives_afterwards(struct world *w)
     assert_int_equal(effects_lines(s->effects), 1);
 }
 
+static void a_drain_under_flow_leaves_nothing_to_ack_wait(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = 1000000};
+
+    scene_set(s, "ACK_WAIT", "300s");
+    struct ledger *l = ledger_start(w, &o);
+    for (int i = 0; i < 8; i++) {
+        uint64_t before = effects_lines(s->effects);
+        scene_start(s);
+        assert_true(effects_wait(s->effects, before + 200, 20));
+        assert_int_equal(daemon_stop(s->daemon, 20), 0);
+    }
+    ledger_stop(l);
+    ledger_finish(l, 30);
+    scene_start(s);
+    scene_expect_settled(s, 120);
+}
+
 static void drain_without_a_server_ends_in_time(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -216,6 +235,7 @@ int main(int argc, char **argv)
         IT(workers_are_recycled_without_repeats),
         IT(a_leak_ends_its_worker_and_counts_against_its_message),
         IT(an_ack_during_an_outage_arrives_afterwards),
+        IT(a_drain_under_flow_leaves_nothing_to_ack_wait),
         IT(drain_without_a_server_ends_in_time),
         IT(drain_gives_back_what_waits_for_its_retry),
         IT(returned_messages_come_again_and_drain),

@@ -345,6 +345,17 @@ static void expires_limit_too_short_to_keep_does_not_spin(struct world *w)
     pulls_are_few(limited(w, ",\"max_expires\":2000000"));
 }
 
+/* A drain waits for the end of what was asked for while messages came. */
+static void requests_are_short_while_messages_come(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 1);
+    publish(b, 1);
+    ack(b, bench_next(b));
+    turn_until(b->r, 5, bench_info(b, "num_waiting") == 1);
+    uint64_t pulls = consumer_stats(b->c)->pulls;
+    turn_until(b->r, 10, consumer_stats(b->c)->pulls > pulls);
+}
+
 /* ---- the end ----------------------------------------------------------------------------------------------- */
 
 static void stop_ends_once_nothing_more_can_come(struct world *w)
@@ -386,6 +397,7 @@ int main(int argc, char **argv)
         IT(expires_limit_with_a_fraction_is_kept),
         IT(short_expires_limit_is_kept_without_spinning),
         IT(expires_limit_too_short_to_keep_does_not_spin),
+        IT(requests_are_short_while_messages_come),
         IT(stop_ends_once_nothing_more_can_come),
     };
     return it_main(tests, argc, argv);
