@@ -97,7 +97,7 @@ const struct opt opt_table[] = {
      .nats_env = "NATS_KEY", .help = "file with the client's private key, with tls_cert"},
     {CLUSTER(inbox_prefix), .key = "inbox_prefix", .type = OPT_TEXT, .preset = "_INBOX", .check = check_prefix,
      .help = "first part of reply subjects, for users that may not use _INBOX"},
-    {CLUSTER(ping_interval_ns), .key = "ping_interval", .type = OPT_DURATION, .preset = "2s", .min = 100 * MS,
+    {CLUSTER(ping_interval_ns), .key = "ping_interval", .type = OPT_DURATION, .preset = "1s", .min = 100 * MS,
      .max = 10 * MINUTE, .help = "two pings unanswered: reconnect"},
 
     {HANDLER(plugin), .key = "plugin", .type = OPT_TEXT, .preset = "", .shown = "the section's name",

@@ -35,6 +35,7 @@ struct connection {
     struct buf commands;
     struct buf events;
     uint32_t epoch; /* connections made so far; as link.ups on the loop's side */
+    char url[256];  /* of the server, or of the last one */
     int64_t pause_ns;
     unsigned seed;
 };
@@ -263,17 +264,30 @@ static void run_commands(struct connection *c)
 
 /* ---- the life of one connection ------------------------------------------------ */
 
+static natsStatus set_servers(struct connection *c, natsOptions *options)
+{
+    const struct config_cluster *config = c->link->config;
+    const char **urls = calloc(config->urls.n, sizeof(*urls));
+    if (!urls)
+        return NATS_NO_MEMORY;
+    connection_order(config, c->url, &c->seed, urls);
+    natsStatus s = natsOptions_SetServers(options, urls, (int)config->urls.n);
+    free(urls);
+    return s == NATS_OK ? natsOptions_SetNoRandomize(options, true) : s;
+}
+
 static void connect_once(struct connection *c)
 {
     natsOptions *options = NULL;
     struct error err = {0};
-    char url[256] = "";
 
     if (connection_options(&options, c->link->config, c->link->name, &err) < 0) {
         post_state(c, LINK_DOWN, err.text, 0);
         return;
     }
-    natsStatus s = natsOptions_SetErrorHandler(options, on_nats_error, c->link);
+    natsStatus s = set_servers(c, options);
+    if (s == NATS_OK)
+        s = natsOptions_SetErrorHandler(options, on_nats_error, c->link);
     if (s == NATS_OK)
         s = natsOptions_SetClosedCB(options, on_nats_closed, c);
     if (s == NATS_OK)
@@ -291,9 +305,9 @@ static void connect_once(struct connection *c)
         return;
     }
     list_for_each(node, &c->subs) open_sub(c, container_of(node, struct link_sub, node));
-    natsConnection_GetConnectedUrl(c->nats, url, sizeof(url));
+    natsConnection_GetConnectedUrl(c->nats, c->url, sizeof(c->url));
     c->epoch++;
-    post_state(c, LINK_UP, url, natsConnection_GetMaxPayload(c->nats));
+    post_state(c, LINK_UP, c->url, natsConnection_GetMaxPayload(c->nats));
 }
 
 static void busy(struct connection *c, bool on)

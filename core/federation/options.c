@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -110,7 +111,7 @@ int connection_options(natsOptions **ret, const struct config_cluster *c, const 
     if (s == NATS_OK)
         s = natsOptions_SetMaxPingsOut(o, PINGS_OUT);
     if (s == NATS_OK)
-        s = natsOptions_SetWriteDeadline(o, c->ping_interval_ns / NS_PER_MS);
+        s = natsOptions_SetWriteDeadline(o, PINGS_OUT * c->ping_interval_ns / NS_PER_MS);
 
     int rc = check(s, c, "urls", c->urls.n ? c->urls.items[0] : NULL, err);
     if (rc == 0)
@@ -123,6 +124,42 @@ int connection_options(natsOptions **ret, const struct config_cluster *c, const 
     }
     *ret = o;
     return 0;
+}
+
+/* What follows scheme and user. */
+static const char *host_of(const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    const char *at = strrchr(url, '@');
+    return at ? at + 1 : scheme ? scheme + 3 : url;
+}
+
+/* nats.c adds the port where there is none. */
+static bool same_server(const char *configured, const char *connected)
+{
+    const char *a = host_of(configured);
+    const char *b = host_of(connected);
+    size_t len = strlen(a);
+    return strncmp(a, b, len) == 0 && (b[len] == '\0' || strcmp(b + len, ":4222") == 0);
+}
+
+void connection_order(const struct config_cluster *c, const char *last, unsigned *seed, const char **ret_urls)
+{
+    size_t n = c->urls.n;
+
+    for (size_t i = 0; i < n; i++) { /* each to a random place among those before it */
+        size_t at = (size_t)rand_r(seed) % (i + 1);
+        ret_urls[i] = ret_urls[at];
+        ret_urls[at] = c->urls.items[i];
+    }
+    for (size_t i = 0; i + 1 < n; i++) {
+        const char *url = ret_urls[i];
+        if (!same_server(url, last))
+            continue;
+        ret_urls[i] = ret_urls[n - 1];
+        ret_urls[n - 1] = url;
+        break;
+    }
 }
 
 int connection_inbox(const struct config_cluster *c, char *out, size_t size)

@@ -48,7 +48,7 @@ static void defaults_are_those_of_the_interface(void **state)
     assert_true(!cl->tls_ca && !cl->tls_cert && !cl->tls_key);
     assert_int_equal(cl->tls, TLS_AUTO);
     assert_string_equal(cl->inbox_prefix, "_INBOX");
-    assert_true(cl->ping_interval_ns == 2000000000);
+    assert_true(cl->ping_interval_ns == 1000000000);
 
     assert_string_equal(h->plugin, "orders");
     assert_true(h->enabled);
@@ -84,7 +84,7 @@ static void every_key_lands_in_its_field(void **state)
         "name = n\nworker = /w\n"
         "[cluster.x]\nurls = tls://u:p%40@h.example:1 nats://[::1]\ndomain = d\ntls = require\ntls_ca = f\ntls_cert = "
         "f\n"
-        "tls_key = f\ninbox_prefix = _IN.a\nping_interval = 1s\n[cluster.y]\nuser = u\npassword = p\n"
+        "tls_key = f\ninbox_prefix = _IN.a\nping_interval = 3s\n[cluster.y]\nuser = u\npassword = p\n"
         "system_user = su\nsystem_password = sp\n"
         "[cluster.z]\ncreds = f\nsystem_creds = f\n[cluster.k]\nnkey = f\n[cluster.t]\ntoken = t\n[cluster.o]\ntls = "
         "off\n"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * link_test - the connection to one cluster, against a real nats-server that dies, freezes and comes back. */
+#include "federation/options.h"
 #include "nats_helper.h"
 
 #include "http.h"
@@ -311,6 +312,40 @@ static void forbidden_subject_is_an_error_of_the_servers(struct world *w)
     assert_int_equal(r->downs, 0);
 }
 
+static void server_that_was_lost_is_tried_last(struct world *w)
+{
+    static char *all[] = {(char *)"nats://10.0.0.1:4222", (char *)"nats://host",
+                          (char *)"tls://user:pass@10.0.0.1:14222", (char *)"10.0.0.1"};
+    const struct {
+        const char *lost; /* as nats.c says it */
+        const char *url;
+    } cases[] = {
+        {"nats://10.0.0.1:4222", all[0]},
+        {"nats://host:4222", all[1]},
+        {"tls://user:pass@10.0.0.1:14222", all[2]},
+    };
+    struct config_cluster config = {.urls = {.items = all, .n = 3}};
+    const char *order[4];
+    unsigned seed = 1;
+    bool first[3] = {false};
+    (void)w;
+
+    for (unsigned round = 0; round < 100; round++) {
+        for (size_t i = 0; i < 3; i++) {
+            connection_order(&config, cases[i].lost, &seed, order);
+            assert_ptr_equal(order[2], cases[i].url);
+            assert_ptr_not_equal(order[0], order[1]);
+        }
+        connection_order(&config, "", &seed, order);
+        for (size_t i = 0; i < 3; i++)
+            first[i] |= order[0] == all[i];
+    }
+    assert_true(first[0] && first[1] && first[2]);
+    config.urls = (struct strv){.items = &all[3], .n = 1};
+    connection_order(&config, "nats://10.0.0.1:4222", &seed, order);
+    assert_ptr_equal(order[0], all[3]);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +362,7 @@ int main(int argc, char **argv)
         IT(server_that_starts_late_is_found),
         IT(refused_password_is_said_without_showing_it),
         IT(absent_server_is_named_without_the_password),
+        IT(server_that_was_lost_is_tried_last),
         IT(forbidden_subject_is_an_error_of_the_servers),
     };
     return it_main(tests, argc, argv);
