@@ -12,6 +12,7 @@
 
 #define BUCKETS 1024
 #define CALL_TIMEOUT_NS (5 * NS_PER_SEC)
+#define CALL_AGAIN_NS (500 * NS_PER_MS)
 #define SUBJECT_MAX 512
 
 struct api_request {
@@ -20,6 +21,8 @@ struct api_request {
     struct api *api;
     uint64_t id;
     int64_t deadline_ns;
+    char *question; /* the subject to ask again; NULL: sent once */
+    int64_t again_ns;
     api_reply_fn fn;
     void *data;
 };
@@ -35,18 +38,19 @@ struct api {
     struct loop_timer timer;
 };
 
-static void unlink_request(struct api_request *r)
+static void request_free(struct api_request *r)
 {
     list_remove(&r->node);
     list_remove(&r->due);
+    free(r->question);
+    free(r);
 }
 
 static void finish(struct api_request *r, int rc, natsMsg *msg)
 {
     api_reply_fn fn = r->fn;
     void *data = r->data;
-    unlink_request(r);
-    free(r);
+    request_free(r);
     fn(data, rc, msg);
 }
 
@@ -71,6 +75,21 @@ static void on_reply(void *data, natsMsg *msg)
     link_recycle(a->link, msg); /* answers that came too late end here too */
 }
 
+static int publish(struct api *a, uint64_t id, struct link_publish p)
+{
+    char reply[SUBJECT_MAX];
+
+    snprintf(reply, sizeof(reply), "%s.r.%llu", link_inbox(a->link), (unsigned long long)id);
+    p.reply = reply;
+    return link_publish(a->link, &p);
+}
+
+static void wake_at(struct api *a, int64_t at_ns)
+{
+    if (!loop_timer_armed(&a->timer) || a->timer.at_ns > at_ns)
+        loop_arm(a->loop, &a->timer, at_ns);
+}
+
 /* Few requests are pending at a time and their deadlines are alike, so the list is walked whole. */
 static void expire(struct loop_timer *t)
 {
@@ -86,8 +105,13 @@ static void expire(struct loop_timer *t)
             next = now; /* the callback may have changed the list: look again */
             break;
         }
-        if (r->deadline_ns < next)
-            next = r->deadline_ns;
+        if (r->question && r->again_ns <= now) {
+            publish(a, r->id, (struct link_publish){.subject = r->question});
+            r->again_ns = now + CALL_AGAIN_NS;
+        }
+        int64_t due = r->question && r->again_ns < r->deadline_ns ? r->again_ns : r->deadline_ns;
+        if (due < next)
+            next = due;
     }
     if (next != INT64_MAX)
         loop_arm(a->loop, t, next);
@@ -148,15 +172,11 @@ void api_link_down(struct api *a)
 int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
              struct api_request **ret)
 {
-    char reply[SUBJECT_MAX];
     uint64_t id = a->next_id++;
-
-    snprintf(reply, sizeof(reply), "%s.r.%llu", link_inbox(a->link), (unsigned long long)id);
-    p.reply = reply;
     struct api_request *r = malloc(sizeof(*r));
     if (!r)
         return -ENOMEM;
-    int rc = link_publish(a->link, &p);
+    int rc = publish(a, id, p);
     if (rc) {
         free(r);
         return rc;
@@ -165,8 +185,7 @@ int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply
     r->deadline_ns = loop_now_ns(a->loop) + timeout_ns;
     list_push_back(&a->buckets[id % BUCKETS], &r->node);
     list_push_back(&a->due, &r->due);
-    if (!loop_timer_armed(&a->timer) || a->timer.at_ns > r->deadline_ns)
-        loop_arm(a->loop, &a->timer, r->deadline_ns);
+    wake_at(a, r->deadline_ns);
     if (ret)
         *ret = r;
     return 0;
@@ -176,17 +195,27 @@ void api_cancel(struct api_request *r)
 {
     if (!r)
         return;
-    unlink_request(r);
-    free(r);
+    request_free(r);
 }
 
 int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
              struct api_request **ret)
 {
     char subject[SUBJECT_MAX];
+    struct api_request *r;
     int n = snprintf(subject, sizeof(subject), "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", rest);
     if (n < 0 || (size_t)n >= sizeof(subject))
         return -ENAMETOOLONG;
-    return api_send(a, (struct link_publish){.subject = subject, .data = json, .size = json ? strlen(json) : 0},
-                    CALL_TIMEOUT_NS, fn, data, ret);
+    struct link_publish p = {.subject = subject, .data = json, .size = json ? strlen(json) : 0};
+    int rc = api_send(a, p, CALL_TIMEOUT_NS, fn, data, &r);
+    if (rc)
+        return rc;
+    if (!json) {
+        r->question = strdup(subject); /* without memory it is asked once */
+        r->again_ns = loop_now_ns(a->loop) + CALL_AGAIN_NS;
+        wake_at(a, r->again_ns);
+    }
+    if (ret)
+        *ret = r;
+    return 0;
 }

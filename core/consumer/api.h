@@ -33,7 +33,8 @@ int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply
              struct api_request **ret);
 void api_cancel(struct api_request *r);
 
-/* "$JS.API." or "$JS.<domain>.API." in front of the formatted rest. */
+/* "$JS.API." or "$JS.<domain>.API." in front of the formatted rest. Without a body it is a question, which is asked
+ * again every half a second: where nobody leads, or a frozen server does, it is swallowed. */
 int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
              struct api_request **ret);
 

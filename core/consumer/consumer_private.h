@@ -80,6 +80,8 @@ struct consumer {
     int64_t expires_ns;
     int64_t delivered_ns;  /* when the last message came */
     int64_t heard_ns;      /* last sign of life of a pull */
+    bool unheard;          /* whether the present leader has our requests is not known */
+    bool silent;           /* that was said */
     int64_t asked_ns;      /* when the last request went out */
     int64_t longest_ns;    /* how long any of the open requests may stay open */
     int64_t not_before_ns; /* a pause after an error */

@@ -7,6 +7,10 @@
  * A new request goes out when half of the window is free, before the last one is drained, so
  * the server always has one to fill.  Every request has an expiry and a heartbeat; nothing
  * heard for two heartbeats means that the requests are dead.
+ *
+ * What takes a request may have died, or not be elected yet, and a frozen server swallows it.  So
+ * until something is heard, requests are short and their heartbeats frequent: the one that reaches
+ * the new leader is soon sent, and soon known to have arrived.
  */
 #include "consumer_private.h"
 
@@ -20,9 +24,11 @@
 #define BATCH_MAX 5000
 #define EXPIRES_NS (30 * NS_PER_SEC)
 #define EXPIRES_MIN_NS (100 * NS_PER_MS)
-#define HEARTBEAT_NS (5 * NS_PER_SEC)
+#define HEARTBEAT_NS NS_PER_SEC
+#define UNHEARD_HEARTBEAT_NS (500 * NS_PER_MS)
 #define PAUSE_MIN_NS (100 * NS_PER_MS)
 #define PAUSE_MAX_NS (5 * NS_PER_SEC)
+#define PAUSE_NOBODY_MAX_NS (500 * NS_PER_MS) /* an election may be over at any moment */
 #define SUBJECT_MAX 512
 
 static int64_t min_ns(int64_t a, int64_t b)
@@ -34,12 +40,12 @@ static int64_t min_ns(int64_t a, int64_t b)
 static int64_t expires_ns(const struct consumer *c)
 {
     int64_t ns = c->patience_ns ? min_ns(c->expires_ns, c->patience_ns) : c->expires_ns;
-    return c->delivered_ns >= c->asked_ns ? min_ns(ns, FLOWING_EXPIRES_NS) : ns;
+    return c->unheard || c->delivered_ns >= c->asked_ns ? min_ns(ns, FLOWING_EXPIRES_NS) : ns;
 }
 
-static int64_t heartbeat_ns(int64_t expires_ns)
+static int64_t heartbeat_ns(const struct consumer *c, int64_t expires_ns)
 {
-    return min_ns(expires_ns / 2, HEARTBEAT_NS);
+    return min_ns(expires_ns / 2, c->unheard ? UNHEARD_HEARTBEAT_NS : HEARTBEAT_NS);
 }
 
 /* What is here and will not go away by waiting for a timer. */
@@ -59,7 +65,7 @@ static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
              c->stream, c->handler->durable);
     snprintf(reply, sizeof(reply), "%s.p%u.%llu", link_inbox(api_link(c->api)), c->index, (unsigned long long)c->epoch);
     int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}", (long long)batch,
-                     (long long)expires_ns, (long long)heartbeat_ns(expires_ns));
+                     (long long)expires_ns, (long long)heartbeat_ns(c, expires_ns));
     return link_publish(api_link(c->api),
                         &(struct link_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
 }
@@ -67,7 +73,7 @@ static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
 static void arm_watchdog(struct consumer *c)
 {
     if (!loop_timer_armed(&c->watchdog))
-        loop_arm(c->loop, &c->watchdog, c->heard_ns + 2 * heartbeat_ns(c->longest_ns));
+        loop_arm(c->loop, &c->watchdog, c->heard_ns + 2 * heartbeat_ns(c, c->longest_ns));
 }
 
 /* Asks for `room` messages more, or as many as the server allows in one request. */
@@ -135,22 +141,22 @@ void pull_reset(struct consumer *c, int64_t pause_ns)
         loop_arm(c->loop, &c->pull_again, c->not_before_ns);
 }
 
-static void reset_with_pause(struct consumer *c)
+/* At once the first time, then after a growing pause, until a request lives. */
+static void reset_with_pause(struct consumer *c, int64_t most_ns)
 {
-    c->pause_ns = c->pause_ns ? c->pause_ns * 2 : PAUSE_MIN_NS;
-    if (c->pause_ns > PAUSE_MAX_NS)
-        c->pause_ns = PAUSE_MAX_NS;
     pull_reset(c, c->pause_ns);
+    c->unheard = true;
+    c->pause_ns = min_ns(c->pause_ns ? c->pause_ns * 2 : PAUSE_MIN_NS, most_ns);
 }
 
 static void on_watchdog(struct loop_timer *t)
 {
     struct consumer *c = t->data;
-    int64_t heartbeats = 2 * heartbeat_ns(c->longest_ns);
+    int64_t heartbeats = 2 * heartbeat_ns(c, c->longest_ns);
     int64_t due = c->heard_ns + heartbeats;
 
-    if (c->outstanding == 0 || c->stage != STAGE_ACTIVE)
-        return;
+    if (c->outstanding == 0 || c->stage != STAGE_ACTIVE || c->stopping)
+        return; /* stop.c has a patience of its own */
     /* A request can be dropped unsaid while another one's heartbeats go on: when even the newest must
      * have expired, what is left of the sum is nobody's. */
     if (loop_now_ns(c->loop) > c->asked_ns + c->longest_ns + heartbeats) {
@@ -161,8 +167,11 @@ static void on_watchdog(struct loop_timer *t)
         loop_arm(c->loop, t, due);
         return;
     }
-    log_warn("pull-silent", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
-             LOG_NS("silent_for", loop_now_ns(c->loop) - c->heard_ns), LOG_STR("msg", "no heartbeat: asking again"));
+    if (!c->silent)
+        log_warn("pull-silent", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_NS("silent_for", loop_now_ns(c->loop) - c->heard_ns),
+                 LOG_STR("msg", "no heartbeat: asking again until there is one"));
+    c->silent = c->unheard = true;
     pull_reset(c, 0);
     setup_verify(c);
 }
@@ -186,7 +195,7 @@ static void apply_limit(struct consumer *c, const struct pull_status *s)
     if (learned)
         pull_reset(c, 0);
     else
-        reset_with_pause(c);
+        reset_with_pause(c, PAUSE_MAX_NS);
 }
 
 static void say_unknown(struct consumer *c, const char *code, const char *description)
@@ -203,7 +212,7 @@ static void say_unknown(struct consumer *c, const char *code, const char *descri
 /* No consumer answers: gone, or its server has no leader just now. */
 static void nobody(struct consumer *c)
 {
-    reset_with_pause(c);
+    reset_with_pause(c, PAUSE_NOBODY_MAX_NS);
     setup_verify(c);
 }
 
@@ -221,7 +230,10 @@ static void on_status(struct consumer *c, natsMsg *msg)
     struct pull_status s = pull_status_parse(code, description, pending);
 
     switch (s.reaction) {
-    case PULL_HEARTBEAT: setup_heard(c); break;
+    case PULL_HEARTBEAT:
+        c->pause_ns = 0;
+        setup_heard(c);
+        break;
     case PULL_ENDED:
         if (s.unfilled != 0)
             consumer_ask_lag(c); /* nothing came: there may be a reason */
@@ -230,7 +242,7 @@ static void on_status(struct consumer *c, natsMsg *msg)
         else
             c->outstanding = c->outstanding > s.unfilled ? c->outstanding - s.unfilled : 0;
         break;
-    case PULL_RESET: reset_with_pause(c); break;
+    case PULL_RESET: reset_with_pause(c, PAUSE_MAX_NS); break;
     case PULL_LIMITED: apply_limit(c, &s); break;
     case PULL_NOBODY: nobody(c); break;
     case PULL_GONE:
@@ -245,7 +257,7 @@ static void on_status(struct consumer *c, natsMsg *msg)
         break;
     case PULL_UNKNOWN:
         say_unknown(c, code, description);
-        reset_with_pause(c);
+        reset_with_pause(c, PAUSE_MAX_NS);
         break;
     }
 }
@@ -333,6 +345,7 @@ static void on_inbox(void *data, natsMsg *msg)
             nobody(c);
         return;
     }
+    c->unheard = c->silent = false;
     if (!is_status(r, natsMsg_GetSubject(msg), &epoch)) {
         on_delivery(c, msg);
         return;
@@ -374,4 +387,5 @@ void pull_finish(struct consumer *c)
 void pull_start(struct consumer *c)
 {
     pull_reset(c, 0);
+    c->unheard = true;
 }

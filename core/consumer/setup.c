@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define AGAIN_NS (1 * NS_PER_SEC)
-#define UNANSWERED_NS (3 * NS_PER_SEC) /* an election is over by then, as a rule */
+#define LEADERLESS_AGAIN_NS (500 * NS_PER_MS) /* an election may be over at any moment */
+#define UNANSWERED_NS (10 * NS_PER_SEC)       /* an election is over by then, as a rule */
 #define SUBJECT_MAX 512
 
 static void ask_stream(struct consumer *c);
@@ -65,11 +66,16 @@ static void __attribute__((format(printf, 2, 3))) doubt(struct consumer *c, cons
     c->doubted = true;
 }
 
+static void again_after(struct consumer *c, int64_t pause_ns)
+{
+    pause_ns = pause_ns * 3 / 4 + rand_r(&c->seed) % (pause_ns / 2);
+    c->stage = STAGE_STREAM;
+    loop_arm(c->loop, &c->setup_again, loop_now_ns(c->loop) + pause_ns);
+}
+
 static void again(struct consumer *c)
 {
-    int64_t pause = AGAIN_NS * 3 / 4 + rand_r(&c->seed) % (AGAIN_NS / 2);
-    c->stage = STAGE_STREAM;
-    loop_arm(c->loop, &c->setup_again, loop_now_ns(c->loop) + pause);
+    again_after(c, AGAIN_NS);
 }
 
 void setup_alarm(struct consumer *c, const char *what)
@@ -118,7 +124,8 @@ static bool trouble(struct consumer *c, const struct api_answer *a, const char *
                      c->cluster->name, domain ? " or it has no domain " : "", domain ? domain : "");
     else
         setup_reason(c, "%s: the server says: %s (%d)", verb, a->text, a->err_code);
-    again(c);
+    bool leaderless = a->rc == -EHOSTUNREACH || a->err_code == JS_CLUSTER_NOT_AVAILABLE;
+    again_after(c, leaderless ? LEADERLESS_AGAIN_NS : AGAIN_NS);
     return true;
 }
 

@@ -2,6 +2,8 @@
  * consumer_test - pulling, leases and acknowledgements of one consumer against a real server. */
 #include "consumer_helper.h"
 
+#include "raw.h"
+
 #include <inttypes.h>
 
 static void publish(struct bench *b, int n)
@@ -101,6 +103,73 @@ static void deleted_consumer_is_an_alarm_and_not_made_anew(struct world *w)
     turn_until(b->r, 10, consumer_ready(b->c));
     publish(b, 1);
     assert_int_equal(bench_next(b)->stream_seq, 2);
+}
+
+/* The next pull request that the server sees: its heartbeat, and where it wants to be answered. */
+static int64_t next_request(struct bench *b, natsSubscription *requests, char *ret_reply, size_t size)
+{
+    uint64_t queued = 0;
+    natsMsg *msg = NULL;
+
+    turn_until(b->r, 10, natsSubscription_QueuedMsgs(requests, &queued) == NATS_OK && queued > 0);
+    assert_int_equal(natsSubscription_NextMsg(&msg, requests, 0), NATS_OK);
+    json_t *json = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
+    int64_t heartbeat = json_at(json, "idle_heartbeat");
+    assert_true(json_at(json, "expires") >= 2 * heartbeat); /* or the server refuses it */
+    snprintf(ret_reply, size, "%s", natsMsg_GetReply(msg));
+    json_decref(json);
+    natsMsg_Destroy(msg);
+    return heartbeat;
+}
+
+static void requests_are_short_until_one_is_heard_of(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    natsSubscription *requests = watch(b->client, "$JS.API.CONSUMER.MSG.NEXT.WORK.d");
+    char reply[128];
+
+    bench_run(b, 10);
+    int64_t at_first = next_request(b, requests, reply, sizeof(reply));
+    int64_t later = next_request(b, requests, reply, sizeof(reply)); /* the first one has expired */
+    assert_true(later > at_first);
+    link_kick(b->r->link, "test");
+    assert_int_equal(next_request(b, requests, reply, sizeof(reply)), at_first);
+    natsSubscription_Destroy(requests);
+}
+
+static void new_leader_is_asked_at_once(struct world *w)
+{
+    static const char status[] = "NATS/1.0 409 Leadership Change\r\n\r\n";
+    struct bench *b = bench_prepare(w);
+    natsSubscription *requests = watch(b->client, "$JS.API.CONSUMER.MSG.NEXT.WORK.d");
+    char reply[128], again[128];
+
+    bench_run(b, 10);
+    int64_t at_first = next_request(b, requests, reply, sizeof(reply));
+    struct raw *raw = raw_connect(w, b->r->server->port);
+    raw_publish(raw, reply, NULL, status, sizeof(status) - 1, "", 0);
+    raw_flush(raw);
+    assert_int_equal(next_request(b, requests, again, sizeof(again)), at_first);
+    assert_string_not_equal(again, reply); /* what still comes for the old one does not count */
+    natsSubscription_Destroy(requests);
+}
+
+static void silent_server_is_asked_until_it_answers(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+
+    b->r->config.ping_interval_ns = 600 * NS_PER_SEC; /* the connection stays */
+    bench_run(b, 10);
+    publish(b, 1);
+    ack(b, bench_next(b));
+    uint64_t pulls = consumer_stats(b->c)->pulls;
+    server_freeze(b->r->server);
+    turn_until(b->r, 20, consumer_stats(b->c)->pulls >= pulls + 4);
+    assert_true(consumer_ready(b->c)); /* an election takes longer */
+    server_thaw(b->r->server);
+    publish(b, 1);
+    assert_int_equal(bench_next(b)->stream_seq, 2);
+    assert_int_equal(b->r->downs, 0);
 }
 
 static void window_bounds_what_is_here(struct world *w)
@@ -383,6 +452,9 @@ int main(int argc, char **argv)
         IT(push_consumer_is_refused_in_a_sentence),
         IT(dead_letter_stream_is_made_with_its_subject),
         IT(deleted_consumer_is_an_alarm_and_not_made_anew),
+        IT(requests_are_short_until_one_is_heard_of),
+        IT(new_leader_is_asked_at_once),
+        IT(silent_server_is_asked_until_it_answers),
         IT(window_bounds_what_is_here),
         IT(redelivered_message_that_is_held_is_not_handed_out_again),
         IT(message_that_went_back_comes_again_with_its_attempts),
