@@ -55,7 +55,8 @@ struct consumer {
     bool was_active; /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];
-    bool doubted; /* a permissions violation, or no answers: gone with the next sign of life */
+    bool dead_letter_seen; /* the dead-letter stream is as it must be, by the server's last word */
+    bool doubted;          /* a permissions violation, or no answers: gone with the next sign of life */
     int64_t verify_asked_ns;
     int64_t unanswered_ns; /* since when verifications are not answered; 0: they are */
     struct loop_timer setup_again;

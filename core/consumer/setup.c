@@ -352,6 +352,9 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
     snprintf(subject, sizeof(subject), "dlq.%s.>", c->stream);
     api_answer(&a, rc, msg);
     bool missing = a.err_code == JS_STREAM_NOT_FOUND;
+    bool captures = a.rc == 0 && document_stream_captures(json_object_get(a.json, "config"), subject);
+    if (a.rc == 0 || missing)
+        c->dead_letter_seen = captures;
     if (missing && c->was_active) {
         setup_reason(c, "dead-letter stream %s was deleted while running (create it with the subject %s)",
                      c->dead_letter, subject);
@@ -364,9 +367,10 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
         again(c);
     } else if (missing) {
         make_dead_letter(c, "CREATE", document_dead_letter_create(c, subject));
+    } else if (c->stage == STAGE_ACTIVE && (captures || a.rc)) {
+        ; /* no news: the next dead letter would show */
     } else if (!trouble(c, &a, "STREAM.INFO of the dead-letter stream")) {
-        json_t *config = json_object_get(a.json, "config");
-        if (document_stream_captures(config, subject)) {
+        if (captures) {
             active(c);
         } else if (h->create == CREATE_NEVER) {
             setup_reason(c,
@@ -375,18 +379,22 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
                          c->dead_letter, subject, h->name);
             again(c);
         } else {
-            make_dead_letter(c, "UPDATE", document_dead_letter_update(config, subject));
+            make_dead_letter(c, "UPDATE", document_dead_letter_update(json_object_get(a.json, "config"), subject));
         }
     }
     json_decref(a.json);
 }
 
+/* If it was there before the connection was lost, messages are not kept waiting for its answer: it has a leader of
+ * its own, which may be the server that was lost. */
 static void ask_dead_letter(struct consumer *c)
 {
+    bool off = strcmp(c->dead_letter, "off") == 0;
+
     c->stage = STAGE_DEAD_LETTER;
-    if (strcmp(c->dead_letter, "off") == 0)
+    if (off || c->dead_letter_seen)
         active(c);
-    else
+    if (!off)
         call(c, NULL, on_dead_letter, "STREAM.INFO.%s", c->dead_letter);
 }
 
@@ -433,6 +441,7 @@ void consumer_recheck(struct consumer *c)
 {
     if (c->stage != STAGE_ACTIVE)
         return;
+    c->dead_letter_seen = false;
     pull_reset(c, 0);
     setup_start(c);
 }

@@ -169,6 +169,25 @@ static void message_stays_until_its_copy_is_stored(struct world *w)
     turn_until(t->b->r, 10, consumer_ready(t->b->c));
 }
 
+/* Its leader may be the server that was lost, and messages need it only when they are dead. */
+static void lost_connection_does_not_wait_for_the_dead_letter_stream(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct server *server = t->b->r->server;
+    struct stored m;
+    server_stop(server);
+    server_configure(server,
+                     "authorization: { users: [{ user: u, password: p,\n"
+                     "  permissions: { publish: { deny: \"$JS.API.STREAM.INFO.DLQ\" } } }] }\n"
+                     "no_auth_user: u\n",
+                     false);
+    server_restart(server);
+    turn_until(t->b->r, 10, t->b->r->ups == 2 && consumer_ready(t->b->c));
+    settle_outcome(t->s, till_message(t), SETTLE_DEAD, 0, "bad");
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+}
+
 static void killed_server_gets_it_after_its_restart(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
@@ -249,6 +268,7 @@ int main(int argc, char **argv)
         IT(off_means_dropped),
         IT(copy_that_is_there_already_is_enough),
         IT(message_stays_until_its_copy_is_stored),
+        IT(lost_connection_does_not_wait_for_the_dead_letter_stream),
         IT(killed_server_gets_it_after_its_restart),
         IT(backtrace_goes_first_when_it_is_too_much),
         IT(headers_go_next),
