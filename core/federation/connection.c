@@ -305,7 +305,7 @@ static void connect_once(struct connection *c)
         return;
     }
     list_for_each(node, &c->subs) open_sub(c, container_of(node, struct link_sub, node));
-    natsConnection_GetConnectedUrl(c->nats, c->url, sizeof(c->url));
+    connection_url(c->nats, c->url, sizeof(c->url));
     c->epoch++;
     post_state(c, LINK_UP, c->url, natsConnection_GetMaxPayload(c->nats));
 }

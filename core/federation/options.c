@@ -179,19 +179,27 @@ int connection_inbox(const struct config_cluster *c, char *out, size_t size)
 
 /* ---- what went wrong, for a person ----------------------------------------------- */
 
-/* The configured URLs without what may be a password in them. */
+/* Without what may be a password in it. */
+static size_t put_url(char *out, size_t size, const char *before, const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    return (size_t)snprintf(out, size, "%s%.*s%s", before, scheme ? (int)(scheme + 3 - url) : 0, url, host_of(url));
+}
+
+/* The configured URLs. */
 static void list_urls(const struct config_cluster *c, char *out, size_t size)
 {
     size_t n = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < c->urls.n && n < size; i++) {
-        const char *url = c->urls.items[i];
-        const char *scheme = strstr(url, "://");
-        const char *at = strrchr(url, '@');
-        int scheme_len = scheme ? (int)(scheme + 3 - url) : 0;
-        n +=
-            (size_t)snprintf(out + n, size - n, "%s%.*s%s", i ? ", " : "", at ? scheme_len : 0, url, at ? at + 1 : url);
-    }
+    for (size_t i = 0; i < c->urls.n && n < size; i++)
+        n += put_url(out + n, size - n, i ? ", " : "", c->urls.items[i]);
+}
+
+void connection_url(natsConnection *nc, char *out, size_t size)
+{
+    char url[512] = "";
+    natsConnection_GetConnectedUrl(nc, url, sizeof(url));
+    put_url(out, size, "", url);
 }
 
 const char *nats_text(const char *text)

@@ -16,9 +16,12 @@
 int connection_options(natsOptions **ret, const struct config_cluster *c, const char *name, struct error *err);
 
 /* The cluster's URLs in the order in which to try them, urls.n of them, as natsOptions_SetServers takes them: shuffled,
- * but `last`, as natsConnection_GetConnectedUrl() names the server that was lost, at the end. A frozen one accepts
+ * but `last`, as connection_url() names the server that was lost, at the end. A frozen one accepts
  * connections, and costs the time-out of an attempt. "": none. */
 void connection_order(const struct config_cluster *c, const char *last, unsigned *seed, const char **ret_urls);
+
+/* Of the server that it is connected to, for people: without user and password. "": it is not. */
+void connection_url(natsConnection *nc, char *out, size_t size);
 
 /* "_INBOX.x7k...", which nobody else has. 0 or a negative errno. */
 int connection_inbox(const struct config_cluster *c, char *out, size_t size);
