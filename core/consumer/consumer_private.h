@@ -68,6 +68,7 @@ struct consumer {
     int64_t ack_wait_ns;     /* the server's value counts */
     int64_t max_ack_pending; /* likewise */
     bool clustered;          /* the consumer's leader may be another server than that of our connection */
+    char leader[160];        /* by the server's last word, and since when (2.12) */
 
     /* pull.c */
     unsigned index;
@@ -184,7 +185,7 @@ void lease_finish(struct consumer *c);
 void lease_begin(struct consumer *c, struct held *h);
 void lease_resume(struct consumer *c);
 void lease_link_down(struct consumer *c);
-/* The numbers of an answer to CONSUMER.INFO, whether it is paused, and where it lives. */
+/* The numbers of an answer to CONSUMER.INFO, whether it is paused, and who leads it. */
 void lease_take_info(struct consumer *c, json_t *info);
 void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
 

@@ -4,8 +4,8 @@
  *
  * Leases: the list is in the order of renewal, so the first one tells when to wake up.
  * Acknowledgements: an answer to CONSUMER.INFO shows that the connection carried all that was
- * sent before the question.  Until then they are kept, and sent again on the next connection.
- * (What the server loses behind that, in a queue of its own or between its nodes, comes again as a
+ * sent before the question.  Until then they are kept, and sent again on the next connection, or to the next
+ * leader.  (What the server loses behind that, in a queue of its own or between its nodes, comes again as a
  * redelivery: a second run, never a loss.)
  */
 #include "consumer_private.h"
@@ -117,11 +117,47 @@ static void take_pause(struct consumer *c, json_t *info)
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable));
 }
 
+/* Under cumulative a later one stands for those that were sent, when it is sure which. */
+static void send_acks_again(struct consumer *c)
+{
+    c->confirming = 0;
+    cumulative_unsure(c);
+    if (c->cumulative.on)
+        return;
+    list_for_each(node, &c->held.acked)
+    {
+        const struct held *h = container_of(node, struct held, node);
+        link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
+    }
+}
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* An answer proves that its leader was sent what came before the question, and no more: what a former leader had not
+ * yet shared is gone with it. */
+static void take_leader(struct consumer *c, json_t *info)
+{
+    json_t *cluster = json_object_get(info, "cluster");
+    char leader[sizeof(c->leader)];
+
+    if (!cluster && !c->clustered)
+        return;
+    snprintf(leader, sizeof(leader), "%s %s", text_of(cluster, "leader"), text_of(cluster, "leader_since"));
+    if (c->clustered && c->verified && strcmp(leader, c->leader) != 0)
+        send_acks_again(c);
+    c->clustered = true;
+    memcpy(c->leader, leader, sizeof(leader));
+}
+
 void lease_take_info(struct consumer *c, json_t *info)
 {
     c->stats.num_pending = (uint64_t)json_integer_value(json_object_get(info, "num_pending"));
     c->stats.num_ack_pending = (uint64_t)json_integer_value(json_object_get(info, "num_ack_pending"));
-    c->clustered = json_object_get(info, "cluster") != NULL;
+    take_leader(c, info);
     take_pause(c, info);
 }
 
@@ -229,18 +265,13 @@ void lease_resume(struct consumer *c)
 {
     int64_t now = loop_now_ns(c->loop);
 
-    c->confirming = 0;
-    cumulative_unsure(c);
     list_for_each_safe(node, &c->held.acked)
     {
         struct held *h = container_of(node, struct held, node);
-        if (consumer_stale(c, h)) {
+        if (consumer_stale(c, h))
             consumer_forget(c, h);
-            continue;
-        }
-        if (!c->cumulative.on)
-            link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
     }
+    send_acks_again(c);
     list_for_each_safe(node, &c->cumulative.order)
     {
         struct held *h = container_of(node, struct held, order);

@@ -144,16 +144,50 @@ static void a_frozen_connected_server_is_left(struct world *w)
     finish(s, l);
 }
 
+struct leader_query {
+    struct scene *s;
+    const char *name;
+};
+
 static bool leads_elsewhere(void *data)
 {
-    struct scene *s = data;
-    json_t *info = client_api_ok(s->client, NULL, "CONSUMER.INFO.WORK." SCENE_HANDLER);
-    const char *leader = json_text(info, "cluster.leader");
-    if (leader && strcmp(leader, s->cluster->nodes[0]->name) != 0)
+    struct leader_query *q = data;
+    json_t *info = client_consumer(q->s->client, "WORK", SCENE_HANDLER);
+    q->name = info ? json_text(info, "cluster.leader") : NULL;
+    if (q->name && strcmp(q->name, q->s->cluster->nodes[0]->name) != 0)
         return true;
-    if (leader)
-        client_api(s->client, NULL, "CONSUMER.LEADER.STEPDOWN.WORK." SCENE_HANDLER);
+    if (q->name)
+        client_api(q->s->client, NULL, "CONSUMER.LEADER.STEPDOWN.WORK." SCENE_HANDLER);
     return false;
+}
+
+/* The node that leads the consumer, made to be another than the first. */
+static struct server *lead_elsewhere(struct scene *s)
+{
+    struct leader_query q = {.s = s};
+    if (!world_until(leads_elsewhere, &q, 30))
+        fail_msg("the consumer's leader stays on the first server");
+    return cluster_node(s->cluster, q.name);
+}
+
+/* Its successor has never seen them, and answers as if all were well. */
+static void acknowledgements_that_a_dead_leader_took_along_are_sent_again(struct world *w)
+{
+    struct scene *s = scene_prepare(w, &(struct scene_options){.cluster = true});
+
+    daemon_env(s->daemon, "NATS_URL=%s", s->cluster->nodes[0]->url);
+    scene_set(s, "ACK_WAIT", "120s");
+    scene_set(s, "WORKERS", "4");
+    scene_start(s);
+    struct server *leader = lead_elsewhere(s);
+    for (int i = 1; i <= 4; i++)
+        scene_publish(s, "%d sleep 3000", i);
+    scene_expect_effects(s, 4, 20);
+    server_freeze(leader);
+    assert_true(daemon_wait_metric(s->daemon, "seamq_messages_processed_total", "outcome=\"ack\"", 4, 20));
+    server_kill(leader);
+    scene_expect_settled(s, 60);
+    assert_int_equal(effects_lines(s->effects), 4);
 }
 
 /* What the leader sends to the daemon's server must not meet a daemon that has just left. */
@@ -165,8 +199,7 @@ static void drain_under_flow(struct world *w, double rate)
     daemon_env(s->daemon, "NATS_URL=%s", s->cluster->nodes[0]->url);
     scene_set(s, "ACK_WAIT", "300s");
     scene_start(s);
-    if (!world_until(leads_elsewhere, s, 30))
-        fail_msg("the consumer's leader stays on the daemon's server");
+    lead_elsewhere(s);
     struct ledger *l = ledger_start(w, &o);
     for (int i = 0; i < 8; i++) {
         uint64_t before = effects_lines(s->effects);
@@ -197,6 +230,7 @@ int main(int argc, char **argv)
         IT(a_killed_stream_leader_loses_nothing),
         IT(a_killed_connected_server_loses_nothing),
         IT(a_frozen_connected_server_is_left),
+        IT(acknowledgements_that_a_dead_leader_took_along_are_sent_again),
         IT(a_drain_under_heavy_flow_leaves_nothing_to_ack_wait),
         IT(a_drain_under_light_flow_leaves_nothing_to_ack_wait),
     };
