@@ -6,6 +6,7 @@
 #include "federation/options.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #define PATIENCE_MS 30000
 /* The last answer of a restore comes when the stream stands. */
 #define RESTORE_MS 300000
+/* How long nobody may listen for the pieces, and how often that is tried. */
+#define TAKEN_NS (5 * NS_PER_SEC)
+#define AGAIN_MS 20
 #define PIECE_SIZE (128 * 1024)
 #define INBOX_MAX 160
 
@@ -94,13 +98,26 @@ static int begin_restore(struct copy *c, int replicas)
     return rc;
 }
 
+/* The target says where it listens before all of its cluster's servers know. What nobody took may be sent again. */
+static natsStatus deliver(struct copy *c, natsMsg **ret, const void *data, int size, int64_t timeout_ms)
+{
+    int64_t deadline_ns = clock_now_ns() + TAKEN_NS;
+
+    for (;;) {
+        natsStatus st = natsConnection_Request(ret, session_nats(c->to), c->target, data, size, timeout_ms);
+        if (st != NATS_NO_RESPONDERS || clock_now_ns() > deadline_ns)
+            return st;
+        poll(NULL, 0, AGAIN_MS);
+    }
+}
+
 /* Hands a piece on; an empty one is the end. The target answers each, an error as an API answer. */
 static int put(struct copy *c, const void *data, int size, int64_t timeout_ms)
 {
     struct api_answer answer = {0};
     natsMsg *msg = NULL;
 
-    natsStatus st = natsConnection_Request(&msg, session_nats(c->to), c->target, data, size, timeout_ms);
+    natsStatus st = deliver(c, &msg, data, size, timeout_ms);
     if (st != NATS_OK)
         return failed(c, c->to, -EIO, "sending the copy", natsStatus_GetText(st));
     if (natsMsg_GetDataLength(msg) > 0)
