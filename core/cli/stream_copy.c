@@ -17,6 +17,9 @@
 #define TIMEOUT_NS (10 * NS_PER_SEC)
 #define REPLICAS_NS (60 * NS_PER_SEC)
 #define LOOK_MS 250
+/* By then a replica has asked for what it lacks: its leader tells it to with the next heartbeat (1 s), and begins to
+ * listen just after; a question that was lost is asked again after 5 s, before nats-server 2.10 after 10 s. */
+#define ASKED_NS (11 * NS_PER_SEC)
 
 const struct flag stream_copy_flags[] = {
     {"--to", "CLUSTER", "the cluster of the configuration that gets the copy"},
@@ -35,6 +38,7 @@ struct job {
     struct session *from, *to;
     const char *stream;
     int replicas;
+    int64_t copied_ns; /* when the target said that it had it */
     struct progress progress;
 };
 
@@ -98,76 +102,90 @@ static int list_consumers(struct session *s, const char *stream, json_t **ret, s
     return rc;
 }
 
-static json_int_t position_of(json_t *consumer, const char *key)
+/* Where a consumer is: the rest follows from it, except what the server has counted. */
+static const struct {
+    const char *key, *inner;
+} position[] = {{"ack_floor", "stream_seq"}, {"delivered", "stream_seq"}, {"num_pending", NULL}};
+
+static json_int_t position_of(json_t *consumer, size_t i)
 {
-    return json_integer_value(json_object_get(json_object_get(consumer, key), "stream_seq"));
+    json_t *value = json_object_get(consumer, position[i].key);
+
+    return json_integer_value(position[i].inner ? json_object_get(value, position[i].inner) : value);
 }
 
-/* The name of a consumer that is not on the other side, or not at the same place; NULL: there is none. */
-static const char *consumer_apart(json_t *source, json_t *copy)
+/* -EAGAIN with the first difference when a consumer is not on the other side, or not at the same place. */
+static int compare_consumers(const struct job *j, json_t *source, json_t *copy, struct error *err)
 {
-    const char *name;
+    const char *name, *from = session_cluster(j->from)->name, *to = session_cluster(j->to)->name;
     json_t *info;
 
     json_object_foreach(source, name, info)
     {
         json_t *other = json_object_get(copy, name);
-        if (!other || position_of(info, "ack_floor") != position_of(other, "ack_floor") ||
-            position_of(info, "delivered") != position_of(other, "delivered"))
-            return name;
+        if (!other)
+            return error_set(err, -EAGAIN, "%s: its consumer %s is not on cluster %s", j->stream, name, to);
+        for (size_t i = 0; i < sizeof(position) / sizeof(position[0]); i++)
+            if (position_of(info, i) != position_of(other, i))
+                return error_set(err, -EAGAIN, "%s: %s of its consumer %s is %lld on cluster %s, %lld on %s", j->stream,
+                                 position[i].key, name, (long long)position_of(info, i), from,
+                                 (long long)position_of(other, i), to);
     }
-    return NULL;
+    return 0;
 }
 
-/* Each replica has all of it: then no single node's end loses anything. */
-static bool is_replicated(json_t *info)
+/* Each replica has all of it: then no single node's end loses anything. The leader takes a replica for current once
+ * that has noted that there is a copy, and not while it sends what that one asks for. */
+static bool is_replicated(json_t *info, int64_t age_ns)
 {
     json_t *cluster = json_object_get(info, "cluster"), *replica;
     json_int_t wanted = json_integer_value(json_object_get(json_object_get(info, "config"), "num_replicas"));
     size_t i;
 
-    json_array_foreach(json_object_get(cluster, "replicas"), i, replica) wanted -=
-        json_is_true(json_object_get(replica, "current"));
+    json_array_foreach(json_object_get(cluster, "replicas"), i, replica)
+    {
+        int64_t heard_ns = age_ns - json_integer_value(json_object_get(replica, "active"));
+        wanted -= json_is_true(json_object_get(replica, "current")) && heard_ns > ASKED_NS;
+    }
     return wanted <= 1;
 }
 
 static int wait_replicated(struct job *j, int64_t deadline_ns, json_t **info, struct error *err)
 {
-    int rc = look(j->to, j->stream, info, err);
-
-    while (rc == 0 && !is_replicated(*info)) {
-        if (clock_now_ns() > deadline_ns)
+    for (;;) {
+        int64_t now = clock_now_ns();
+        int rc = look(j->to, j->stream, info, err);
+        if (rc < 0 || is_replicated(*info, now - j->copied_ns))
+            return rc;
+        if (now > deadline_ns)
             return error_set(err, -ETIMEDOUT, "%s: is copied, but not on every replica after %d s (seamq mesh status)",
                              j->stream, (int)(REPLICAS_NS / NS_PER_SEC));
         progress_show(&j->progress, "%s: waiting for its replicas", j->stream);
         poll(NULL, 0, LOOK_MS);
         json_decref(*info);
         *info = NULL;
-        rc = look(j->to, j->stream, info, err);
     }
-    return rc;
 }
 
-/* A copied consumer of a cluster has no leader for a moment. */
+/* A copied consumer of a cluster has no leader for a moment, and one whose leader's replica had not all of the stream
+ * yet has counted wrong: the server counts again when it has. */
 static int wait_consumers(struct job *j, int64_t deadline_ns, struct error *err)
 {
     json_t *source = NULL, *copy = NULL;
-    const char *apart = NULL;
+    struct error apart;
 
     int rc = list_consumers(j->from, j->stream, &source, err);
     while (rc == 0) {
+        rc = list_consumers(j->to, j->stream, &copy, err);
+        if (rc < 0 || compare_consumers(j, source, copy, &apart) == 0)
+            break;
         json_decref(copy);
         copy = NULL;
-        rc = list_consumers(j->to, j->stream, &copy, err);
-        apart = consumer_apart(source, copy);
-        if (!apart || rc < 0)
-            break;
-        if (clock_now_ns() > deadline_ns)
+        if (clock_now_ns() > deadline_ns) {
             rc =
-                error_set(err, -EAGAIN,
-                          "%s: its consumer %s is not on both clusters at the same place: stop the workers, remove the "
-                          "copy, and copy again",
-                          j->stream, apart);
+                error_set(err, -EAGAIN, "%s: stop workers and publishers, remove the copy, and copy again", apart.text);
+            break;
+        }
         progress_show(&j->progress, "%s: waiting for its consumers", j->stream);
         poll(NULL, 0, LOOK_MS);
     }
@@ -183,6 +201,20 @@ static void show_bytes(void *data, uint64_t bytes)
 
     output_size((int64_t)bytes, text, sizeof(text));
     progress_show(&j->progress, "%s: %s copied", j->stream, text);
+}
+
+static int copy_one(struct job *j, struct error *err)
+{
+    json_t *info = NULL;
+
+    int rc = look(j->to, j->stream, &info, err);
+    if (rc == 0)
+        rc = error_set(err, -EEXIST, "%s: is on cluster %s already: nothing copied (remove it there to copy again)",
+                       j->stream, session_cluster(j->to)->name);
+    else if (rc == -ENOENT)
+        rc = snapshot_copy(j->from, j->to, j->stream, j->replicas, show_bytes, j, err);
+    json_decref(info);
+    return rc;
 }
 
 /* Compares with what the source has now, not with what it had when the copy began. */
@@ -207,20 +239,11 @@ static int check_copy(struct job *j, json_t **ret_info, struct error *err)
     return rc;
 }
 
-static int copy_one(struct job *j, json_t *rows, struct error *err)
+static int check_one(struct job *j, json_t *rows, struct error *err)
 {
     json_t *info = NULL;
 
-    int rc = look(j->to, j->stream, &info, err);
-    if (rc == 0)
-        rc = error_set(err, -EEXIST, "%s: is on cluster %s already: nothing copied (remove it there to copy again)",
-                       j->stream, session_cluster(j->to)->name);
-    else if (rc == -ENOENT)
-        rc = snapshot_copy(j->from, j->to, j->stream, j->replicas, show_bytes, j, err);
-    json_decref(info);
-    info = NULL;
-    if (rc == 0)
-        rc = check_copy(j, &info, err);
+    int rc = check_copy(j, &info, err);
     if (rc == 0)
         json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:O?}", "stream", j->stream, "messages",
                                               state_of(info, "messages"), "bytes", state_of(info, "bytes"), "first",
@@ -231,22 +254,39 @@ static int copy_one(struct job *j, json_t *rows, struct error *err)
     return rc;
 }
 
-/* Goes on after a stream that cannot be copied; the exit status says that one could not. */
+static int said(struct job *j, int rc, const struct error *err)
+{
+    progress_end(&j->progress);
+    return rc < 0 ? cli_failed("%s", err->text) : EXIT_DONE;
+}
+
+/* All are copied before the first is checked, so that replicas catch up meanwhile. Goes on after a stream that cannot
+ * be copied; the exit status says that one could not. */
 static int copy_all(struct job *j, json_t *names, json_t *rows)
 {
+    int64_t *copied_ns = calloc(json_array_size(names) + 1, sizeof(*copied_ns));
     int status = EXIT_DONE;
     struct error err;
     json_t *name;
     size_t i;
 
+    if (!copied_ns)
+        return cli_failed("out of memory");
     json_array_foreach(names, i, name)
     {
         j->stream = json_string_value(name);
-        int rc = copy_one(j, rows, &err);
-        progress_end(&j->progress);
-        if (rc < 0)
-            status = cli_failed("%s", err.text);
+        int rc = copy_one(j, &err);
+        copied_ns[i] = rc == 0 ? clock_now_ns() : 0;
+        status |= said(j, rc, &err);
     }
+    json_array_foreach(names, i, name)
+    {
+        j->stream = json_string_value(name);
+        j->copied_ns = copied_ns[i];
+        if (copied_ns[i])
+            status |= said(j, check_one(j, rows, &err), &err);
+    }
+    free(copied_ns);
     return status;
 }
 

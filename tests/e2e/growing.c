@@ -2,6 +2,7 @@
  * From a single server to a cluster to a mesh, by the steps of infra/nats/README.md, "Growing": no message is lost, and
  * a consumer goes on where it was. growing.sh starts the single server and the cluster. */
 #include "e2e.h"
+#include "monitor.h"
 #include "nodes.h"
 #include "process.h"
 #include "readback.h"
@@ -16,6 +17,8 @@
 #define REMOVED 4000 /* this sequence, so that there is a gap */
 #define BUSY 30000
 #define SHIPMENTS 10000
+#define STREAMS 20
+#define SMALL 500    /* messages of each */
 #define PATIENCE 120 /* seconds */
 
 struct place {
@@ -96,21 +99,28 @@ static void take(jsCtx *js, int count, bool acknowledge, int *seen)
 
 /* ---- to the cluster ----------------------------------------------------------------------------- */
 
-/* seamq with the two clusters `single` and `sea-a`: its exit status and all that it says. */
-static int run_seamq(struct world *w, const char *const *argv, const char **ret_said)
+/* For seamq: the two clusters `single` and `sea-a`. */
+static void name_clusters(struct world *w, char *env[32])
 {
-    const char *full[16] = {E2E_SEAMQ}, *out, *err;
-    char *env[32];
     size_t n = 0;
 
-    for (size_t i = 0; argv[i]; i++)
-        full[i + 1] = argv[i];
     for (char **e = process_env(); *e && n < 20; e++)
         env[n++] = *e;
     env[n++] = (char *)world_text(w, "SEAMQ_CLUSTER_SINGLE_URLS=%s", getenv("E2E_SINGLE_URL"));
     env[n++] = (char *)world_text(w, "SEAMQ_CLUSTER_SEA_A_URLS=%s", getenv("E2E_NATS_A_URLS"));
     env[n++] = (char *)"SEAMQ_CLUSTER_SEA_A_DOMAIN=sea-a";
     env[n] = NULL;
+}
+
+/* Its exit status and all that it says. */
+static int run_seamq(struct world *w, const char *const *argv, const char **ret_said)
+{
+    const char *full[16] = {E2E_SEAMQ}, *out, *err;
+    char *env[32];
+
+    name_clusters(w, env);
+    for (size_t i = 0; argv[i]; i++)
+        full[i + 1] = argv[i];
     int status = process_run(w, full, env, PATIENCE, &out, &err);
     *ret_said = world_text(w, "%s%s", out, err);
     print_message("%s", *ret_said);
@@ -189,6 +199,84 @@ static void a_copy_of_a_stream_that_moves_on_is_no_copy(struct world *w)
     readback_expect(cluster->js, "BUSY", l);
 }
 
+/* How many messages of a stream one node has, by its own word. */
+static int held_by(const char *monitor, const char *stream)
+{
+    json_t *page = monitor_get(monitor, "/jsz?streams=1&accounts=1"), *account, *detail;
+    double held = 0;
+    size_t i, k;
+
+    assert_non_null(page);
+    json_array_foreach(json_object_get(page, "account_details"), i, account)
+    {
+        json_array_foreach(json_object_get(account, "stream_detail"), k, detail)
+        {
+            if (!strcmp(monitor_text(detail, "name"), stream))
+                held += json_number_value(monitor_at(detail, "state/messages"));
+        }
+    }
+    json_decref(page);
+    return (int)held;
+}
+
+static void expect_whole(struct world *w, struct place *cluster, const char *stream)
+{
+    char *urls = (char *)world_text(w, "%s", getenv("E2E_NATS_A_MONITOR_URLS")), *next = NULL;
+    jsConsumerInfo *info = NULL;
+
+    for (char *url = strtok_r(urls, " ", &next); url; url = strtok_r(NULL, " ", &next))
+        assert_int_equal(held_by(url, stream), SMALL);
+    expect_ok(js_GetConsumerInfo(&info, cluster->js, stream, "reader", NULL, NULL));
+    assert_int_equal(info->NumPending, SMALL);
+    jsConsumerInfo_Destroy(info);
+}
+
+static struct process *start_copy(struct world *w, const char *stream)
+{
+    const char *const argv[] = {E2E_SEAMQ, "stream",     "copy", "--cluster", "single", "--to",
+                                "sea-a",   "--replicas", "3",    stream,      NULL};
+    char *env[32];
+
+    name_clusters(w, env);
+    return process_spawn(
+        w, &(struct process_spec){.name = stream, .argv = argv, .env = env, .log = world_path(w, "%s", stream)});
+}
+
+static const char *add_small_stream(struct world *w, struct place *single, int i)
+{
+    const char *name = world_text(w, "SMALL%d", i), *subject = world_text(w, "small.%d", i);
+    jsConsumerConfig reader;
+
+    add_stream(single->js, name, subject, 1);
+    ledger_finish(publish(w, single->side.url, subject, SMALL, 64), PATIENCE);
+    jsConsumerConfig_Init(&reader);
+    reader.Durable = "reader";
+    reader.AckPolicy = js_AckExplicit;
+    expect_ok(js_AddConsumer(NULL, single->js, name, &reader, NULL, NULL));
+    return name;
+}
+
+/* "Done" is said when each replica has all of it and each consumer has counted what waits for it. Of many copies at
+ * once some would end in the moment in which it only looks so, and some begin before all servers know who takes them.
+ */
+static void a_copy_is_done_when_it_is_whole(struct world *w)
+{
+    struct place *single = open_place(w, getenv("E2E_SINGLE_URL"), NULL),
+                 *cluster = open_place(w, getenv("E2E_NATS_A_URL"), NULL);
+    struct process *copies[STREAMS];
+    const char *streams[STREAMS];
+
+    for (int i = 0; i < STREAMS; i++)
+        streams[i] = add_small_stream(w, single, i);
+    for (int i = 0; i < STREAMS; i++)
+        copies[i] = start_copy(w, streams[i]);
+    for (int i = 0; i < STREAMS; i++) {
+        assert_true(process_wait(copies[i], PATIENCE));
+        assert_int_equal(process_exit_code(copies[i]), 0);
+        expect_whole(w, cluster, streams[i]);
+    }
+}
+
 static void a_wrong_command_line_copies_nothing(struct world *w)
 {
     seamq(w, 2, "--to CLUSTER", (const char *[]){"stream", "copy", "--cluster", "single", NULL});
@@ -227,6 +315,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         IT(a_single_server_grows_into_a_cluster_and_a_mesh),
         IT(a_copy_of_a_stream_that_moves_on_is_no_copy),
+        IT(a_copy_is_done_when_it_is_whole),
         IT(a_wrong_command_line_copies_nothing),
     };
 

@@ -71,6 +71,8 @@ json_t *monitor_get(const char *url, const char *page)
         body = strstr(text, "\r\n\r\n");
     if (body)
         json = json_loads(body, 0, NULL);
+    if (body && !json) /* a reservation of 2^64 - 1 is nats-server's "none" after a restore */
+        json = json_loads(body, JSON_DECODE_INT_AS_REAL, NULL);
     free(text);
     close(fd);
     return json;
