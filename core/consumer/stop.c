@@ -7,7 +7,8 @@
  * time.  In a cluster the message may be on its way from the consumer's leader to the server of our connection, and
  * is lost there until ack wait: delivered, as the leader counts.  So the subscription stays until what was asked
  * for has come or was called off; while messages come, requests live for two seconds only (pull.c).  Those of an idle
- * consumer live longer and are not waited for.
+ * consumer live longer and are not waited for, unless they are so young that a server with gateways serves them though
+ * nobody listens.
  *
  * After the end of the subscription an answer to a question proves that our server has sent all that it had.  The
  * link's thread may still be passing it on: it has done so when it has carried a second question.  Only now may
@@ -17,7 +18,8 @@
 #include "consumer_private.h"
 
 #define LOOK_NS (100 * NS_PER_MS)
-#define QUIET_NS NS_PER_SEC /* an idle consumer */
+#define QUIET_NS NS_PER_SEC       /* an idle consumer */
+#define YOUNG_NS (2 * NS_PER_SEC) /* nats-server's defaultGatewayRecentSubExpiration */
 /* By then the short requests have ended. */
 #define COME_NS (FLOWING_EXPIRES_NS + NS_PER_SEC)
 #define QUESTIONS 2
@@ -79,7 +81,7 @@ static void on_look(struct loop_timer *t)
     struct consumer *c = t->data;
     int64_t now = loop_now_ns(c->loop);
     bool alone = !c->clustered && c->route == 0;
-    bool idle = now >= c->delivered_ns + QUIET_NS && !more_comes(c);
+    bool idle = now >= c->delivered_ns + QUIET_NS && now >= c->asked_ns + YOUNG_NS && !more_comes(c);
 
     if (alone || idle || now >= c->stop.come_until_ns) {
         end(c);

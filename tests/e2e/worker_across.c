@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define MESSAGES 3000
+#define LEFTOVERS 100
 
 /* seamqd knows the domain, and only the servers of the other side. */
 static void consume(struct world *w, const char *name, struct domain *(*home)(struct fleet *f),
@@ -42,11 +43,44 @@ static void a_worker_on_a_consumes_from_domain_sea_b(struct world *w)
     consume(w, "ON_A", b, a);
 }
 
+/* A server with gateways serves a request for two seconds after nobody listens for the answer: what it delivers then
+ * would come again after ack wait. */
+static void end_without_leftovers(struct world *w, const char *name, struct domain *(*from)(struct fleet *f))
+{
+    struct fleet *f = fleet_open(w, name);
+
+    fleet_set(f, "ACK_WAIT", "%ds", 2 * FLEET_PATIENCE);
+    fleet_set(f, "CLUSTERS", "sea-a");
+    fleet_cluster(f, "sea-a", from(f)->urls);
+    daemon_start(f->daemon);
+    daemon_wait_ready(f->daemon, FLEET_PATIENCE);
+    assert_true(daemon_wait_metric(f->daemon, "seamq_pulls_total", NULL, 1, FLEET_PATIENCE));
+    assert_int_equal(daemon_stop(f->daemon, 60), 0);
+    fleet_publish(f, &f->a, LEFTOVERS);
+    ledger_finish(f->a.ledger, FLEET_PATIENCE);
+    daemon_start(f->daemon);
+    fleet_wait_effects(f, &f->a, LEFTOVERS);
+    fleet_expect_complete(f, &f->a);
+    fleet_close(f);
+}
+
+static void a_drained_worker_at_home_leaves_nothing_to_ack_wait(struct world *w)
+{
+    end_without_leftovers(w, "ENDED_HOME", a);
+}
+
+static void a_drained_worker_on_the_other_side_leaves_nothing_to_ack_wait(struct world *w)
+{
+    end_without_leftovers(w, "ENDED_ACROSS", b);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         IT(a_worker_on_b_consumes_from_domain_sea_a),
         IT(a_worker_on_a_consumes_from_domain_sea_b),
+        IT(a_drained_worker_at_home_leaves_nothing_to_ack_wait),
+        IT(a_drained_worker_on_the_other_side_leaves_nothing_to_ack_wait),
     };
 
     mesh_need();
