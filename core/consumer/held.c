@@ -152,6 +152,21 @@ void held_set_state(struct held_table *t, struct held *h, enum held_state state)
     }
 }
 
+static bool came_before(const struct held *a, const struct held *b)
+{
+    if (a->arrived_ns != b->arrived_ns)
+        return a->arrived_ns < b->arrived_ns;
+    return a->consumer_seq < b->consumer_seq;
+}
+
+void held_put_back(struct list *list, struct held *h)
+{
+    struct list *at = list;
+    while (at->next != list && came_before(container_of(at->next, struct held, node), h))
+        at = at->next;
+    list_insert_after(at, &h->node);
+}
+
 void held_free(struct held_table *t, struct held *h, struct link *link)
 {
     struct held **at = &t->buckets[bucket_of(t, h->stream_seq)];

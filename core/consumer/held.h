@@ -93,6 +93,8 @@ void held_refresh(struct held_table *t, struct held *h, natsMsg *msg, const stru
 /* The message itself is not needed any more, only where to answer. */
 void held_drop_message(struct held_table *t, struct held *h, struct link *link);
 void held_set_state(struct held_table *t, struct held *h, enum held_state state);
+/* Back to the front of a list that it was in before, behind those that came earlier. */
+void held_put_back(struct list *list, struct held *h);
 /* Out of all lists, its message to link_recycle(). */
 void held_free(struct held_table *t, struct held *h, struct link *link);
 

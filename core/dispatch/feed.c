@@ -18,7 +18,7 @@ void feed_front(struct handler *h, struct held *m)
     if (m->lane)
         lane_back(m);
     else
-        list_push_front(&h->ready, &m->node);
+        held_put_back(&h->ready, m);
 }
 
 static size_t consumer_number(const struct handler *h, const struct consumer *c)

@@ -251,7 +251,7 @@ void lane_ready(struct held *m)
 
 void lane_back(struct held *m)
 {
-    list_push_front(m->lane->lanes->ready, &m->node);
+    held_put_back(m->lane->lanes->ready, m);
     update(m->lane);
 }
 

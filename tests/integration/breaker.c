@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LABEL "handler=\"scripted\""
@@ -73,6 +74,43 @@ static void it_opens_probes_and_closes_without_burning_an_attempt(struct world *
     expect_no_attempt_burned(s);
     assert_true(daemon_metric(s->daemon, "seamq_breaker_opened_total", LABEL) == 1);
     assert_int_equal(daemon_stop(s->daemon, 20), 0);
+}
+
+/* The last runs, one for each message, go by their place in the stream. */
+static void expect_last_runs_in_order(struct scene *s, unsigned n)
+{
+    const char *runs = world_read(s->w, s->effects);
+    const char *at = runs + strlen(runs);
+    uint64_t later = UINT64_MAX;
+
+    for (unsigned i = 0; i < n; i++) {
+        assert_true(at > runs);
+        for (at--; at > runs && at[-1] != '\n'; at--)
+            continue;
+        uint64_t seq = strtoull(at, NULL, 10);
+        if (seq >= later)
+            fail_msg("%" PRIu64 " ran before %" PRIu64, later, seq);
+        later = seq;
+    }
+}
+
+static void what_comes_back_keeps_its_order(struct world *w)
+{
+    const char *file;
+    struct scene *s = prepare(w, &file);
+    const unsigned total = 100;
+
+    for (unsigned i = 0; i < 500; i++) /* they show that it is fast: many go to a worker at a time */
+        scene_publish(s, "0 ack");
+    for (unsigned i = 1; i <= total; i++)
+        scene_publish(s, "%u needs %s", i, file);
+    scene_start(s);
+    expect_open(s, file);
+    assert_true(daemon_wait_metric(s->daemon, "seamq_messages_processed_total", "outcome=\"unavailable\"", 4, 30));
+    world_write(file, "up\n");
+    expect_closed(s);
+    scene_expect_settled(s, 30);
+    expect_last_runs_in_order(s, total);
 }
 
 /* Longer than timeout and ack wait: the message that probes stays here, under a lease that is renewed. */
@@ -155,6 +193,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         IT(it_opens_probes_and_closes_without_burning_an_attempt),
+        IT(what_comes_back_keeps_its_order),
         IT(it_holds_its_message_under_a_renewed_lease),
         IT(a_probe_that_crashes_keeps_it_open),
         IT(what_is_under_way_decides_nothing),
