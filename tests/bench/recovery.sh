@@ -16,7 +16,7 @@ usage()
 usage: recovery.sh [options]
 
   --only LIST     some of: worker-kill, handler-crash, stream-leader-kill, consumer-leader-kill, connected-kill,
-                  connected-freeze, connected-leader-freeze (all, about 20 minutes)
+                  connected-freeze, connected-leader-freeze (all, about 15 minutes)
   --rounds N      of each fault (20)
   --seed N        which node and when, again
   --results FILE  adds the raw values there, one line a fault; the table is of all that are in it
