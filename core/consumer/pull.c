@@ -63,7 +63,10 @@ static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
 
     snprintf(subject, sizeof(subject), "$JS%s%s.API.CONSUMER.MSG.NEXT.%s.%s", domain ? "." : "", domain ? domain : "",
              c->stream, c->handler->durable);
-    snprintf(reply, sizeof(reply), "%s.p%u.%llu", link_inbox(api_link(c->api)), c->index, (unsigned long long)c->epoch);
+    /* Its own for each request: a new leader tells those subjects of the change that its predecessor had not done with.
+     */
+    snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", link_inbox(api_link(c->api)), c->index,
+             (unsigned long long)c->epoch, (unsigned long long)c->stats.pulls);
     int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}", (long long)batch,
                      (long long)expires_ns, (long long)heartbeat_ns(c, expires_ns));
     return link_publish(api_link(c->api),
@@ -216,18 +219,36 @@ static void nobody(struct consumer *c)
     setup_verify(c);
 }
 
+static struct pull_status read_status(natsMsg *msg, const char **ret_code, const char **ret_description)
+{
+    const char *pending = NULL;
+
+    *ret_description = NULL;
+    if (natsMsgHeader_Get(msg, "Status", ret_code) != NATS_OK || !*ret_code)
+        *ret_code = "";
+    natsMsgHeader_Get(msg, "Description", ret_description);
+    natsMsgHeader_Get(msg, "Nats-Pending-Messages", &pending);
+    return pull_status_parse(*ret_code, *ret_description, pending);
+}
+
+/* For a request that was given up, as a rule during the election that ends with this. */
+static void on_late_status(struct consumer *c, natsMsg *msg)
+{
+    const char *code, *description;
+
+    if (read_status(msg, &code, &description).reaction != PULL_NEW_LEADER)
+        c->unheard = c->silent = false;
+    else if (c->unheard)
+        pull_reset(c, 0);
+}
+
 static void on_status(struct consumer *c, natsMsg *msg)
 {
-    const char *code = NULL;
-    const char *description = NULL;
-    const char *pending = NULL;
+    const char *code, *description;
     char sentence[256];
+    struct pull_status s = read_status(msg, &code, &description);
 
-    if (natsMsgHeader_Get(msg, "Status", &code) != NATS_OK || !code)
-        code = "";
-    natsMsgHeader_Get(msg, "Description", &description);
-    natsMsgHeader_Get(msg, "Nats-Pending-Messages", &pending);
-    struct pull_status s = pull_status_parse(code, description, pending);
+    c->unheard = c->silent = false;
 
     switch (s.reaction) {
     case PULL_HEARTBEAT:
@@ -242,7 +263,8 @@ static void on_status(struct consumer *c, natsMsg *msg)
         else
             c->outstanding = c->outstanding > s.unfilled ? c->outstanding - s.unfilled : 0;
         break;
-    case PULL_RESET: reset_with_pause(c, PAUSE_MAX_NS); break;
+    case PULL_RESET:
+    case PULL_NEW_LEADER: reset_with_pause(c, PAUSE_MAX_NS); break;
     case PULL_LIMITED: apply_limit(c, &s); break;
     case PULL_NOBODY: nobody(c); break;
     case PULL_GONE:
@@ -345,13 +367,15 @@ static void on_inbox(void *data, natsMsg *msg)
             nobody(c);
         return;
     }
-    c->unheard = c->silent = false;
     if (!is_status(r, natsMsg_GetSubject(msg), &epoch)) {
+        c->unheard = c->silent = false;
         on_delivery(c, msg);
         return;
     }
     if (epoch == c->epoch)
         on_status(c, msg);
+    else
+        on_late_status(c, msg);
     link_recycle(api_link(c->api), msg);
 }
 
@@ -360,7 +384,7 @@ int pull_listen(struct route *r)
     char subject[SUBJECT_MAX];
     struct link *link = api_link(r->api);
 
-    int n = snprintf(subject, sizeof(subject), "%s.p%u.*", link_inbox(link), r->consumer->index);
+    int n = snprintf(subject, sizeof(subject), "%s.p%u.>", link_inbox(link), r->consumer->index);
     r->inbox_len = (size_t)n - 1;
     r->inbox = link_subscribe(link, subject, LINK_STREAM, on_inbox, r);
     return r->inbox ? 0 : -ENOMEM;

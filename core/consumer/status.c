@@ -20,7 +20,7 @@ static const struct {
     {"409", "Exceeded MaxWaiting", PULL_RESET},
     {"409", "Exceeded MaxAckPending", PULL_RESET},
     {"409", "Exceeded MaxRequest", PULL_LIMITED},
-    {"409", "Leadership Change", PULL_RESET},
+    {"409", "Leadership Change", PULL_NEW_LEADER},
     {"409", "Server Shutdown", PULL_RESET},
     {"409", "Consumer Deleted", PULL_GONE},
     {"409", "Consumer is push based", PULL_REFUSED},

@@ -150,7 +150,29 @@ static void new_leader_is_asked_at_once(struct world *w)
     raw_publish(raw, reply, NULL, status, sizeof(status) - 1, "", 0);
     raw_flush(raw);
     assert_int_equal(next_request(b, requests, again, sizeof(again)), at_first);
-    assert_string_not_equal(again, reply); /* what still comes for the old one does not count */
+    assert_string_not_equal(again, reply);
+    /* During an election what was asked before it is given up; the subjects are told all the same. */
+    uint64_t pulls = consumer_stats(b->c)->pulls;
+    raw_publish(raw, reply, NULL, status, sizeof(status) - 1, "", 0);
+    raw_flush(raw);
+    turn_until(b->r, 10, (b->c->unheard = true, consumer_stats(b->c)->pulls > pulls));
+    natsSubscription_Destroy(requests);
+}
+
+/* The server keeps those subjects of requests that are not done, to tell them when the leader changes. */
+static void each_request_has_its_own_subject(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    natsSubscription *requests = watch(b->client, "$JS.API.CONSUMER.MSG.NEXT.WORK.d");
+    char first[128], second[128];
+
+    bench_run(b, 1);
+    next_request(b, requests, first, sizeof(first));
+    publish(b, 2);
+    ack(b, bench_next(b));
+    next_request(b, requests, second, sizeof(second));
+    assert_string_not_equal(first, second);
+    ack(b, bench_next(b));
     natsSubscription_Destroy(requests);
 }
 
@@ -454,6 +476,7 @@ int main(int argc, char **argv)
         IT(deleted_consumer_is_an_alarm_and_not_made_anew),
         IT(requests_are_short_until_one_is_heard_of),
         IT(new_leader_is_asked_at_once),
+        IT(each_request_has_its_own_subject),
         IT(silent_server_is_asked_until_it_answers),
         IT(window_bounds_what_is_here),
         IT(redelivered_message_that_is_held_is_not_handed_out_again),

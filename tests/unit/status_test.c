@@ -34,7 +34,7 @@ static void each_status_leads_to_its_reaction(void **state)
         {"409", "Exceeded MaxRequestBatch of 10", PULL_LIMITED},
         {"409", "Exceeded MaxRequestExpires of 5s", PULL_LIMITED},
         {"409", "Exceeded MaxRequestMaxBytes of 1024", PULL_LIMITED},
-        {"409", "Leadership Change", PULL_RESET},
+        {"409", "Leadership Change", PULL_NEW_LEADER},
         {"409", "Server Shutdown", PULL_RESET},
         {"409", "Consumer Deleted", PULL_GONE},
         {"409", "Consumer is push based", PULL_REFUSED},
