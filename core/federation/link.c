@@ -11,8 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* nats.c's collector thread is woken once for so many messages. */
+/* nats.c's collector thread is woken once for so many messages, or for so many bytes of them. */
 #define RECYCLE_BURST 2048
+#define RECYCLE_BYTES (1u << 20)
 #define JOIN_SECONDS 3
 #define JOIN_IDLE_NS (100 * NS_PER_MS)
 #define ALIGN8(n) (((n) + 7u) & ~(size_t)7)
@@ -21,7 +22,7 @@ static void recycle_all(struct link *l)
 {
     for (size_t i = 0; i < l->n_recycled; i++)
         natsMsg_Destroy(l->recycled[i]);
-    l->n_recycled = 0;
+    l->n_recycled = l->recycled_bytes = 0;
 }
 
 static void submit(struct loop_hook *hook)
@@ -305,10 +306,14 @@ void link_recycle(struct link *l, natsMsg *msg)
             recycle_all(l);
         }
     }
-    if (l->cap_recycled)
-        l->recycled[l->n_recycled++] = msg;
-    else
+    if (!l->cap_recycled) {
         natsMsg_Destroy(msg);
+        return;
+    }
+    l->recycled[l->n_recycled++] = msg;
+    l->recycled_bytes += (size_t)natsMsg_GetDataLength(msg);
+    if (l->recycled_bytes >= RECYCLE_BYTES)
+        recycle_all(l);
 }
 
 void link_kick(struct link *l, const char *why)

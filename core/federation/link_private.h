@@ -87,6 +87,7 @@ struct link {
     natsMsg **recycled;
     size_t n_recycled;
     size_t cap_recycled;
+    size_t recycled_bytes; /* payloads */
 
     /* both */
     pthread_t thread;

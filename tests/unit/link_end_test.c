@@ -2,6 +2,8 @@
  * link_end_test - the end of a link, whatever it is doing: bounded, and nothing stays behind. */
 #include "nats_helper.h"
 
+#include "federation/link_private.h"
+
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -101,6 +103,31 @@ static void descriptors_and_threads_come_back(struct world *w)
     link_destroy(NULL, 0);
 }
 
+static natsMsg *message_of(size_t size)
+{
+    natsMsg *msg = NULL;
+    char *data = calloc(1, size);
+    assert_non_null(data);
+    assert_int_equal(natsMsg_Create(&msg, "s", NULL, data, (int)size), NATS_OK);
+    free(data);
+    return msg;
+}
+
+/* 2,048 small ones may wait to be freed together; as many large ones would be gigabytes. */
+static void what_comes_back_waits_by_its_size(struct world *w)
+{
+    struct rig *r = rig_prepare(w, "nats://127.0.0.1:1");
+    rig_link(r);
+    link_recycle(r->link, message_of(128));
+    assert_int_equal(r->link->n_recycled, 1);
+    link_recycle(r->link, message_of(2 << 20));
+    assert_int_equal(r->link->n_recycled, 0);
+    for (int i = 0; i < 2 * 2048; i++)
+        link_recycle(r->link, message_of(1));
+    assert_in_range(r->link->n_recycled, 1, 2048);
+    destroy_seconds(r, 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +135,7 @@ int main(int argc, char **argv)
         IT(destroy_does_not_wait_for_a_frozen_server),
         IT(destroy_while_connecting_is_bounded),
         IT(descriptors_and_threads_come_back),
+        IT(what_comes_back_waits_by_its_size),
     };
     return it_main(tests, argc, argv);
 }
