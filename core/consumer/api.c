@@ -25,16 +25,18 @@ struct api_request {
     int64_t again_ns;
     api_reply_fn fn;
     void *data;
+    bool asked; /* by api_ask() */
 };
 
 struct api {
     struct loop *loop;
     struct link *link;
-    struct link_sub *sub;
+    struct link_sub *replies; /* "<inbox>.r.*" */
+    struct link_sub *answers; /* "<inbox>.a.*": to api_ask() */
     struct list buckets[BUCKETS];
     struct list due; /* all pending, oldest first */
     uint64_t next_id;
-    size_t prefix_len; /* of "<inbox>.r." */
+    size_t prefix_len; /* of both, without the star */
     struct loop_timer timer;
 };
 
@@ -54,11 +56,31 @@ static void finish(struct api_request *r, int rc, natsMsg *msg)
     fn(data, rc, msg);
 }
 
+/* Callbacks may send anew: ends exactly those that are pending now. */
+static void end_all(struct api *a, bool only_asked, int rc)
+{
+    struct list ended;
+    list_init(&ended);
+    list_for_each_safe(node, &a->due)
+    {
+        if (only_asked && !container_of(node, struct api_request, due)->asked)
+            continue;
+        list_remove(node);
+        list_push_back(&ended, node);
+    }
+    while (!list_empty(&ended))
+        finish(container_of(ended.next, struct api_request, due), rc, NULL);
+}
+
 static void on_reply(void *data, natsMsg *msg)
 {
     struct api *a = data;
-    const char *subject = natsMsg_GetSubject(msg);
 
+    if (!msg) {
+        end_all(a, true, -EHOSTUNREACH);
+        return;
+    }
+    const char *subject = natsMsg_GetSubject(msg);
     if (strlen(subject) > a->prefix_len) {
         char *end;
         uint64_t id = strtoull(subject + a->prefix_len, &end, 10);
@@ -75,11 +97,11 @@ static void on_reply(void *data, natsMsg *msg)
     link_recycle(a->link, msg); /* answers that came too late end here too */
 }
 
-static int publish(struct api *a, uint64_t id, struct link_publish p)
+static int publish(struct api *a, uint64_t id, bool asked, struct link_publish p)
 {
     char reply[SUBJECT_MAX];
 
-    snprintf(reply, sizeof(reply), "%s.r.%llu", link_inbox(a->link), (unsigned long long)id);
+    snprintf(reply, sizeof(reply), "%s.%c.%llu", link_inbox(a->link), asked ? 'a' : 'r', (unsigned long long)id);
     p.reply = reply;
     return link_publish(a->link, &p);
 }
@@ -106,7 +128,7 @@ static void expire(struct loop_timer *t)
             break;
         }
         if (r->question && r->again_ns <= now) {
-            publish(a, r->id, (struct link_publish){.subject = r->question});
+            publish(a, r->id, r->asked, (struct link_publish){.subject = r->question});
             r->again_ns = now + CALL_AGAIN_NS;
         }
         int64_t due = r->question && r->again_ns < r->deadline_ns ? r->again_ns : r->deadline_ns;
@@ -117,9 +139,16 @@ static void expire(struct loop_timer *t)
         loop_arm(a->loop, t, next);
 }
 
-int api_create(struct api **ret, struct loop *loop, struct link *link)
+static struct link_sub *listen_on(struct api *a, char kind, enum link_delivery delivery)
 {
     char subject[SUBJECT_MAX];
+    int n = snprintf(subject, sizeof(subject), "%s.%c.*", link_inbox(a->link), kind);
+    a->prefix_len = (size_t)n - 1;
+    return link_subscribe(a->link, subject, delivery, on_reply, a);
+}
+
+int api_create(struct api **ret, struct loop *loop, struct link *link)
+{
     struct api *a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
@@ -130,11 +159,10 @@ int api_create(struct api **ret, struct loop *loop, struct link *link)
     list_init(&a->due);
     for (size_t i = 0; i < BUCKETS; i++)
         list_init(&a->buckets[i]);
-    snprintf(subject, sizeof(subject), "%s.r.*", link_inbox(link));
-    a->prefix_len = strlen(subject) - 1;
-    a->sub = link_subscribe(link, subject, LINK_REPLIES, on_reply, a);
-    if (!a->sub) {
-        free(a);
+    a->replies = listen_on(a, 'r', LINK_REPLIES);
+    a->answers = listen_on(a, 'a', LINK_STREAM);
+    if (!a->replies || !a->answers) {
+        api_destroy(a);
         return -ENOMEM;
     }
     *ret = a;
@@ -147,7 +175,8 @@ void api_destroy(struct api *a)
         return;
     list_for_each_safe(node, &a->due) api_cancel(container_of(node, struct api_request, due));
     loop_disarm(a->loop, &a->timer);
-    link_unsubscribe(a->sub);
+    link_unsubscribe(a->replies);
+    link_unsubscribe(a->answers);
     free(a);
 }
 
@@ -158,30 +187,22 @@ struct link *api_link(const struct api *a)
 
 void api_link_down(struct api *a)
 {
-    struct list lost;
-    list_init(&lost);
-    /* Callbacks may send anew: end exactly those that are pending now. */
-    while (!list_empty(&a->due)) {
-        struct list *node = list_pop_front(&a->due);
-        list_push_back(&lost, node);
-    }
-    while (!list_empty(&lost))
-        finish(container_of(lost.next, struct api_request, due), -ENOTCONN, NULL);
+    end_all(a, false, -ENOTCONN);
 }
 
-int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
-             struct api_request **ret)
+static int send_request(struct api *a, struct link_publish p, bool asked, int64_t timeout_ns, api_reply_fn fn,
+                        void *data, struct api_request **ret)
 {
     uint64_t id = a->next_id++;
     struct api_request *r = malloc(sizeof(*r));
     if (!r)
         return -ENOMEM;
-    int rc = publish(a, id, p);
+    int rc = publish(a, id, asked, p);
     if (rc) {
         free(r);
         return rc;
     }
-    *r = (struct api_request){.api = a, .id = id, .fn = fn, .data = data};
+    *r = (struct api_request){.api = a, .id = id, .fn = fn, .data = data, .asked = asked};
     r->deadline_ns = loop_now_ns(a->loop) + timeout_ns;
     list_push_back(&a->buckets[id % BUCKETS], &r->node);
     list_push_back(&a->due, &r->due);
@@ -191,6 +212,12 @@ int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply
     return 0;
 }
 
+int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
+             struct api_request **ret)
+{
+    return send_request(a, p, false, timeout_ns, fn, data, ret);
+}
+
 void api_cancel(struct api_request *r)
 {
     if (!r)
@@ -198,8 +225,8 @@ void api_cancel(struct api_request *r)
     request_free(r);
 }
 
-int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
-             struct api_request **ret)
+static int call(struct api *a, const char *domain, const char *rest, const char *json, bool asked, api_reply_fn fn,
+                void *data, struct api_request **ret)
 {
     char subject[SUBJECT_MAX];
     struct api_request *r;
@@ -207,7 +234,7 @@ int api_call(struct api *a, const char *domain, const char *rest, const char *js
     if (n < 0 || (size_t)n >= sizeof(subject))
         return -ENAMETOOLONG;
     struct link_publish p = {.subject = subject, .data = json, .size = json ? strlen(json) : 0};
-    int rc = api_send(a, p, CALL_TIMEOUT_NS, fn, data, &r);
+    int rc = send_request(a, p, asked, CALL_TIMEOUT_NS, fn, data, &r);
     if (rc)
         return rc;
     if (!json) {
@@ -218,4 +245,15 @@ int api_call(struct api *a, const char *domain, const char *rest, const char *js
     if (ret)
         *ret = r;
     return 0;
+}
+
+int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
+             struct api_request **ret)
+{
+    return call(a, domain, rest, json, false, fn, data, ret);
+}
+
+int api_ask(struct api *a, const char *domain, const char *rest, api_reply_fn fn, void *data, struct api_request **ret)
+{
+    return call(a, domain, rest, NULL, true, fn, data, ret);
 }

@@ -156,7 +156,7 @@ void setup_start(struct consumer *c);
 void setup_stop(struct consumer *c);
 void setup_reason(struct consumer *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void setup_alarm(struct consumer *c, const char *what);
-/* CONSUMER.INFO, for whoever needs its answer; as api_call, with `c` as data. */
+/* CONSUMER.INFO, for whoever needs its answer; as api_ask, with `c` as data. */
 int setup_info(struct consumer *c, api_reply_fn fn, struct api_request **ret);
 /* A pull lives: what the server refused before is allowed now. */
 void setup_heard(struct consumer *c);

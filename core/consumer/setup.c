@@ -427,7 +427,7 @@ int setup_info(struct consumer *c, api_reply_fn fn, struct api_request **ret)
 {
     char rest[SUBJECT_MAX];
     snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
-    return api_call(c->api, c->cluster->domain, rest, NULL, fn, c, ret);
+    return api_ask(c->api, c->cluster->domain, rest, fn, c, ret);
 }
 
 void setup_heard(struct consumer *c)

@@ -245,7 +245,7 @@ static void run_commands(struct connection *c)
         switch (cmd->kind) {
         case COMMAND_PUBLISH: run_publish(c, cmd); break;
         case COMMAND_SUBSCRIBE:
-            list_push_back(&c->subs, &cmd->sub->node);
+            list_push_front(&c->subs, &cmd->sub->node); /* collect() comes to the latest first */
             open_sub(c, cmd->sub);
             break;
         case COMMAND_DRAIN_SUB:

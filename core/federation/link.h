@@ -67,7 +67,9 @@ uint64_t link_reconnects(const struct link *l);
 /* The server's limit for one message, 0 when never connected. */
 int64_t link_max_payload(const struct link *l);
 
-/* Owned by the link; survives reconnects.  NULL: out of memory. */
+/* Owned by the link; survives reconnects.  NULL: out of memory.
+ * Of what came in together, a LINK_STREAM that was made later is delivered first: what comes to an earlier one never
+ * overtakes what the server sent to a later one before it. */
 struct link_sub *link_subscribe(struct link *l, const char *subject, enum link_delivery delivery, link_message_fn fn,
                                 void *data);
 /* The server is told to send no more; what is on its way is still delivered. */

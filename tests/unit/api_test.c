@@ -288,6 +288,33 @@ static void question_that_was_swallowed_is_asked_again(struct world *w)
     natsSubscription_Destroy(changed);
 }
 
+static void ask_api(struct desk *d, struct answered *a, const char *domain)
+{
+    a->d = d;
+    assert_int_equal(api_ask(d->api, domain, "INFO", on_answer, a, &a->request), 0);
+}
+
+static void question_that_nobody_answers_ends_the_others_too(struct world *w)
+{
+    struct desk *d = desk_open(w);
+    struct answered asked[2] = {0}, answered = {0}, sent = {0}, later = {0};
+    natsSubscription *silent = watch(d->client, "$JS.silent.API.>");
+    ask_api(d, &answered, NULL);
+    turn_until(d->r, 5, answered.n == 1);
+    assert_int_equal(answered.rc, 0);
+    ask(d, &sent, "$JS.silent.API.INFO", "", 30 * NS_PER_SEC);
+    ask_api(d, &asked[0], "silent");
+    ask_api(d, &asked[1], "nowhere");
+    turn_until(d->r, 5, asked[0].n == 1 && asked[1].n == 1);
+    assert_int_equal(asked[0].rc, -EHOSTUNREACH);
+    assert_int_equal(asked[1].rc, -EHOSTUNREACH);
+    ask_api(d, &later, NULL);
+    turn_until(d->r, 5, later.n == 1);
+    assert_int_equal(later.rc, 0);
+    assert_int_equal(sent.n, 0); /* it would be told itself */
+    natsSubscription_Destroy(silent);
+}
+
 /* ---- answers ------------------------------------------------------------------------------- */
 
 static struct api_answer answer_of(const char *json)
@@ -348,19 +375,13 @@ static void failed_request_is_its_code(struct world *w)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        IT(each_request_gets_its_own_answer),
-        IT(nobody_there_is_no_responders),
-        IT(silence_ends_at_each_ones_deadline),
-        IT(answer_after_the_deadline_is_ignored),
-        IT(answers_that_nobody_asked_for_are_ignored),
-        IT(lost_link_ends_all_that_is_pending),
-        IT(cancelled_request_is_not_heard_of),
-        IT(calls_go_to_the_domain),
-        IT(question_that_was_swallowed_is_asked_again),
-        IT(errors_of_the_server_are_taken_apart),
-        IT(good_answer_is_the_callers),
-        IT(what_is_no_object_is_a_bad_message),
-        IT(failed_request_is_its_code),
+        IT(each_request_gets_its_own_answer),           IT(nobody_there_is_no_responders),
+        IT(silence_ends_at_each_ones_deadline),         IT(answer_after_the_deadline_is_ignored),
+        IT(answers_that_nobody_asked_for_are_ignored),  IT(lost_link_ends_all_that_is_pending),
+        IT(cancelled_request_is_not_heard_of),          IT(calls_go_to_the_domain),
+        IT(question_that_was_swallowed_is_asked_again), IT(question_that_nobody_answers_ends_the_others_too),
+        IT(errors_of_the_server_are_taken_apart),       IT(good_answer_is_the_callers),
+        IT(what_is_no_object_is_a_bad_message),         IT(failed_request_is_its_code),
     };
     return it_main(tests, argc, argv);
 }

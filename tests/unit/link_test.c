@@ -126,6 +126,36 @@ static void ten_thousand_messages_go_both_ways_in_order(struct world *w)
     natsSubscription_Destroy(out);
 }
 
+static void behind(void *data, natsMsg *msg)
+{
+    struct inbox *in = data;
+    struct inbox *ahead = in + 1;
+    in->out_of_order += in->n >= ahead->n;
+    in->n++;
+    link_recycle(in->r->link, msg);
+}
+
+/* As an answer to a question about messages: it must not be heard before them. */
+static void stream_made_first_is_not_ahead_of_one_made_later(struct world *w)
+{
+    struct rig *r = rig_open(w, NULL);
+    struct client *c = client_connect(w, r->url);
+    struct inbox both[2] = {{.r = r}};
+    assert_non_null(link_subscribe(r->link, "answers", LINK_STREAM, behind, &both[0]));
+    listen_on(r, "messages", LINK_STREAM, &both[1]);
+    struct inbox ready;
+    listen_on(r, "ready", LINK_STREAM, &ready);
+    rig_send(r, "ready", NULL, "x");
+    turn_until(r, 5, ready.n == 1);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(natsConnection_PublishString(c->nc, "messages", ""), NATS_OK);
+        assert_int_equal(natsConnection_PublishString(c->nc, "answers", ""), NATS_OK);
+    }
+    turn_until(r, 30, both[0].n == MANY);
+    assert_int_equal(both[1].n, MANY);
+    assert_int_equal(both[0].out_of_order, 0);
+}
+
 static void nobody_is_told_to_a_stream_and_to_replies(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
@@ -363,6 +393,7 @@ int main(int argc, char **argv)
         IT(what_is_published_comes_back_whole),
         IT(inbox_is_under_the_prefix_and_ones_own),
         IT(ten_thousand_messages_go_both_ways_in_order),
+        IT(stream_made_first_is_not_ahead_of_one_made_later),
         IT(nobody_is_told_to_a_stream_and_to_replies),
         IT(unsubscribed_gets_no_call),
         IT(killed_server_is_down_and_back_with_subscriptions),
