@@ -7,10 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEEP_BYTES (256u * 1024) /* of a buffer that is used again */
+
 void buf_finish(struct buf *b)
 {
     free(b->data);
     *b = (struct buf){0};
+}
+
+void buf_reuse(struct buf *b)
+{
+    if (b->cap > KEEP_BYTES && b->len < b->cap / 4)
+        buf_finish(b);
+    buf_clear(b);
 }
 
 void *buf_reserve(struct buf *b, size_t more)

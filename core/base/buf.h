@@ -22,6 +22,8 @@ struct buf {
 };
 
 void buf_finish(struct buf *b);
+/* Empties it for another use like the last, and gives back memory that the last one came nowhere near needing. */
+void buf_reuse(struct buf *b);
 /* Makes room for `more` bytes behind len; returns where they start, or NULL. Does not change len. */
 void *buf_reserve(struct buf *b, size_t more);
 void buf_append(struct buf *b, const void *data, size_t len);

@@ -92,9 +92,10 @@ static void post(struct connection *c, const struct event *e)
 
 static void flush_events(struct connection *c)
 {
-    if (c->events.len)
+    if (c->events.len) {
         queue_push(&c->link->events, c->events.data, c->events.len);
-    buf_clear(&c->events);
+        buf_reuse(&c->events);
+    }
 }
 
 static void post_state(struct connection *c, enum link_state state, const char *text, int64_t max_payload)

@@ -30,7 +30,7 @@ static void submit(struct loop_hook *hook)
     struct link *l = hook->data;
     if (l->commands_out.len) {
         queue_push(&l->commands, l->commands_out.data, l->commands_out.len);
-        buf_clear(&l->commands_out);
+        buf_reuse(&l->commands_out);
     }
 }
 

@@ -7,9 +7,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A buffer that one burst made large is given back to the allocator. */
-#define KEEP_BYTES (256u * 1024)
-
 int queue_init(struct queue *q)
 {
     *q = (struct queue){.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -56,9 +53,7 @@ void queue_take(struct queue *q, struct buf *taken)
     ssize_t n = read(q->wake_fd, &count, sizeof(count));
     (void)n; /* EAGAIN: woken for another reason */
 
-    if (taken->cap > KEEP_BYTES)
-        buf_finish(taken);
-    buf_clear(taken);
+    buf_reuse(taken);
     pthread_mutex_lock(&q->mutex);
     struct buf full = q->filling;
     q->filling = *taken;

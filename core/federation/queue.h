@@ -25,7 +25,7 @@ int queue_init(struct queue *q);
 void queue_finish(struct queue *q);
 /* Producer: adds `len` bytes and wakes the consumer unless it was woken already. False: out of memory. */
 bool queue_push(struct queue *q, const void *data, size_t len);
-/* Consumer: swaps `*taken` (cleared first) with what has come in. */
+/* Consumer: swaps `*taken` (emptied first, by buf_reuse()) with what has come in. */
 void queue_take(struct queue *q, struct buf *taken);
 /* Wakes the consumer without data. Any thread. */
 void queue_wake(struct queue *q);

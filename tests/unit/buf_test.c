@@ -54,6 +54,29 @@ static void every_length_around_the_first_size_fits(void **state)
     }
 }
 
+static void reuse_gives_back_what_the_last_use_did_not_need(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    for (int i = 0; i < 3; i++) { /* as much each time: kept */
+        assert_non_null(buf_reserve(&b, 1 << 20));
+        b.len = 1 << 20;
+        buf_reuse(&b);
+        assert_int_equal(b.len, 0);
+        assert_true(b.cap > 1 << 20);
+    }
+    buf_puts(&b, "little");
+    buf_reuse(&b);
+    assert_null(b.data);
+    buf_puts(&b, "little");
+    buf_reuse(&b);
+    assert_true(b.cap > 0); /* small ones are always kept */
+    b.failed = true;
+    buf_reuse(&b);
+    assert_false(b.failed);
+    buf_finish(&b);
+}
+
 static void reserve_makes_room_without_changing_the_length(void **state)
 {
     (void)state;
@@ -203,6 +226,7 @@ int main(void)
         cmocka_unit_test(empty_buffer_is_an_empty_string),
         cmocka_unit_test(appends_grow_and_keep_order),
         cmocka_unit_test(every_length_around_the_first_size_fits),
+        cmocka_unit_test(reuse_gives_back_what_the_last_use_did_not_need),
         cmocka_unit_test(reserve_makes_room_without_changing_the_length),
         cmocka_unit_test(failure_is_remembered_until_cleared),
         cmocka_unit_test(text_that_cannot_be_formatted_is_a_failure),
