@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 
 #define DRAIN_LOOK_NS (5 * NS_PER_MS)
 #define FD_LIMIT 65536
+#define GIVE_BACK_NS (5 * NS_PER_SEC)
 
 /* ---- ready and the report ------------------------------------------------------------------ */
 
@@ -176,6 +178,17 @@ static void feed_watchdog(struct loop_timer *t)
     loop_arm(d->loop, t, loop_now_ns(d->loop) + notify_watchdog_ns() / 2);
 }
 
+/* malloc keeps what a burst has freed for as long as one message at the end of its heap lives: under load, always.  And
+ * bursts there are: nats.c frees messages in a thread of its own, which a busy machine may keep waiting. */
+static void give_back(struct loop_timer *t)
+{
+    struct daemon *d = t->data;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+    loop_arm(d->loop, t, loop_now_ns(d->loop) + GIVE_BACK_NS);
+}
+
 /* ---- life ---------------------------------------------------------------------------------------- */
 
 /* Every worker takes a handful of descriptors; the soft limit is a leftover of select().  Not to the hard
@@ -242,6 +255,8 @@ static int start(struct daemon *d, struct error *err)
     d->reload.report.last_refused = d->report.n_refused > 0;
     d->drain_look = (struct loop_timer){.fire = look_drained, .data = d};
     d->watchdog = (struct loop_timer){.fire = feed_watchdog, .data = d};
+    d->give_back = (struct loop_timer){.fire = give_back, .data = d};
+    loop_arm(d->loop, &d->give_back, loop_now_ns(d->loop) + GIVE_BACK_NS);
     if (notify_watchdog_ns() > 0)
         loop_arm(d->loop, &d->watchdog, loop_now_ns(d->loop));
     return 0;

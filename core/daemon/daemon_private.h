@@ -86,6 +86,7 @@ struct daemon {
     bool draining;
     int64_t drain_until_ns;
     struct loop_timer drain_look;
+    struct loop_timer give_back;
     struct loop_timer watchdog;
     int status;
 };
