@@ -36,8 +36,7 @@ struct proc_memory proc_memory(pid_t pid)
         .anonymous = line_value(pid, "smaps_rollup", "Anonymous"),
         .pss = line_value(pid, "smaps_rollup", "Pss"),
         .shared = line_value(pid, "status", "RssShmem"),
-        .rss = line_value(pid, "status", "VmRSS"),
-        .peak = line_value(pid, "status", "VmHWM"),
+        .rss = line_value(pid, "smaps_rollup", "Rss"),
     };
 }
 

@@ -12,8 +12,7 @@ struct proc_memory {   /* KiB */
     int64_t anonymous; /* smaps_rollup: Anonymous, without shared memory */
     int64_t pss;       /* smaps_rollup: Pss, shared pages divided by those who share them */
     int64_t shared;    /* status: RssShmem, the rings, counted in full */
-    int64_t rss;       /* status: VmRSS */
-    int64_t peak;      /* status: VmHWM, the largest rss so far */
+    int64_t rss;       /* smaps_rollup: Rss, exact where VmRSS may be an estimate */
 };
 
 /* All zero when the process is gone. */
