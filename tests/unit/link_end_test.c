@@ -131,10 +131,8 @@ static void what_comes_back_waits_by_its_size(struct world *w)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        IT(destroy_sends_what_is_queued),
-        IT(destroy_does_not_wait_for_a_frozen_server),
-        IT(destroy_while_connecting_is_bounded),
-        IT(descriptors_and_threads_come_back),
+        IT(destroy_sends_what_is_queued),        IT(destroy_does_not_wait_for_a_frozen_server),
+        IT(destroy_while_connecting_is_bounded), IT(descriptors_and_threads_come_back),
         IT(what_comes_back_waits_by_its_size),
     };
     return it_main(tests, argc, argv);
