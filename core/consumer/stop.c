@@ -20,8 +20,8 @@
 #define LOOK_NS (100 * NS_PER_MS)
 #define QUIET_NS NS_PER_SEC       /* an idle consumer */
 #define YOUNG_NS (2 * NS_PER_SEC) /* nats-server's defaultGatewayRecentSubExpiration */
-/* By then the short requests have ended. */
-#define COME_NS (FLOWING_EXPIRES_NS + NS_PER_SEC)
+/* By then the short requests have ended, and a busy server has said so. */
+#define COME_NS (FLOWING_EXPIRES_NS + 4 * NS_PER_SEC)
 #define QUESTIONS 2
 
 static void finished(struct consumer *c)

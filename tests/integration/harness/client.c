@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define API_TIMEOUT_MS 10000
+#define NO_SUITABLE_PEERS 10005 /* JSClusterNoPeersErrF */
 
 static void expect_ok(natsStatus s, const char *what)
 {
@@ -144,11 +145,28 @@ const char *json_text(json_t *j, const char *path)
     return json_string_value(find(j, path));
 }
 
+struct new_stream {
+    struct client *client;
+    const char *name, *body;
+    json_t *answer;
+};
+
+static bool is_placed(void *data)
+{
+    struct new_stream *s = data;
+    s->answer = client_api(s->client, s->body, "STREAM.CREATE.%s", s->name);
+    return !json_object_get(s->answer, "error") || json_at(s->answer, "error.err_code") != NO_SUITABLE_PEERS;
+}
+
+/* The leader of a cluster that has just started takes its peers for offline until it has heard of them. */
 void client_add_stream(struct client *c, const char *name, const char *subjects, const char *more)
 {
     const char *body = world_text(c->w, "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\"%s}", name,
                                   subjects, more ? more : "");
-    client_api_ok(c, body, "STREAM.CREATE.%s", name);
+    struct new_stream s = {.client = c, .name = name, .body = body};
+    world_until(is_placed, &s, 30);
+    if (json_object_get(s.answer, "error"))
+        fail_msg("stream %s: %s", name, json_text(s.answer, "error.description"));
 }
 
 void client_add_dlq(struct client *c, const char *stream)
