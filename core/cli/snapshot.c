@@ -18,6 +18,7 @@
 /* How long nobody may listen for the pieces, and how often that is tried. */
 #define TAKEN_NS (5 * NS_PER_SEC)
 #define AGAIN_MS 20
+#define ELECTIONS_MAX 5
 #define PIECE_SIZE (128 * 1024)
 #define INBOX_MAX 160
 
@@ -79,22 +80,52 @@ static int begin_snapshot(struct copy *c)
     return rc;
 }
 
+/* The target's answer says where it takes the pieces. One of a cluster's servers is chosen to take them: when another
+ * one wins the election of the stream's leader, as happens on busy machines, that one makes an empty stream. -EAGAIN
+ * then. */
+static int ask_restore(struct copy *c, json_t *body)
+{
+    json_t *answer = NULL;
+
+    int rc = ask_once(c, c->to, "RESTORE", body, &answer);
+    const char *subject = json_string_value(json_object_get(answer, "deliver_subject"));
+    if (rc == 0 && subject)
+        rc = (c->target = strdup(subject)) ? 0 : failed(c, c->to, -ENOMEM, "RESTORE", "out of memory");
+    else if (rc == 0 && json_is_true(json_object_get(answer, "did_create")))
+        rc = failed(c, c->to, -EAGAIN, "RESTORE", "it made an empty stream instead: remove that, and copy again");
+    else if (rc == 0)
+        rc = failed(c, c->to, -EBADMSG, "RESTORE", "the answer has no subject to send to");
+    json_decref(answer);
+    return rc;
+}
+
+/* The empty stream of the request before. */
+static int remove_empty(struct copy *c)
+{
+    json_t *body = json_object(), *answer = NULL;
+
+    int rc = ask_once(c, c->to, "DELETE", body, &answer);
+    json_decref(body);
+    json_decref(answer);
+    return rc;
+}
+
 static int begin_restore(struct copy *c, int replicas)
 {
     json_t *config = json_object_get(c->about, "config");
-    json_t *answer = NULL;
 
     if (!json_is_object(config))
         return failed(c, c->from, -EBADMSG, "SNAPSHOT", "the answer has no configuration");
     if (replicas)
         json_object_set_new(config, "num_replicas", json_integer(replicas));
     json_t *body = json_pack("{s:O, s:O?}", "config", config, "state", json_object_get(c->about, "state"));
-    int rc = ask_once(c, c->to, "RESTORE", body, &answer);
+    int rc = ask_restore(c, body);
+    for (int i = 1; rc == -EAGAIN && i < ELECTIONS_MAX; i++) {
+        rc = remove_empty(c);
+        if (rc == 0)
+            rc = ask_restore(c, body);
+    }
     json_decref(body);
-    const char *subject = json_string_value(json_object_get(answer, "deliver_subject"));
-    if (rc == 0 && !(c->target = subject ? strdup(subject) : NULL))
-        rc = failed(c, c->to, -EBADMSG, "RESTORE", "the answer has no subject to send to");
-    json_decref(answer);
     return rc;
 }
 
