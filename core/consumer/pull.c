@@ -8,9 +8,10 @@
  * the server always has one to fill.  Every request has an expiry and a heartbeat; nothing
  * heard for two heartbeats means that the requests are dead.
  *
- * What takes a request may have died, or not be elected yet, and a frozen server swallows it.  So
- * until something is heard, requests are short and their heartbeats frequent: the one that reaches
- * the new leader is soon sent, and soon known to have arrived.
+ * A new leader tells the reply subjects of requests that its predecessor had not done with.  But
+ * what is asked meanwhile finds nobody, or a frozen server that swallows it.  So until something is
+ * heard, requests are short and their heartbeats frequent: the one that reaches the new leader is
+ * soon sent, and soon known to have arrived.
  */
 #include "consumer_private.h"
 
@@ -63,8 +64,7 @@ static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
 
     snprintf(subject, sizeof(subject), "$JS%s%s.API.CONSUMER.MSG.NEXT.%s.%s", domain ? "." : "", domain ? domain : "",
              c->stream, c->handler->durable);
-    /* Its own for each request: a new leader tells those subjects of the change that its predecessor had not done with.
-     */
+    /* Its own for each request: the server forgets a subject with the first request that is done. */
     snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", link_inbox(api_link(c->api)), c->index,
              (unsigned long long)c->epoch, (unsigned long long)c->stats.pulls);
     int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}", (long long)batch,
