@@ -37,6 +37,7 @@ void api_cancel(struct api_request *r);
  * again every half a second: where nobody leads, or a frozen server does, it is swallowed. */
 int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
              struct api_request **ret);
+
 /* A question about messages that are flowing.  Its answer takes their way and comes behind all that came before it,
  * with no thread of nats.c's in between that a busy machine may keep waiting.  But there it cannot be told which
  * question nobody answered: -EHOSTUNREACH ends all that are pending. */

@@ -83,7 +83,7 @@ static natsStatus request(struct client *c, natsMsg **ret, const char *subject, 
     return s;
 }
 
-static json_t *vapi(struct client *c, const char *body, const char *call, va_list ap)
+static json_t *vapi(struct client *c, bool must, const char *body, const char *call, va_list ap)
 {
     char subject[512];
     natsMsg *m = NULL;
@@ -97,6 +97,8 @@ static json_t *vapi(struct client *c, const char *body, const char *call, va_lis
     if (!j)
         fail_msg("%s: not JSON: %s", subject, je.text);
     world_at_end(c->w, json_free, j);
+    if (must && json_object_get(j, "error"))
+        fail_msg("%s: %s", subject, json_text(j, "error.description"));
     return j;
 }
 
@@ -104,7 +106,7 @@ json_t *client_api(struct client *c, const char *body, const char *call, ...)
 {
     va_list ap;
     va_start(ap, call);
-    json_t *j = vapi(c, body, call, ap);
+    json_t *j = vapi(c, false, body, call, ap);
     va_end(ap);
     return j;
 }
@@ -113,10 +115,8 @@ json_t *client_api_ok(struct client *c, const char *body, const char *call, ...)
 {
     va_list ap;
     va_start(ap, call);
-    json_t *j = vapi(c, body, call, ap);
+    json_t *j = vapi(c, true, body, call, ap);
     va_end(ap);
-    if (json_object_get(j, "error"))
-        fail_msg("%s: %s", call, json_text(j, "error.description"));
     return j;
 }
 
