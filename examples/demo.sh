@@ -215,6 +215,7 @@ say "  The server says: $num_pending waiting, $num_ack_pending unacknowledged; A
     die "$messages orders went in, but $accepted, $review and $dead came out"
 say ''
 say 'Try next'
-say "  $seamqd --dev --plugin-dir $build/examples/hello      your first handler is ten lines: examples/hello/hello.c"
-say "  $seamqd --help                                       every option, each also by environment and ini file"
-say '  make test                                               what was just shown, under much worse conditions'
+printf '  %-59s %s\n' \
+    "$seamqd --dev --plugin-dir $build/examples/hello" 'your first handler is ten lines: examples/hello/hello.c' \
+    "$seamqd --help" 'every option, each also by environment and ini file' \
+    'make test' 'what was just shown, under much worse conditions'
