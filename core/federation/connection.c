@@ -480,6 +480,7 @@ void *connection_thread(void *arg)
     flush_events(&c);
     buf_finish(&c.commands);
     buf_finish(&c.events);
+    link_leave(l);
     nats_ReleaseThreadMemory();
     return NULL;
 }

@@ -157,6 +157,33 @@ static bool join(struct link *l)
     return pthread_timedjoin_np(l->thread, NULL, &until) == 0;
 }
 
+static void link_free(struct link *l)
+{
+    queue_take(&l->events, &l->events_in);
+    for (size_t at = 0; at < l->events_in.len; at += sizeof(struct event)) {
+        struct event *e = (struct event *)(void *)(l->events_in.data + at);
+        if (e->kind == EVENT_MESSAGE)
+            natsMsg_Destroy(e->msg);
+        else
+            deliver(l, e);
+    }
+    recycle_all(l);
+    free(l->recycled);
+    queue_finish(&l->commands);
+    queue_finish(&l->events);
+    buf_finish(&l->commands_out);
+    buf_finish(&l->events_in);
+    pthread_mutex_destroy(&l->fd_mutex);
+    free(l->name);
+    free(l);
+}
+
+void link_leave(struct link *l)
+{
+    if (atomic_fetch_add(&l->left, 1) == 1)
+        link_free(l);
+}
+
 bool link_destroy(struct link *l, int64_t flush_ns)
 {
     if (!l)
@@ -168,29 +195,15 @@ bool link_destroy(struct link *l, int64_t flush_ns)
     atomic_store(&l->flush_until_ns, clock_now_ns() + flush_ns);
     atomic_store(&l->stopping, true);
     queue_wake(&l->commands);
-    if (!join(l)) { /* inside a connect to a host that does not answer: it goes on, and reads its config */
-        loop_remove_fd(l->loop, &l->events_fd);
-        return false;
-    }
-    queue_take(&l->events, &l->events_in);
-    for (size_t at = 0; at < l->events_in.len; at += sizeof(struct event)) {
-        struct event *e = (struct event *)(void *)(l->events_in.data + at);
-        if (e->kind == EVENT_MESSAGE)
-            natsMsg_Destroy(e->msg);
-        else
-            deliver(l, e);
-    }
-    recycle_all(l);
-    free(l->recycled);
     loop_remove_fd(l->loop, &l->events_fd);
-    queue_finish(&l->commands);
-    queue_finish(&l->events);
-    buf_finish(&l->commands_out);
-    buf_finish(&l->events_in);
-    pthread_mutex_destroy(&l->fd_mutex);
-    free(l->name);
-    free(l);
-    return true;
+    if (join(l)) {
+        link_free(l);
+        return true;
+    }
+    /* Inside a connect to a host that does not answer: it goes on, and reads its config. */
+    pthread_detach(l->thread);
+    link_leave(l);
+    return false;
 }
 
 enum link_state link_state(const struct link *l)

@@ -98,7 +98,11 @@ struct link {
     _Atomic int64_t busy_since_ns; /* thread is inside nats.c for a connected socket since; 0: it is not */
     pthread_mutex_t fd_mutex;
     int fd; /* the connection's socket, -1: none; under fd_mutex */
+    atomic_int left;
 };
+
+/* For the thread at its end, and for a loop that did not wait for it: the second to leave frees the link. */
+void link_leave(struct link *l);
 
 /* The link's thread. */
 void *connection_thread(void *link);

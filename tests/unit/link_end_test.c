@@ -23,8 +23,7 @@ static void listen_on(struct rig *r)
 static double destroy_seconds(struct rig *r, int64_t flush_ns)
 {
     int64_t since = clock_now_ns();
-    link_destroy(r->link, flush_ns);
-    r->link = NULL;
+    rig_unlink(r, flush_ns);
     return (double)(clock_now_ns() - since) / 1e9;
 }
 
@@ -55,8 +54,14 @@ static void destroy_does_not_wait_for_a_frozen_server(struct world *w)
         fail_msg("%g s", took);
 }
 
-/* Accepts and says nothing: connecting ends by its own time-out. */
-static void destroy_while_connecting_is_bounded(struct world *w)
+static bool resources_are(void *data)
+{
+    size_t *want = data;
+    return count_entries("/proc/self/fd") <= want[0] && count_entries("/proc/self/task") <= want[1];
+}
+
+/* Accepts and says nothing: connecting ends by its own time-out. Returns the listening socket. */
+static int silent_server(struct world *w, const char **url)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
@@ -64,22 +69,30 @@ static void destroy_while_connecting_is_bounded(struct world *w)
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(listen(fd, 8), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    struct rig *r = rig_prepare(w, world_text(w, "nats://127.0.0.1:%d", ntohs(a.sin_port)));
+    *url = world_text(w, "nats://127.0.0.1:%d", ntohs(a.sin_port));
+    return fd;
+}
+
+static void destroy_while_connecting_is_bounded_and_leaves_nothing(struct world *w)
+{
+    destroy_seconds(rig_open(w, NULL), 0); /* nats.c's own threads have started */
+    const char *url;
+    int fd = silent_server(w, &url);
+    struct rig *r = rig_prepare(w, url);
+    size_t want[2] = {count_entries("/proc/self/fd"), count_entries("/proc/self/task")};
     rig_link(r);
     int peer = accept(fd, NULL, NULL); /* it is connecting now */
     double took = destroy_seconds(r, 10 * NS_PER_SEC);
     if (took > 5)
         fail_msg("%g s", took);
+    assert_true(r->kept);
     close(peer);
-    close(fd);
     rig_link(r); /* and at once after the start */
     destroy_seconds(r, 0);
-}
-
-static bool resources_are(void *data)
-{
-    size_t *want = data;
-    return count_entries("/proc/self/fd") <= want[0] && count_entries("/proc/self/task") <= want[1];
+    close(fd);
+    if (!world_until(resources_are, want, 10))
+        fail_msg("%zu descriptors and %zu threads, at first %zu and %zu", count_entries("/proc/self/fd"),
+                 count_entries("/proc/self/task"), want[0], want[1]);
 }
 
 static void descriptors_and_threads_come_back(struct world *w)
@@ -131,8 +144,10 @@ static void what_comes_back_waits_by_its_size(struct world *w)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        IT(destroy_sends_what_is_queued),        IT(destroy_does_not_wait_for_a_frozen_server),
-        IT(destroy_while_connecting_is_bounded), IT(descriptors_and_threads_come_back),
+        IT(destroy_sends_what_is_queued),
+        IT(destroy_does_not_wait_for_a_frozen_server),
+        IT(destroy_while_connecting_is_bounded_and_leaves_nothing),
+        IT(descriptors_and_threads_come_back),
         IT(what_comes_back_waits_by_its_size),
     };
     return it_main(tests, argc, argv);

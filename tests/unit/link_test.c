@@ -90,7 +90,7 @@ static void inbox_is_under_the_prefix_and_ones_own(struct world *w)
     snprintf(first, sizeof(first), "%s", link_inbox(r->link));
     assert_int_equal(strncmp(first, "_INBOX.team.x.", 14), 0);
     assert_int_equal(strlen(first), 14 + 22);
-    link_destroy(r->link, 0);
+    rig_unlink(r, 0);
     rig_link(r);
     assert_string_not_equal(link_inbox(r->link), first);
 }

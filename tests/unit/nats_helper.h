@@ -24,6 +24,8 @@ struct rig {
     struct link *link; /* NULL: destroyed by the test itself */
     struct config_cluster config;
     char *url;
+    bool kept; /* a link's thread goes on by itself and reads the configuration */
+    struct rig *next_kept;
     unsigned ups;
     unsigned downs;
     unsigned errors;
@@ -51,15 +53,29 @@ static inline void rig_error(void *data, const char *text)
     snprintf(r->error, sizeof(r->error), "%s", text);
 }
 
+static inline void rig_unlink(struct rig *r, int64_t flush_ns)
+{
+    if (!link_destroy(r->link, flush_ns))
+        r->kept = true;
+    r->link = NULL;
+}
+
 static inline void rig_close(void *data)
 {
+    static struct rig *kept;
     struct rig *r = data;
     if (r->server && r->server->frozen)
         server_thaw(r->server);
     if (r->finish)
         r->finish(r);
-    link_destroy(r->link, 0);
+    rig_unlink(r, 0);
     loop_destroy(r->loop);
+    if (r->kept) { /* reachable, so that it is no leak */
+        r->next_kept = kept;
+        kept = r;
+        return;
+    }
+    free(r->url);
     free(r);
 }
 
@@ -80,7 +96,8 @@ static inline struct rig *rig_prepare(struct world *w, const char *url)
     struct rig *r = calloc(1, sizeof(*r));
     assert_non_null(r);
     r->w = w;
-    r->url = (char *)world_text(w, "%s", url);
+    r->url = strdup(url);
+    assert_non_null(r->url);
     r->config = (struct config_cluster){
         .name = (char *)"test",
         .urls = {.items = &r->url, .n = 1},
