@@ -9,6 +9,7 @@
 #include "daemon/dev.h"
 #include "daemon/generation.h"
 #include "daemon/init.h"
+#include "federation/link.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -218,5 +219,9 @@ int main(int argc, char **argv)
     if (status < 0)
         status = with_flags(&flags);
     free(dirs);
+    if (link_thread_left()) {
+        fflush(stdout);
+        _exit(status);
+    }
     return status;
 }

@@ -184,6 +184,13 @@ void link_leave(struct link *l)
         link_free(l);
 }
 
+static bool thread_left;
+
+bool link_thread_left(void)
+{
+    return thread_left;
+}
+
 bool link_destroy(struct link *l, int64_t flush_ns)
 {
     if (!l)
@@ -202,6 +209,7 @@ bool link_destroy(struct link *l, int64_t flush_ns)
     }
     /* Inside a connect to a host that does not answer: it goes on, and reads its config. */
     pthread_detach(l->thread);
+    thread_left = true;
     link_leave(l);
     return false;
 }

@@ -57,6 +57,9 @@ int link_create(struct link **ret, struct loop *loop, const struct config_cluste
 /* Sends what is queued (for at most `flush_ns`), closes, joins the thread. No callback is called. False: the
  * thread is inside a connect and goes on by itself; the config must live on. */
 bool link_destroy(struct link *l, int64_t flush_ns);
+/* link_destroy() has returned false once. Such a process ends by _exit(): OpenSSL's exit handler would free what
+ * the thread uses. */
+bool link_thread_left(void);
 
 enum link_state link_state(const struct link *l);
 const char *link_cluster(const struct link *l);

@@ -302,9 +302,9 @@ static void a_rate_is_kept(struct world *w)
     struct scene *s = scene_prepare(w, NULL);
 
     write_letters(s, 1, 30);
-    int64_t deadline = deadline_in(600);
+    int64_t began = deadline_in(0);
     RUN(s, 0, "dlq", "replay", "--rate=20/s");
-    int64_t took_ms = 600000 - deadline_left_ms(deadline);
+    int64_t took_ms = (deadline_in(0) - began) / 1000000;
     expect_each_once(s, 30);
     if (took_ms < 500) /* a second's worth at once, and the rest half a second later */
         fail_msg("30 messages at 20/s took %" PRId64 " ms", took_ms);
