@@ -79,6 +79,8 @@ struct consumer {
     int64_t patience_ns; /* 0: none of its own */
     int64_t outstanding; /* asked for and not come */
     int64_t max_batch;   /* by the server's limits; 0: none known */
+    int64_t max_bytes;   /* likewise */
+    bool any_size;       /* a message did not fit into a whole request's bytes */
     int64_t expires_ns;
     int64_t delivered_ns;  /* when the last message came */
     int64_t heard_ns;      /* last sign of life of a pull */

@@ -20,9 +20,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BATCH_MAX 5000
+#define REQUEST_BYTES (64 * 1024 * 1024)
+#define SUBJECT_BYTES (256 * 1024) /* what the server counts beside a payload: subjects, and with them the headers */
 #define EXPIRES_NS (30 * NS_PER_SEC)
 #define EXPIRES_MIN_NS (100 * NS_PER_MS)
 #define HEARTBEAT_NS NS_PER_SEC
@@ -55,11 +58,22 @@ static size_t in_house(const struct consumer *c)
     return c->held.n_by_state[HELD_READY] + c->held.n_by_state[HELD_RUNNING] + c->held.n_by_state[HELD_SETTLING];
 }
 
+/* Credit counts messages, and what the last ones measured says nothing of the next: 5,000 of 1 MiB would be 5 GB. */
+static int64_t request_bytes(const struct consumer *c)
+{
+    int64_t most = link_max_payload(api_link(c->api)) + SUBJECT_BYTES;
+    if (c->any_size)
+        return 0;
+    if (most < REQUEST_BYTES)
+        most = REQUEST_BYTES;
+    return c->max_bytes && c->max_bytes < most ? c->max_bytes : most;
+}
+
 static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
 {
     char subject[SUBJECT_MAX];
     char reply[SUBJECT_MAX];
-    char body[128];
+    char body[160];
     const char *domain = c->cluster->domain;
 
     snprintf(subject, sizeof(subject), "$JS%s%s.API.CONSUMER.MSG.NEXT.%s.%s", domain ? "." : "", domain ? domain : "",
@@ -67,8 +81,9 @@ static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
     /* Its own for each request: the server forgets a subject with the first request that is done. */
     snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", link_inbox(api_link(c->api)), c->index,
              (unsigned long long)c->epoch, (unsigned long long)c->stats.pulls);
-    int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}", (long long)batch,
-                     (long long)expires_ns, (long long)heartbeat_ns(c, expires_ns));
+    int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"max_bytes\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}",
+                     (long long)batch, (long long)request_bytes(c), (long long)expires_ns,
+                     (long long)heartbeat_ns(c, expires_ns));
     return link_publish(api_link(c->api),
                         &(struct link_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
 }
@@ -195,6 +210,10 @@ static void apply_limit(struct consumer *c, const struct pull_status *s)
         c->expires_ns = s->max_expires_ns;
         learned = true;
     }
+    if (s->max_bytes > 0 && (c->max_bytes == 0 || s->max_bytes < c->max_bytes)) {
+        c->max_bytes = s->max_bytes;
+        learned = true;
+    }
     if (learned)
         pull_reset(c, 0);
     else
@@ -217,6 +236,16 @@ static void nobody(struct consumer *c)
 {
     reset_with_pause(c, PAUSE_NOBODY_MAX_NS);
     setup_verify(c);
+}
+
+/* Such a message was stored when the server's max_payload was larger, or the consumer's limit is smaller than it: it
+ * would not fit the next time either. */
+static void note_size(struct consumer *c, natsMsg *msg)
+{
+    const char *left = NULL;
+    if (natsMsgHeader_Get(msg, "Nats-Pending-Bytes", &left) == NATS_OK && left &&
+        strtoll(left, NULL, 10) >= request_bytes(c))
+        c->any_size = true;
 }
 
 static struct pull_status read_status(natsMsg *msg, const char **ret_code, const char **ret_description)
@@ -255,6 +284,7 @@ static void on_status(struct consumer *c, natsMsg *msg)
         c->pause_ns = 0;
         setup_heard(c);
         break;
+    case PULL_FULL: note_size(c, msg); /* fall through */
     case PULL_ENDED:
         if (s.unfilled != 0)
             consumer_ask_lag(c); /* nothing came: there may be a reason */

@@ -16,7 +16,7 @@ static const struct {
     {"404", NULL, PULL_ENDED},
     {"408", NULL, PULL_ENDED},
     {"409", "Batch Completed", PULL_ENDED},
-    {"409", "Message Size Exceeds MaxBytes", PULL_ENDED},
+    {"409", "Message Size Exceeds MaxBytes", PULL_FULL},
     {"409", "Exceeded MaxWaiting", PULL_RESET},
     {"409", "Exceeded MaxAckPending", PULL_RESET},
     {"409", "Exceeded MaxRequest", PULL_LIMITED},
@@ -52,18 +52,24 @@ static int64_t go_duration_ns(const char *s)
     return *s == '\0' && sum < 1e18 ? (int64_t)(sum + 0.5) : 0;
 }
 
-/* "Exceeded MaxRequestBatch of 10", "Exceeded MaxRequestExpires of 1m30s" */
+static int64_t positive(const char *s)
+{
+    long long n = strtoll(s, NULL, 10);
+    return n > 0 ? n : 0;
+}
+
+/* "Exceeded MaxRequestBatch of 10", "Exceeded MaxRequestExpires of 1m30s", "Exceeded MaxRequestMaxBytes of 1024" */
 static void parse_limit(const char *description, struct pull_status *s)
 {
     const char *of = strstr(description, " of ");
     if (!of)
         return;
     if (strstr(description, "MaxRequestBatch"))
-        s->max_batch = strtoll(of + 4, NULL, 10);
+        s->max_batch = positive(of + 4);
+    else if (strstr(description, "MaxRequestMaxBytes"))
+        s->max_bytes = positive(of + 4);
     else if (strstr(description, "MaxRequestExpires"))
         s->max_expires_ns = go_duration_ns(of + 4);
-    if (s->max_batch < 0)
-        s->max_batch = 0;
 }
 
 struct pull_status pull_status_parse(const char *code, const char *description, const char *pending)

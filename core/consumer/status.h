@@ -11,9 +11,10 @@
 enum pull_reaction {
     PULL_HEARTBEAT,  /* the pull lives */
     PULL_ENDED,      /* this request is over; ask again */
+    PULL_FULL,       /* this request is over: the next message is larger than what is left of its max_bytes */
     PULL_RESET,      /* all requests are void; ask again after a pause */
     PULL_NEW_LEADER, /* from the new leader, who has none of our requests: ask it */
-    PULL_LIMITED,    /* the request asked for more than the consumer allows: `limit` */
+    PULL_LIMITED,    /* the request asked for more than the consumer allows: see the maxima */
     PULL_GONE,       /* the consumer was deleted: alarm */
     PULL_REFUSED,    /* this consumer cannot be pulled from so: alarm */
     PULL_NOBODY,     /* nobody answers for this consumer: look whether it is there */
@@ -25,6 +26,7 @@ struct pull_status {
     int64_t unfilled;       /* messages of the ended request that will not come; -1: not said */
     int64_t max_batch;      /* PULL_LIMITED: 0 if not about the batch */
     int64_t max_expires_ns; /* PULL_LIMITED: 0 if not about expires */
+    int64_t max_bytes;      /* PULL_LIMITED: 0 if not about bytes */
 };
 
 /* `code` is the Status header, `description` the Description header (NULL: none), `pending` the

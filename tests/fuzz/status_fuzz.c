@@ -24,10 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct pull_status s = pull_status_parse(code, description, pending);
     assert(s.reaction >= PULL_HEARTBEAT && s.reaction <= PULL_UNKNOWN);
-    assert(s.unfilled >= -1 && s.max_batch >= 0 && s.max_expires_ns >= 0);
-    assert(s.reaction == PULL_LIMITED || (s.max_batch == 0 && s.max_expires_ns == 0));
+    assert(s.unfilled >= -1 && s.max_batch >= 0 && s.max_expires_ns >= 0 && s.max_bytes >= 0);
+    assert(s.reaction == PULL_LIMITED || (s.max_batch == 0 && s.max_expires_ns == 0 && s.max_bytes == 0));
     assert(pending || s.unfilled == -1);
-    assert(!(s.max_batch && s.max_expires_ns));
+    assert((s.max_batch != 0) + (s.max_expires_ns != 0) + (s.max_bytes != 0) <= 1);
     free(text);
     return 0;
 }

@@ -404,6 +404,50 @@ static void batch_limit_of_the_consumer_is_kept(struct world *w)
         ack(b, bench_next(b));
 }
 
+static void publish_large(struct bench *b, int n, size_t size)
+{
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    for (int i = 0; i < n; i++)
+        client_publish(b->client, "work.x", text);
+    free(text);
+}
+
+static void bytes_limit_of_the_consumer_is_kept(struct world *w)
+{
+    struct bench *b = limited(w, ",\"max_bytes\":5000");
+    publish_large(b, 20, 1000);
+    for (int i = 0; i < 20; i++)
+        ack(b, bench_next(b));
+    assert_in_range(consumer_stats(b->c)->pulls, 5, 30);
+}
+
+/* Each request would end with it. */
+static void a_message_larger_than_all_bytes_of_a_request_comes(struct world *w)
+{
+    struct bench *b = limited(w, ",\"max_bytes\":5000");
+    publish_large(b, 1, 1000);
+    publish_large(b, 2, 50000);
+    publish_large(b, 2, 1000);
+    for (int i = 0; i < 5; i++)
+        ack(b, bench_next(b));
+    if (consumer_stats(b->c)->pulls > 20)
+        fail_msg("%" PRIu64 " pulls", consumer_stats(b->c)->pulls);
+}
+
+/* 200 messages of 1 MB are more than one request may bring. */
+static void a_request_brings_no_more_than_its_bytes(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 1000);
+    publish_large(b, 200, 1000000);
+    for (int i = 0; i < 200; i++)
+        ack(b, bench_next(b));
+    if (consumer_stats(b->c)->pulls < 3)
+        fail_msg("200 MB by %" PRIu64 " pulls", consumer_stats(b->c)->pulls);
+}
+
 static void expires_limit_with_a_fraction_is_kept(struct world *w)
 {
     struct bench *b = limited(w, ",\"max_expires\":1500000000");
@@ -488,6 +532,9 @@ int main(int argc, char **argv)
         IT(pulling_goes_on_after_a_killed_server),
         IT(answer_does_not_cover_an_ack_sent_after_the_question),
         IT(batch_limit_of_the_consumer_is_kept),
+        IT(bytes_limit_of_the_consumer_is_kept),
+        IT(a_message_larger_than_all_bytes_of_a_request_comes),
+        IT(a_request_brings_no_more_than_its_bytes),
         IT(expires_limit_with_a_fraction_is_kept),
         IT(short_expires_limit_is_kept_without_spinning),
         IT(expires_limit_too_short_to_keep_does_not_spin),

@@ -28,7 +28,7 @@ static void each_status_leads_to_its_reaction(void **state)
         {"408", "Request Timeout", PULL_ENDED},
         {"408", "Interest Expired", PULL_ENDED},
         {"409", "Batch Completed", PULL_ENDED},
-        {"409", "Message Size Exceeds MaxBytes", PULL_ENDED},
+        {"409", "Message Size Exceeds MaxBytes", PULL_FULL},
         {"409", "Exceeded MaxWaiting", PULL_RESET},
         {"409", "Exceeded MaxAckPending", PULL_RESET},
         {"409", "Exceeded MaxRequestBatch of 10", PULL_LIMITED},
@@ -100,6 +100,14 @@ static void batch_limit_is_read(void **state)
     assert_int_equal(pull_status_parse("409", "Exceeded MaxRequestBatch of 1", NULL).max_batch, 1);
 }
 
+static void bytes_limit_is_read(void **state)
+{
+    (void)state;
+    struct pull_status s = pull_status_parse("409", "Exceeded MaxRequestMaxBytes of 1024", NULL);
+    assert_int_equal(s.max_bytes, 1024);
+    assert_int_equal(s.max_batch, 0);
+}
+
 static void limits_that_make_no_sense_are_none(void **state)
 {
     (void)state;
@@ -107,12 +115,12 @@ static void limits_that_make_no_sense_are_none(void **state)
         "Exceeded MaxRequestBatch",           "Exceeded MaxRequestBatch of ",
         "Exceeded MaxRequestBatch of x",      "Exceeded MaxRequestBatch of -5",
         "Exceeded MaxRequestExpires of ",     "Exceeded MaxRequestExpires of -5s",
-        "Exceeded MaxRequestExpires of soon", "Exceeded MaxRequestMaxBytes of 1024",
+        "Exceeded MaxRequestExpires of soon", "Exceeded MaxRequestMaxBytes of -1024",
         "Exceeded MaxRequest of 5",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct pull_status s = pull_status_parse("409", bad[i], NULL);
-        if (s.reaction != PULL_LIMITED || s.max_batch != 0 || s.max_expires_ns != 0)
+        if (s.reaction != PULL_LIMITED || s.max_batch != 0 || s.max_expires_ns != 0 || s.max_bytes != 0)
             fail_msg("%s: batch %lld, expires %lld", bad[i], (long long)s.max_batch, (long long)s.max_expires_ns);
     }
 }
@@ -156,6 +164,7 @@ int main(void)
         cmocka_unit_test(pending_says_how_many_will_not_come),
         cmocka_unit_test(malformed_pending_counts_as_not_said),
         cmocka_unit_test(batch_limit_is_read),
+        cmocka_unit_test(bytes_limit_is_read),
         cmocka_unit_test(limits_that_make_no_sense_are_none),
         cmocka_unit_test(only_a_limit_sets_limits),
         cmocka_unit_test(expires_limit_is_read_in_gos_spelling),
