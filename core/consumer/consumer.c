@@ -245,6 +245,11 @@ int64_t consumer_stream_created_ns(const struct consumer *c)
     return c->stream_created_ns;
 }
 
+bool consumer_keeps_acked(const struct consumer *c)
+{
+    return c->keeps_acked;
+}
+
 struct held_table *consumer_held(struct consumer *c)
 {
     return &c->held;

@@ -127,6 +127,8 @@ bool consumer_uses(const struct consumer *c, const struct link *link);
 const char *consumer_via(const struct consumer *c);
 /* When the stream was created, Unix nanoseconds: part of message ids and dead-letter subjects. */
 int64_t consumer_stream_created_ns(const struct consumer *c);
+/* An acknowledged message stays in the stream (limits retention), and may be fetched from there later. */
+bool consumer_keeps_acked(const struct consumer *c);
 struct held_table *consumer_held(struct consumer *c);
 const struct consumer_stats *consumer_stats(const struct consumer *c);
 /* How many messages may wait here for their next attempt. */

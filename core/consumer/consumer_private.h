@@ -65,6 +65,7 @@ struct consumer {
     int64_t consumer_created_ns;
     unsigned seed; /* of the pauses: a fleet must not come back in step */
     int64_t stream_replicas;
+    bool keeps_acked;        /* the stream has limits retention */
     int64_t ack_wait_ns;     /* the server's value counts */
     int64_t max_ack_pending; /* likewise */
     bool clustered;          /* the consumer's leader may be another server than that of our connection */

@@ -172,6 +172,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
         c->stream_created_ns = created;
         c->stream_replicas = json_integer_value(json_object_get(config, "num_replicas"));
         const char *retention = json_string_value(json_object_get(config, "retention"));
+        c->keeps_acked = !retention || strcmp(retention, "limits") == 0;
         if (c->cumulative.on && retention && strcmp(retention, "workqueue") == 0) {
             setup_reason(c, "stream %s is a work queue: ack = cumulative is not for those (set ack = each)", c->stream);
             again(c);

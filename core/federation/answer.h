@@ -25,6 +25,7 @@ json_t *answer_json(const char *data, size_t size, json_error_t *ret_error);
 
 enum {
     JS_CLUSTER_NOT_AVAILABLE = 10008, /* nobody leads just now */
+    JS_MESSAGE_TOO_LARGE = 10054,     /* for the stream's max_msg_size */
     JS_STREAM_NOT_FOUND = 10059,
     JS_CONSUMER_NOT_FOUND = 10014,
     JS_STREAM_NAME_EXISTS = 10058,

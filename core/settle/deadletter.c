@@ -21,10 +21,6 @@
 #define PUBLISH_TIMEOUT_NS (5 * NS_PER_SEC)
 #define VALUE_MAX 2048
 #define BACKTRACE_MAX 8192
-#define PROTOCOL_MARGIN 256 /* for the header block's own bytes */
-
-/* How much of the original goes along; tried in this order until it fits the server's limit. */
-enum extent { EXTENT_ALL, EXTENT_NO_BACKTRACE, EXTENT_NO_HEADERS, EXTENT_POINTER };
 
 /* Header values are one line: line ends become " | ", other control bytes a space. */
 static void put_header(struct buf *b, const char *name, const char *value, size_t max)
@@ -121,33 +117,52 @@ static void put_headers(struct buf *b, const struct settlement *t, enum extent e
                    16);
 }
 
+static void publish(struct settlement *t, enum extent extent);
+
+static void failed(struct settlement *t, const char *why)
+{
+    t->settle->stats.dead_letter_errors++;
+    settlement_again(t);
+    log_error("dead-letter-failed", LOG_STR("handler", t->settle->handler->name),
+              LOG_STR("stream", consumer_dead_letter(t->held->consumer)), LOG_UINT("seq", t->held->stream_seq),
+              LOG_STR("error", why), LOG_NS("retry_in", t->pause_ns),
+              LOG_STR("msg", "the message stays held until its copy is stored"));
+}
+
 static void on_stored(void *data, int rc, natsMsg *msg)
 {
     struct settlement *t = data;
-    struct settle *s = t->settle;
     struct api_answer a;
 
     t->request = NULL;
     api_answer(&a, rc, msg);
     json_decref(a.json);
     if (a.rc == 0 || a.err_code == JS_WRONG_LAST_SEQUENCE) {
-        s->stats.dead[t->reason]++;
+        t->settle->stats.dead[t->reason]++;
         settlement_step(t, STEP_CONFIRM);
-        return;
+    } else if (a.err_code == JS_MESSAGE_TOO_LARGE && t->extent < EXTENT_POINTER) {
+        publish(t, t->extent + 1);
+    } else {
+        if (a.rc == -EHOSTUNREACH)
+            consumer_recheck(t->held->consumer);
+        failed(t, a.rc == -EREMOTEIO      ? a.text
+                  : a.rc == -EHOSTUNREACH ? "no stream takes dead letters"
+                                          : strerror(-a.rc));
     }
-    s->stats.dead_letter_errors++;
-    settlement_again(t);
-    if (a.rc == -EHOSTUNREACH)
-        consumer_recheck(t->held->consumer);
-    log_error("dead-letter-failed", LOG_STR("handler", s->handler->name),
-              LOG_STR("stream", consumer_dead_letter(t->held->consumer)), LOG_UINT("seq", t->held->stream_seq),
-              LOG_STR("error", a.rc == -EREMOTEIO      ? a.text
-                               : a.rc == -EHOSTUNREACH ? "no stream takes dead letters"
-                                                       : strerror(-a.rc)),
-              LOG_NS("retry_in", t->pause_ns), LOG_STR("msg", "the message stays held until its copy is stored"));
 }
 
-void dead_letter_publish(struct settlement *t)
+/* To acknowledge it would delete the only copy. */
+static void cannot_point(struct settlement *t)
+{
+    char why[512];
+    snprintf(why, sizeof(why),
+             "the message with its headers is too large for a dead letter, and stream %s deletes what is acknowledged: "
+             "raise max_payload of the servers or max_msg_size of the dead-letter stream, whichever is too small",
+             consumer_stream(t->held->consumer));
+    failed(t, why);
+}
+
+static void publish(struct settlement *t, enum extent extent)
 {
     struct held *h = t->held;
     struct api *api = consumer_api(h->consumer);
@@ -155,26 +170,31 @@ void dead_letter_publish(struct settlement *t)
     char subject[512];
     int64_t limit = link_max_payload(api_link(api));
     size_t size = (size_t)natsMsg_GetDataLength(h->msg);
-    enum extent extent = EXTENT_ALL;
 
-    if (t->request)
-        return;
-    snprintf(subject, sizeof(subject), "dlq.%s.%s.%" PRId64 ".%" PRIu64, consumer_stream(h->consumer),
-             consumer_durable(h->consumer), consumer_stream_created_ns(h->consumer), h->stream_seq);
     for (;; extent++) {
         buf_clear(&headers);
         put_headers(&headers, t, extent);
-        if (extent == EXTENT_POINTER)
-            size = 0;
-        if (extent == EXTENT_POINTER || limit <= 0 || size + headers.len * 2 + PROTOCOL_MARGIN <= (size_t)limit)
+        if (extent == EXTENT_POINTER || limit <= 0 || size + headers_wire_size(&headers) <= (size_t)limit)
             break;
     }
+    t->extent = extent;
+    snprintf(subject, sizeof(subject), "dlq.%s.%s.%" PRId64 ".%" PRIu64, consumer_stream(h->consumer),
+             consumer_durable(h->consumer), consumer_stream_created_ns(h->consumer), h->stream_seq);
     struct link_publish p = {.subject = subject,
                              .headers = headers.data,
                              .headers_size = headers.len,
                              .data = natsMsg_GetData(h->msg),
-                             .size = size};
-    if (headers.failed || api_send(api, p, PUBLISH_TIMEOUT_NS, on_stored, t, &t->request))
+                             .size = extent == EXTENT_POINTER ? 0 : size};
+    if (extent == EXTENT_POINTER && !consumer_keeps_acked(h->consumer))
+        cannot_point(t);
+    else if (headers.failed || api_send(api, p, PUBLISH_TIMEOUT_NS, on_stored, t, &t->request))
         settlement_again(t); /* not connected, or no memory just now */
     buf_finish(&headers);
+}
+
+/* Each time from the whole message on: a limit that was too small may have been raised. */
+void dead_letter_publish(struct settlement *t)
+{
+    if (!t->request)
+        publish(t, EXTENT_ALL);
 }

@@ -133,8 +133,8 @@ static void on_published(void *data, int rc, natsMsg *msg)
         judge(t);
 }
 
-/* What the header block adds to the payload on the wire: "NATS/1.0\r\n", each "Name: value\r\n", "\r\n". */
-static size_t wire_size(const struct buf *headers)
+/* "NATS/1.0\r\n", each "Name: value\r\n", "\r\n". */
+size_t headers_wire_size(const struct buf *headers)
 {
     size_t size = 12 + headers->len;
     for (size_t i = 0; i < headers->len; i++)
@@ -146,7 +146,7 @@ static size_t wire_size(const struct buf *headers)
 static bool too_large(struct settlement *t, const struct output *out, const struct buf *headers)
 {
     int64_t limit = link_max_payload(api_link(consumer_api(t->held->consumer)));
-    size_t size = out->size + wire_size(headers);
+    size_t size = out->size + headers_wire_size(headers);
 
     if (limit <= 0 || size <= (size_t)limit)
         return false;

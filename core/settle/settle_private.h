@@ -18,6 +18,9 @@ enum settlement_step {
     STEP_CONFIRM, /* the acknowledgement is being confirmed */
 };
 
+/* How much of a message goes into its dead letter; tried in this order until it fits. */
+enum extent { EXTENT_ALL, EXTENT_NO_BACKTRACE, EXTENT_NO_HEADERS, EXTENT_POINTER };
+
 struct output {
     struct list node; /* in settlement.outputs */
     struct settlement *settlement;
@@ -47,6 +50,7 @@ struct settlement {
     char *text;
     char *backtrace;
     int signal;
+    enum extent extent;          /* what was published last */
     struct api_request *request; /* dead letter or confirmed ack */
     struct loop_timer again;
     int64_t pause_ns;
@@ -74,6 +78,8 @@ void settlement_run(struct settlement *t);
 
 void outputs_publish(struct settlement *t);
 void outputs_cancel(struct settlement *t);
+/* What "Name\0value\0..." adds to the payload on the wire. */
+size_t headers_wire_size(const struct buf *headers);
 void dead_letter_publish(struct settlement *t);
 /* Instead of settling it, in shadow mode: told, counted, and done with. */
 void shadow_record(struct settle *s, struct held *h, enum shadow_result result, const char *text);

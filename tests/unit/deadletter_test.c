@@ -224,8 +224,8 @@ static void backtrace_goes_first_when_it_is_too_much(struct world *w)
 {
     struct till *t = till_prepare(w);
     struct stored m;
-    die(t, 1048576 - 8000, "Key: value", &m);
-    assert_int_equal(m.size, 1048576 - 8000);
+    die(t, 1048576 - 6000, "Key: value", &m);
+    assert_int_equal(m.size, 1048576 - 6000);
     expect_header(t, &m, "Seamq-Cut", "backtrace");
     expect_header(t, &m, "Seamq-Backtrace", NULL);
     expect_header(t, &m, "Key", "value");
@@ -238,8 +238,8 @@ static void headers_go_next(struct world *w)
     char value[4001];
     memset(value, 'v', 4000);
     value[4000] = '\0';
-    die(t, 1048576 - 5000, world_text(w, "Key: %s", value), &m);
-    assert_int_equal(m.size, 1048576 - 5000);
+    die(t, 1048576 - 4100, world_text(w, "Key: %s", value), &m);
+    assert_int_equal(m.size, 1048576 - 4100);
     expect_header(t, &m, "Seamq-Cut", "headers");
     expect_header(t, &m, "Key", NULL);
     expect_header(t, &m, "Seamq-Reason", "crash");
@@ -254,6 +254,71 @@ static void message_at_the_servers_limit_is_stored_as_a_pointer(struct world *w)
     expect_header(t, &m, "Seamq-Cut", "message");
     expect_header(t, &m, "Seamq-Sequence", "1");
     expect_header(t, &m, "Seamq-Stream", "WORK");
+}
+
+static void message_too_large_for_the_dead_letter_stream_is_stored_as_a_pointer(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    struct stored m;
+    client_add_stream(t->b->client, "DLQ", "dlq.WORK.>", ",\"max_msg_size\":65536");
+    die(t, 100 * 1024, "Key: value", &m);
+    assert_int_equal(m.size, 0);
+    expect_header(t, &m, "Seamq-Cut", "message");
+    expect_header(t, &m, "Key", NULL);
+    assert_int_equal(settle_stats(t->s)->dead_letter_errors, 0);
+}
+
+/* The servers' own limit is what counts: nothing is cut that fits. */
+static void message_that_just_fits_is_stored_whole(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    struct stored m;
+    die(t, 1048576 - 6000 - 1000, "Key: value", &m);
+    assert_int_equal(m.size, 1048576 - 6000 - 1000);
+    expect_header(t, &m, "Seamq-Cut", NULL);
+}
+
+static void kill_large(struct till *t, size_t size)
+{
+    char *data = calloc(1, size);
+    assert_non_null(data);
+    client_publish_full(t->b->client, "work.big", NULL, data, size);
+    free(data);
+    struct held *h = bench_next(t->b);
+    till_again(t, h);
+    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+}
+
+static struct till *till_on_work_queue(struct till *t)
+{
+    client_api_ok(t->b->client, NULL, "STREAM.DELETE.WORK");
+    client_add_stream(t->b->client, "WORK", "work.>", ",\"retention\":\"workqueue\"");
+    return till_run(t);
+}
+
+static void work_queue_keeps_the_only_copy_of_what_is_too_large(struct world *w)
+{
+    struct till *t = till_on_work_queue(till_prepare(w));
+    kill_large(t, 1048576);
+    turn_until(t->b->r, 10, settle_stats(t->s)->dead_letter_errors == 2);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 0);
+    assert_int_equal(client_stream_messages(t->b->client, "WORK"), 1);
+}
+
+static void work_queue_keeps_what_is_too_large_until_a_limit_is_raised(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    struct client *c = t->b->client;
+    struct stored m;
+    client_add_stream(c, "DLQ", "dlq.WORK.>", ",\"max_msg_size\":65536");
+    kill_large(till_on_work_queue(t), 100 * 1024);
+    turn_until(t->b->r, 10, settle_stats(t->s)->dead_letter_errors == 2);
+    assert_int_equal(client_stream_messages(c, "DLQ"), 0);
+    client_api_ok(c, "{\"name\":\"DLQ\",\"subjects\":[\"dlq.WORK.>\"],\"max_msg_size\":-1}", "STREAM.UPDATE.DLQ");
+    till_expect_settled(t);
+    assert_true(client_get(c, "DLQ", 1, &m));
+    assert_int_equal(m.size, 100 * 1024);
+    expect_header(t, &m, "Seamq-Cut", NULL);
 }
 
 int main(int argc, char **argv)
@@ -273,6 +338,10 @@ int main(int argc, char **argv)
         IT(backtrace_goes_first_when_it_is_too_much),
         IT(headers_go_next),
         IT(message_at_the_servers_limit_is_stored_as_a_pointer),
+        IT(message_too_large_for_the_dead_letter_stream_is_stored_as_a_pointer),
+        IT(message_that_just_fits_is_stored_whole),
+        IT(work_queue_keeps_the_only_copy_of_what_is_too_large),
+        IT(work_queue_keeps_what_is_too_large_until_a_limit_is_raised),
     };
     return it_main(tests, argc, argv);
 }
