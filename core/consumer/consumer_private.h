@@ -121,6 +121,7 @@ struct consumer {
         bool on;
         bool sure; /* all that the server counts as delivered is here */
         bool said;
+        bool compared;           /* held.acked with what the server has taken, on this connection */
         uint64_t next_consumer;  /* the number that the next delivery should have */
         uint64_t floor_consumer; /* of the last acknowledgement */
         struct list order;       /* held.order */

@@ -148,6 +148,7 @@ static void judge(struct consumer *c, json_t *info)
 
     q->floor_consumer = number_at(info, "ack_floor", "consumer_seq");
     compare_floor(c, number_at(info, "ack_floor", "stream_seq"));
+    q->compared = true;
     uint64_t here = known(q, number_at(info, "delivered", "stream_seq"));
     if (here == pending || (late && here > pending)) {
         q->sure = true;

@@ -121,6 +121,7 @@ static void take_pause(struct consumer *c, json_t *info)
 static void send_acks_again(struct consumer *c)
 {
     c->confirming = 0;
+    c->cumulative.compared = false;
     cumulative_unsure(c);
     if (c->cumulative.on)
         return;
@@ -192,6 +193,13 @@ static void confirmed(struct consumer *c, struct held *h)
         held_free(&c->held, container_of(c->held.settled.next, struct held, node), api_link(c->api));
 }
 
+/* Until stream and consumer are known to be the same, nothing that is kept was sent on this connection; under
+ * cumulative until its server has been asked what it has taken. */
+static bool all_sent(const struct consumer *c)
+{
+    return c->verified && (!c->cumulative.on || c->cumulative.compared);
+}
+
 static void on_confirmed(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
@@ -204,7 +212,7 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
         c->confirming = c->held.n_by_state[HELD_ACKED];
     if (a.rc == 0)
         lease_take_info(c, a.json);
-    if (a.rc == 0 || gone) {
+    if ((a.rc == 0 || gone) && all_sent(c)) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
             confirmed(c, container_of(c->held.acked.next, struct held, node));
     }
@@ -220,7 +228,7 @@ static void ask_confirmation(struct consumer *c)
         return;
     loop_disarm(c->loop, &c->confirm);
     c->confirming = c->held.n_by_state[HELD_ACKED];
-    if (setup_info(c, on_confirmed, &c->confirm_request)) {
+    if (!all_sent(c) || setup_info(c, on_confirmed, &c->confirm_request)) {
         c->confirming = 0;
         loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_AGAIN_NS);
     }
@@ -285,8 +293,7 @@ void lease_resume(struct consumer *c)
         if (h->lease_until_ns <= now || consumer_stale(c, h))
             lose(c, h);
     }
-    if (!list_empty(&c->held.acked) && !c->cumulative.on)
-        ask_confirmation(c);
+    ask_confirmation(c);
     if (!list_empty(&c->held.leases))
         loop_arm(c->loop, &c->lease, now);
 }

@@ -382,6 +382,53 @@ static void answer_does_not_cover_an_ack_sent_after_the_question(struct world *w
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
 }
 
+static void fire(struct loop_timer *t)
+{
+    t->fire(t);
+}
+
+/* After a reconnect CONSUMER.INFO may be answered while STREAM.INFO is not, and acks wait for both. */
+static void ack_that_was_not_sent_is_not_confirmed(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 2);
+    struct held *h[] = {bench_next(b), bench_next(b)};
+    ack(b, h[0]);
+    fire(&b->c->confirm);
+    assert_non_null(b->c->confirm_request);
+    b->c->verified = false;
+    ack(b, h[1]);
+    turn_until(b->r, 5, !b->c->confirm_request);
+    assert_int_equal(consumer_unconfirmed(b->c), 2); /* an answer from the time before */
+    fire(&b->c->confirm);
+    assert_null(b->c->confirm_request);
+    assert_true(loop_timer_armed(&b->c->confirm));
+    b->c->verified = true;
+    lease_resume(b->c);
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(bench_info(b, "num_ack_pending"), 0);
+    assert_int_equal(b->n, 2);
+}
+
+/* Nor is it lost with the connection: the next server says what it has taken. */
+static void cumulative_ack_is_not_confirmed_before_it_is_compared(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.ack = ACK_CUMULATIVE;
+    bench_run(b, 10);
+    publish(b, 1);
+    ack(b, bench_next(b));
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 1);
+    b->c->verified = false;
+    lease_resume(b->c);
+    fire(&b->c->confirm);
+    assert_null(b->c->confirm_request);
+    b->c->verified = true;
+    lease_resume(b->c);
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(bench_info(b, "num_ack_pending"), 0);
+}
+
 /* ---- limits of the consumer ------------------------------------------------------------------------------- */
 
 static struct bench *limited(struct world *w, const char *more)
@@ -531,6 +578,8 @@ int main(int argc, char **argv)
         IT(acknowledgement_lost_with_the_connection_is_sent_again),
         IT(pulling_goes_on_after_a_killed_server),
         IT(answer_does_not_cover_an_ack_sent_after_the_question),
+        IT(ack_that_was_not_sent_is_not_confirmed),
+        IT(cumulative_ack_is_not_confirmed_before_it_is_compared),
         IT(batch_limit_of_the_consumer_is_kept),
         IT(bytes_limit_of_the_consumer_is_kept),
         IT(a_message_larger_than_all_bytes_of_a_request_comes),
