@@ -283,14 +283,19 @@ static void again_later(struct settle *s, struct held *h, int64_t delay_ns)
     s->callbacks.retry(s->data, h, delay_ns);
 }
 
-void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const char *text)
+/* No attempt is left, however the last one ended. */
+static bool exhausted(const struct settle *s, const struct held *h)
 {
     uint64_t max = (uint64_t)s->handler->max_attempts;
-
-    h->attempts++;
     /* Not at a first failure: the attempts before a restart are not known, nor are those without a run. */
     bool backstop = h->attempts > 1 && h->delivered >= max * DELIVERIES_PER_ATTEMPT;
-    if (h->attempts >= max || backstop) {
+    return h->attempts >= max || backstop;
+}
+
+void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const char *text)
+{
+    h->attempts++;
+    if (exhausted(s, h)) {
         dead(s, h, DEAD_ATTEMPTS, text, NULL);
         return;
     }
@@ -326,7 +331,7 @@ void settle_crashed(struct settle *s, struct held *h, const struct settle_crash 
     }
     h->attempts++;
     h->crashes++;
-    if (h->crashes >= (uint64_t)s->handler->crash_limit) {
+    if (h->crashes >= (uint64_t)s->handler->crash_limit || exhausted(s, h)) {
         dead(s, h, crash->timeout ? DEAD_TIMEOUT : DEAD_CRASHED, crash->text, crash);
         return;
     }

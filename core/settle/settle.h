@@ -74,7 +74,7 @@ int settle_stage(struct settle *s, struct held *h, const struct settle_output *o
 void settle_unstage(struct settle *s, struct held *h);
 /* `delay_ns` of a NAK: < 0: by backoff. The message must be in no list. */
 void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcome, int64_t delay_ns, const char *text);
-/* The worker died of it: an attempt and a crash are counted; retried at once or dead. */
+/* The worker died of it: an attempt and a crash are counted; retried at once, or dead by either limit. */
 void settle_crashed(struct settle *s, struct held *h, const struct settle_crash *crash);
 
 /* Tries again what waits for a connection: to be called when a consumer has become active. */

@@ -100,6 +100,34 @@ static void crash_limit_leads_to_a_dead_letter_with_the_backtrace(struct world *
     expect_header(t, &m, "Seamq-Attempts", "2");
 }
 
+static void crash_in_the_last_attempt_is_the_last(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    struct stored m;
+    for (int i = 0; i < 2; i++) {
+        settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+        till_again(t, h);
+    }
+    settle_crashed(t->s, h, &(struct settle_crash){.signal = 11, .text = "died"}); /* max_attempts is 3 */
+    till_expect_settled(t);
+    assert_int_equal(t->retries, 2);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    expect_header(t, &m, "Seamq-Reason", "crash");
+    expect_header(t, &m, "Seamq-Attempts", "3");
+}
+
+static void one_attempt_is_one_though_it_crashes(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.max_attempts = 1;
+    till_run(t);
+    settle_crashed(t->s, till_message(t), &(struct settle_crash){.signal = 11, .text = "died"}); /* crash_limit is 2 */
+    till_expect_settled(t);
+    assert_int_equal(t->retries, 0);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
+}
+
 static void hanging_message_is_dead_by_timeout(struct world *w)
 {
     struct till *t = till_prepare(w);
@@ -328,6 +356,8 @@ int main(int argc, char **argv)
         IT(time_is_that_of_the_original),
         IT(rejected_message_is_dead_after_one_attempt),
         IT(crash_limit_leads_to_a_dead_letter_with_the_backtrace),
+        IT(crash_in_the_last_attempt_is_the_last),
+        IT(one_attempt_is_one_though_it_crashes),
         IT(hanging_message_is_dead_by_timeout),
         IT(servers_count_is_a_backstop),
         IT(off_means_dropped),
