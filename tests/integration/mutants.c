@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Plugin files with random damage: seamqd reads thousands of them, says what is wrong with each, and lives.
+ * Plugin files with random damage: seamqd reads thousands of them, says what is wrong with each, and lives; hundreds
+ * take a serving handler's place, and nothing is lost.
  *
- * IT_MUTANTS sets how many (10000), IT_SEED which ones.  Damage goes where it hurts: the headers, the dynamic
- * section, code and data, the length. */
-#include "daemon.h"
+ * IT_MUTANTS sets how many (10000, one in 30 of them to a serving handler), IT_SEED which ones.  Damage goes where it
+ * hurts: the headers, the dynamic section, code and data, the length. */
+#include "scene.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +16,10 @@
 
 #define BATCH 100 /* files in one run of seamqd --check */
 #define HEADERS_SIZE 1024
+#define MUTANT_PATIENCE_S 15 /* one that hangs is not waited for */
+#define LOAD_PER_S 50
+#define LAST_ID 1000000u                /* more than are ever sent */
+#define HANDLED_NS INT64_C(10000000000) /* the latest after it was stored */
 
 struct image {
     unsigned char *bytes;
@@ -86,10 +91,15 @@ static void check(struct world *w, const char *dir, uint32_t first)
         fail_msg("seamqd ended with code %d on mutants %u to %u of this seed: %s", code, first, first + BATCH - 1, err);
 }
 
-static void mutants_do_not_kill_seamqd(struct world *w)
+static uint32_t how_many(void)
 {
     const char *wanted = getenv("IT_MUTANTS");
-    uint32_t count = wanted ? (uint32_t)strtoul(wanted, NULL, 10) : 10000;
+    return wanted ? (uint32_t)strtoul(wanted, NULL, 10) : 10000;
+}
+
+static void mutants_do_not_kill_seamqd(struct world *w)
+{
+    uint32_t count = how_many();
     struct image good = read_image(w, IT_SCRIPTED);
     const char *dir = world_path(w, "plugins");
 
@@ -101,8 +111,149 @@ static void mutants_do_not_kill_seamqd(struct world *w)
     }
 }
 
+/* ---- in the place of a handler that serves ------------------------------------------------------ */
+
+struct spell { /* in which a mutant may have served: what its code does with a message nobody can know */
+    int64_t begin_ns;
+    int64_t end_ns;
+};
+
+struct siege {
+    struct scene *s;
+    const char *plugin;
+    struct ledger *ledger;
+    struct spell *spells;
+    uint32_t n_spells;
+    uint32_t refused;
+};
+
+/* As `cp` does or as `mv` does; NULL: the good file. */
+static void deploy(struct siege *g, const struct image *good)
+{
+    const char *fresh = world_text(g->s->w, "%s/fresh", g->s->daemon->plugin_dir);
+    bool by_rename = below(g->s->w, 2);
+    const char *path = by_rename ? fresh : g->plugin;
+
+    if (good)
+        write_mutant(g->s->w, good, path);
+    else
+        world_copy(IT_SCRIPTED, path);
+    if (by_rename)
+        assert_int_equal(rename(fresh, g->plugin), 0);
+}
+
+static void restore(struct siege *g)
+{
+    size_t from = daemon_mark(g->s->daemon);
+    deploy(g, NULL);
+    daemon_expect_event(g->s->daemon, from, "reload-done", "refused=0", 60);
+}
+
+/* Refused: the good code serves on.  Taken, or no word yet: back to the good file. */
+static void try_one(struct siege *g, const struct image *good)
+{
+    size_t from = daemon_mark(g->s->daemon);
+    int64_t begin_ns = deadline_in(0);
+
+    deploy(g, good);
+    json_t *done = daemon_event(g->s->daemon, from, "reload-done", NULL, MUTANT_PATIENCE_S);
+    if (done && json_at(done, "refused") > 0) {
+        g->refused++;
+        return;
+    }
+    restore(g);
+    g->spells[g->n_spells++] = (struct spell){begin_ns, deadline_in(0)};
+}
+
+struct fates { /* by id: was it seen by a handler, or in the dead-letter stream? */
+    uint8_t *known;
+    uint32_t n;
+};
+
+static void take_dead(void *data, int64_t stored_ns, natsMsg *m)
+{
+    struct fates *f = data;
+    uint32_t id = (uint32_t)strtoul(natsMsg_GetData(m), NULL, 10);
+    (void)stored_ns;
+    if (id < f->n)
+        f->known[id] = 1;
+}
+
+static void take_effects(struct fates *f, const char *path)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    uint32_t id;
+    FILE *file = fopen(path, "re");
+
+    while (file && getline(&line, &cap, file) > 0)
+        if (sscanf(line, "%*u %*u %" SCNu32, &id) == 1 && id < f->n)
+            f->known[id] = 1;
+    if (file)
+        fclose(file);
+    free(line);
+}
+
+static bool by_a_mutant(const struct siege *g, const struct ledger_message *m)
+{
+    for (uint32_t i = 0; i < g->n_spells; i++)
+        if (m->acked_ns + HANDLED_NS >= g->spells[i].begin_ns && m->first_ns <= g->spells[i].end_ns)
+            return true;
+    return false;
+}
+
+static void expect_nothing_lost(struct siege *g)
+{
+    struct fates f = {0};
+    uint32_t by_mutants = 0, lost = 0;
+    const struct ledger_message *m = ledger_messages(g->ledger, &f.n);
+
+    f.known = calloc((size_t)f.n + 1, 1);
+    assert_non_null(f.known);
+    take_effects(&f, g->s->effects);
+    client_each(g->s->client, "DLQ", take_dead, &f);
+    for (uint32_t id = 0; id < f.n; id++)
+        if (!f.known[id])
+            *(by_a_mutant(g, &m[id]) ? &by_mutants : &lost) += 1;
+    free(f.known);
+    print_message("%u mutants refused, %u not; %u messages, %u without a trace while a mutant served, %u lost\n",
+                  g->refused, g->n_spells, f.n, by_mutants, lost);
+    assert_int_equal(lost, 0);
+}
+
+static void mutants_in_a_serving_handlers_place_lose_nothing(struct world *w)
+{
+    uint32_t count = how_many() / 30 + 1;
+    struct image good = read_image(w, IT_SCRIPTED);
+    struct scene *s = scene_prepare(w, NULL);
+    struct siege g = {.s = s, .plugin = world_text(w, "%s/scripted.so", s->daemon->plugin_dir)};
+
+    scene_set(s, "TIMEOUT", "2s");
+    scene_start(s);
+    pid_t pid = s->daemon->proc->pid;
+    g.spells = calloc(count, sizeof(*g.spells));
+    assert_non_null(g.spells);
+    world_at_end(w, free, g.spells);
+    g.ledger = ledger_start(
+        w, &(struct ledger_options){.urls = s->urls, .subject = "work.test", .count = LAST_ID, .rate = LOAD_PER_S});
+    for (uint32_t i = 0; i < count; i++)
+        try_one(&g, &good);
+    restore(&g);
+    ledger_stop(g.ledger);
+    ledger_finish(g.ledger, 60);
+    scene_expect_settled(s, 120);
+    scene_publish(s, "%u ack", LAST_ID);
+    scene_expect_settled(s, 20);
+    assert_int_equal(scene_effects(s, world_text(w, " %u ack", LAST_ID)), 1);
+    assert_true(process_alive(pid));
+    expect_nothing_lost(&g);
+}
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {IT(mutants_do_not_kill_seamqd)};
+    const struct CMUnitTest tests[] = {
+        IT(mutants_do_not_kill_seamqd),
+        IT(mutants_in_a_serving_handlers_place_lose_nothing),
+    };
     return it_main(tests, argc, argv);
 }
