@@ -35,6 +35,7 @@
 #define CHAOS_MAX_MEMORY "MAX_MEMORY=64M"
 #endif
 #define PATIENCE_S 120
+#define WHOLE_S 60 /* a run as long as this, or longer, goes on until each kind of fault has come */
 #define API_PATIENCE_S 60 /* JetStream may be without a leader for a while */
 
 static struct chaos run;
@@ -151,6 +152,11 @@ static bool over(void *data)
     return died(c);
 }
 
+static bool each_came(void *data)
+{
+    return over(data) || !faults_yet_to_come(((struct chaos *)data)->faults);
+}
+
 static bool whole(void *data)
 {
     return cluster_is_whole(data);
@@ -201,6 +207,9 @@ static void nothing_is_lost(struct world *w)
     c->faults = faults_create(c);
     start_ledger(c);
     world_until(over, c, c->seconds);
+    if (c->seconds >= WHOLE_S)
+        world_until(each_came, c, PATIENCE_S);
+    const char *absent = c->seconds >= WHOLE_S ? faults_yet_to_come(c->faults) : NULL;
     int64_t stuck = settle(c);
     stop_seamqd(c);
     struct findings f = oracle_judge(c);
@@ -210,6 +219,9 @@ static void nothing_is_lost(struct world *w)
     repeat_with(c);
     if (c->death)
         fail_msg("seamqd died, and not by us: %s", c->death);
+    if (absent)
+        fail_msg("not every kind of fault came: \"%s\" did not in %g s, and not in %d more", absent, c->seconds,
+                 PATIENCE_S);
     if (f.violations || f.stuck)
         fail_msg("%u violations, %" PRId64 " messages stuck", f.violations, f.stuck);
     unsetenv("IT_KEEP");

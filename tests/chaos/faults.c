@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define KINDS_MAX 64
+#define ROUND_SHARE 0.75
 
 static const struct fault *const tables[] = {cluster_faults, network_faults, disk_faults,    daemon_faults,
                                              plugin_faults,  worker_faults,  consumer_faults};
@@ -23,6 +24,8 @@ struct lane_state {
     uint64_t random;
     const struct fault *kinds[KINDS_MAX]; /* shuffled; the first `n_left` have yet to come */
     size_t n_kinds, n_left;
+    bool each_came;
+    double pace; /* of all durations and pauses: below 1 where one round would take too long */
     struct injection *active;
     int64_t due_ns; /* to undo, or to inject the next */
 };
@@ -46,7 +49,16 @@ const struct fault *faults_kind(size_t i)
 static int64_t between(struct lane_state *l, double least_s, double most_s)
 {
     double at = (double)(world_random_from(&l->random) >> 11) / (double)(UINT64_C(1) << 53);
-    return (int64_t)((least_s + (most_s - least_s) * at) * 1e9);
+    return (int64_t)((least_s + (most_s - least_s) * at) * l->pace * 1e9);
+}
+
+/* Each kind comes in the first part of a short run, too; the rest of it is for the cluster to heal in. */
+static double pace(const struct lane_state *l, enum lane lane, double seconds)
+{
+    double round_s = 0;
+    for (size_t i = 0; i < l->n_kinds; i++)
+        round_s += (l->kinds[i]->least_s + l->kinds[i]->most_s + pauses[lane].least_s + pauses[lane].most_s) / 2;
+    return round_s > seconds * ROUND_SHARE ? seconds * ROUND_SHARE / round_s : 1;
 }
 
 static const struct fault *draw(struct lane_state *l)
@@ -108,6 +120,8 @@ struct faults *faults_create(struct chaos *c)
     }
     for (size_t i = 0; i < LANES; i++) {
         f->lanes[i].random = c->seed * LANES + i;
+        f->lanes[i].n_left = f->lanes[i].n_kinds;
+        f->lanes[i].pace = pace(&f->lanes[i], (enum lane)i, c->seconds);
         f->lanes[i].due_ns = deadline_in(0) + between(&f->lanes[i], pauses[i].least_s, pauses[i].most_s);
     }
     return f;
@@ -128,6 +142,7 @@ static void undo(struct faults *f, struct lane_state *l)
     if (i->fault->undo)
         tell(i, "undone");
     l->active = NULL;
+    l->each_came |= l->n_left == 0;
 }
 
 static void inject(struct faults *f, struct lane_state *l)
@@ -144,6 +159,7 @@ static void inject(struct faults *f, struct lane_state *l)
     i->at_ns = deadline_in(0);
     l->due_ns = i->at_ns + between(l, i->fault->least_s, i->fault->most_s);
     if (!i->fault->inject(f->chaos, i)) {
+        l->n_left++; /* it has yet to come */
         free(i);
         return;
     }
@@ -174,6 +190,14 @@ void faults_end(struct faults *f)
     for (size_t i = 0; i < LANES; i++)
         if (f->lanes[i].active)
             undo(f, &f->lanes[i]);
+}
+
+const char *faults_yet_to_come(const struct faults *f)
+{
+    for (size_t i = 0; i < LANES; i++)
+        if (f->lanes[i].n_kinds > 0 && !f->lanes[i].each_came)
+            return f->lanes[i].n_left > 0 ? f->lanes[i].kinds[0]->name : f->lanes[i].active->fault->name;
+    return NULL;
 }
 
 size_t faults_count(const struct faults *f)

@@ -15,7 +15,7 @@ enum lane {
     LANE_CLUSTER, /* one node at a time: JetStream promises nothing without a majority */
     LANE_DAEMON,  /* and its plugin file: no start without it */
     LANE_WORKER,
-    LANE_CONSUMER,
+    LANE_CONSUMER, /* and what the handler cannot do without */
     LANES
 };
 
@@ -55,6 +55,9 @@ struct faults *faults_create(struct chaos *c);
 void faults_step(struct faults *f);
 /* Undoes everything, and injects nothing more. */
 void faults_end(struct faults *f);
+
+/* A kind that has not come and gone yet, although it can come here; NULL: each has. */
+const char *faults_yet_to_come(const struct faults *f);
 
 /* For the report and the oracle. */
 size_t faults_count(const struct faults *f);
