@@ -35,7 +35,7 @@
 #define CHAOS_MAX_MEMORY "MAX_MEMORY=64M"
 #endif
 #define PATIENCE_S 120
-#define WHOLE_S 60 /* a run as long as this, or longer, goes on until each kind of fault has come */
+#define WHOLE_S 60        /* a run as long as this, or longer, goes on until each kind of fault has come */
 #define API_PATIENCE_S 60 /* JetStream may be without a leader for a while */
 
 static struct chaos run;
@@ -90,9 +90,40 @@ static void prepare_clock(struct chaos *c)
 #endif
 }
 
-static void set(struct chaos *c, const char *setting)
+static void set(struct daemon *d, const char *setting)
 {
-    daemon_env(c->daemon, "SEAMQ_HANDLER_CHAOS_%s", setting);
+    daemon_env(d, "SEAMQ_HANDLER_CHAOS_%s", setting);
+}
+
+static const char *config_path(struct chaos *c)
+{
+    return world_path(c->w, "chaos.ini");
+}
+
+void chaos_configure(struct chaos *c, unsigned max_ack_pending)
+{
+    world_write(config_path(c),
+                world_text(c->w, "[handler." CHAOS_HANDLER "]\nmax_ack_pending = %u\n", max_ack_pending));
+}
+
+/* What both daemons have in common. */
+static struct daemon *prepare_seamqd(struct chaos *c)
+{
+    struct daemon *d = daemon_new(c->w, c->cluster->urls);
+
+    daemon_env(d, "SEAMQ_DRAIN_TIMEOUT=5s");
+    daemon_env(d, "SEAMQ_CLUSTER_DEFAULT_PING_INTERVAL=500ms");
+    set(d, world_text(c->w, "OPTION_EFFECTS=%s", c->effects));
+    set(d, world_text(c->w, "WORKERS=%d", CHAOS_WORKERS));
+    set(d, world_text(c->w, "TIMEOUT=%ds", CHAOS_TIMEOUT_S));
+    set(d, world_text(c->w, "ACK_WAIT=%ds", CHAOS_ACK_WAIT_S));
+    set(d, world_text(c->w, "CRASH_LIMIT=%d", CHAOS_CRASH_LIMIT));
+    set(d, world_text(c->w, "MAX_ATTEMPTS=%d", CHAOS_MAX_ATTEMPTS));
+    set(d, "BACKOFF=50ms 200ms 500ms");
+    set(d, CHAOS_MAX_MEMORY);
+    for (const char *const *s = c->mode->settings; *s; s++)
+        set(d, *s);
+    return d;
 }
 
 static void start_seamqd(struct chaos *c)
@@ -100,28 +131,33 @@ static void start_seamqd(struct chaos *c)
     c->effects = world_path(c->w, "effects");
     if (mkdir(c->effects, 0700) != 0)
         fail_msg("mkdir %s: %s", c->effects, strerror(errno));
-    c->daemon = daemon_new(c->w, c->cluster->urls);
+    c->daemon = prepare_seamqd(c);
     c->daemon->pipe_size = 4096; /* soon full */
     if (c->network)
         daemon_place(c->daemon, network_host(c->network, HOST_DAEMON));
     c->plugin = daemon_handler(c->daemon, CHAOS_PLUGIN_1, CHAOS_HANDLER);
     prepare_clock(c);
     daemon_env(c->daemon, "SEAMQ_NAME=" CHAOS_INSTANCE);
-    daemon_env(c->daemon, "SEAMQ_DRAIN_TIMEOUT=5s");
-    daemon_env(c->daemon, "SEAMQ_CLUSTER_DEFAULT_PING_INTERVAL=500ms");
-    set(c, world_text(c->w, "OPTION_EFFECTS=%s", c->effects));
-    set(c, world_text(c->w, "WORKERS=%d", CHAOS_WORKERS));
-    set(c, world_text(c->w, "TIMEOUT=%ds", CHAOS_TIMEOUT_S));
-    set(c, world_text(c->w, "ACK_WAIT=%ds", CHAOS_ACK_WAIT_S));
-    set(c, world_text(c->w, "CRASH_LIMIT=%d", CHAOS_CRASH_LIMIT));
-    set(c, world_text(c->w, "MAX_ATTEMPTS=%d", CHAOS_MAX_ATTEMPTS));
-    set(c, "BACKOFF=50ms 200ms 500ms");
-    set(c, CHAOS_MAX_MEMORY);
-    for (const char *const *s = c->mode->settings; *s; s++)
-        set(c, *s);
+    chaos_configure(c, CHAOS_MAX_ACK_PENDING);
+    daemon_arg(c->daemon, "--config");
+    daemon_arg(c->daemon, "%s", config_path(c));
     daemon_start(c->daemon);
     daemon_wait_ready(c->daemon, 30);
-    set(c, "CREATE=never"); /* from the next start on, as in production */
+    set(c->daemon, "CREATE=never"); /* from the next start on, as in production */
+}
+
+/* Nothing is done to it: what it is given while the other one is frozen or away has been the other one's. */
+static void start_peer(struct chaos *c)
+{
+    if (!c->mode->shared)
+        return;
+    c->peer = prepare_seamqd(c);
+    daemon_handler(c->peer, CHAOS_PLUGIN_1, CHAOS_HANDLER);
+    daemon_env(c->peer, "SEAMQ_NAME=chaos-peer");
+    set(c->peer, "CREATE=never");
+    set(c->peer, world_text(c->w, "OPTION_FIRST=%d", CHAOS_PEER_WORKERS));
+    daemon_start(c->peer);
+    daemon_wait_ready(c->peer, 30);
 }
 
 static void start_ledger(struct chaos *c)
@@ -138,10 +174,16 @@ static void start_ledger(struct chaos *c)
 
 /* ---- the run ---------------------------------------------------------------------------------- */
 
+static void look_at(struct chaos *c, struct daemon *d)
+{
+    if (d && !c->death && process_wait(d->proc, 0))
+        c->death = world_text(c->w, "%s ended with exit code %d", d->name, process_exit_code(d->proc));
+}
+
 static bool died(struct chaos *c)
 {
-    if (!c->death && !c->daemon_down && process_wait(c->daemon->proc, 0))
-        c->death = world_text(c->w, "it ended with exit code %d", process_exit_code(c->daemon->proc));
+    look_at(c, c->daemon_down ? NULL : c->daemon);
+    look_at(c, c->peer);
     return c->death != NULL;
 }
 
@@ -174,19 +216,21 @@ static int64_t settle(struct chaos *c)
         return 0;
     if (client_wait_settled(c->client, CHAOS_STREAM, CHAOS_HANDLER, PATIENCE_S)) {
         daemon_wait_ready(c->daemon, 30);
+        if (c->peer)
+            daemon_wait_ready(c->peer, 30);
         return 0;
     }
     json_t *info = client_consumer(c->client, CHAOS_STREAM, CHAOS_HANDLER);
     return info ? json_at(info, "num_pending") + json_at(info, "num_ack_pending") : 1;
 }
 
-static void stop_seamqd(struct chaos *c)
+static void stop_seamqd(struct chaos *c, struct daemon *d)
 {
-    if (process_wait(c->daemon->proc, 0))
+    if (!d || process_wait(d->proc, 0))
         return;
-    int code = daemon_stop(c->daemon, 30);
+    int code = daemon_stop(d, 30);
     if (code != 0 && !c->death)
-        c->death = world_text(c->w, "it ended with exit code %d on SIGTERM", code);
+        c->death = world_text(c->w, "%s ended with exit code %d on SIGTERM", d->name, code);
 }
 
 static void repeat_with(const struct chaos *c)
@@ -204,6 +248,7 @@ static void nothing_is_lost(struct world *w)
     start_network(c);
     start_cluster(c);
     start_seamqd(c);
+    start_peer(c);
     c->faults = faults_create(c);
     start_ledger(c);
     world_until(over, c, c->seconds);
@@ -211,7 +256,8 @@ static void nothing_is_lost(struct world *w)
         world_until(each_came, c, PATIENCE_S);
     const char *absent = c->seconds >= WHOLE_S ? faults_yet_to_come(c->faults) : NULL;
     int64_t stuck = settle(c);
-    stop_seamqd(c);
+    stop_seamqd(c, c->daemon);
+    stop_seamqd(c, c->peer);
     struct findings f = oracle_judge(c);
     f.stuck = stuck;
     report_print(c, &f);

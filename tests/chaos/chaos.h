@@ -22,7 +22,9 @@
 #define CHAOS_HANDLER "chaos"
 #define CHAOS_INSTANCE "chaos-daemon"
 #define CHAOS_WORKERS 3
-#define CHAOS_WORKERS_MAX 16 /* while new ones relieve the old ones */
+#define CHAOS_WORKERS_MAX 16   /* while new ones relieve the old ones */
+#define CHAOS_PEER_WORKERS 100 /* the number of its first */
+#define CHAOS_MAX_ACK_PENDING 5000
 #define CHAOS_KEYS 40
 #define CHAOS_TIMEOUT_S 2  /* the handler's, for one message */
 #define CHAOS_ACK_WAIT_S 5 /* the server's */
@@ -35,6 +37,7 @@ struct chaos_mode {
     const char *about;
     const char *const *settings; /* "KEY=value" of the handler, NULL-terminated */
     bool ordered;
+    bool shared; /* by a second daemon, to which nothing is done */
 };
 
 struct chaos {
@@ -48,14 +51,19 @@ struct chaos {
     bool small_disks; /* each node's store is a small file system */
     struct client *client;
     struct daemon *daemon;
-    bool daemon_down;   /* we did it */
-    const char *plugin; /* the file in the plugin directory */
+    struct daemon *peer; /* NULL: one daemon only */
+    bool daemon_down;    /* we did it */
+    const char *plugin;  /* the file in the plugin directory */
     const char *effects;
     int64_t *clock_offset_ns; /* of the daemon's date; NULL: cannot be changed */
     struct ledger *ledger;
     struct faults *faults;
-    int64_t floor;     /* the highest acknowledgement floor seen: all messages up to it are done */
-    const char *death; /* how the daemon died without us; NULL: it did not */
+    unsigned reconfigured; /* how often */
+    int64_t floor;         /* the highest acknowledgement floor seen: all messages up to it are done */
+    const char *death;     /* how a daemon died without us; NULL: none did */
 };
+
+/* Writes the daemon's configuration file: what can change while it runs. */
+void chaos_configure(struct chaos *c, unsigned max_ack_pending);
 
 #endif

@@ -125,7 +125,8 @@ size_t effects_since(const struct effects *e, int64_t at_ns)
 
 void effects_print(const struct effect *e)
 {
-    static const char *const outcomes[256] = {['a'] = "ack", ['n'] = "nak", ['d'] = "dead", ['t'] = "drop"};
+    static const char *const outcomes[256] = {
+        ['a'] = "ack", ['n'] = "nak", ['d'] = "dead", ['t'] = "drop", ['u'] = "unavailable"};
     printf("    %.6f  seq %" PRIu64 ", attempt %" PRIu64 ", worker %u, pid %d, key %u: %s", (double)e->begin_ns / 1e9,
            e->seq, e->attempt, e->worker, (int)e->pid, e->key,
            e->end_ns ? outcomes[(unsigned char)e->outcome] : "no end");

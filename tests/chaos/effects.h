@@ -18,7 +18,7 @@ struct effect { /* one run of the handler; times on the monotonic clock */
     uint32_t key;
     uint32_t worker;
     pid_t pid;
-    char outcome;        /* 'a'ck, 'n'ak, 'd'ead, 't'erm; 0 with end_ns */
+    char outcome;        /* 'a'ck, 'n'ak, 'd'ead, 't'erm, 'u'navailable; 0 with end_ns */
     struct effect *next; /* the message's next run */
 };
 

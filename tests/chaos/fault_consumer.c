@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_consumer - the consumer deleted, and made again as an operator would who wants nothing lost.
+ * fault_consumer - the consumer paused, or deleted, and made again as an operator would who wants nothing lost; what
+ * the handler cannot do without is down.
  *
  * What is acknowledged above the floor goes with the consumer.  So the new one starts behind the floor that was seen
  * last: some messages are handled again, none is left out.  (seamqd is started with create = never, so that it cannot
  * make one that replays the whole stream.) */
 #include "faults.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define CONSUMER_NOT_FOUND 10014
+#define PAUSE_S 3600 /* it is resumed long before */
 
 /* Asked until the servers say so: one without a leader says no, or nothing, and may do it all the same. */
 static bool is_deleted(void *data)
@@ -56,7 +62,71 @@ static void make_again(struct chaos *c, struct injection *i)
         fail_msg("the consumer cannot be made again");
 }
 
+static const char *no_pause(struct chaos *c)
+{
+    (void)c;
+    return server_version() < 21100 ? "nats-server pauses consumers since 2.11" : NULL;
+}
+
+static bool pause_is(struct chaos *c, const char *body)
+{
+    json_t *answer = client_api(c->client, body, "CONSUMER.PAUSE." CHAOS_STREAM "." CHAOS_HANDLER);
+    return !json_object_get(answer, "error");
+}
+
+static bool is_paused(void *data)
+{
+    struct chaos *c = data;
+    time_t until = time(NULL) + PAUSE_S;
+    struct tm tm;
+    char body[64];
+
+    strftime(body, sizeof(body), "{\"pause_until\":\"%Y-%m-%dT%H:%M:%SZ\"}", gmtime_r(&until, &tm));
+    return pause_is(c, body);
+}
+
+static bool is_resumed(void *data)
+{
+    return pause_is(data, "{}");
+}
+
+/* Once asked for, it may be so whatever the answer was. */
+static bool pause_consumer(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    world_until(is_paused, c, 60);
+    return true;
+}
+
+static void resume_consumer(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    if (!world_until(is_resumed, c, 60))
+        fail_msg("the consumer cannot be resumed");
+}
+
+static const char *down_file(struct chaos *c)
+{
+    return world_text(c->w, "%s/.down", c->effects);
+}
+
+static bool take_down(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    world_write(down_file(c), "");
+    return true;
+}
+
+static void bring_up(struct chaos *c, struct injection *i)
+{
+    (void)i;
+    if (unlink(down_file(c)) != 0)
+        fail_msg("remove %s: %s", down_file(c), strerror(errno));
+}
+
 const struct fault consumer_faults[] = {
     {"consumer deleted", LANE_CONSUMER, REPEATS_ANY, 0.5, 4, NULL, delete_consumer, make_again},
+    {"consumer paused", LANE_CONSUMER, REPEATS_NONE, 0.5, 4, no_pause, pause_consumer, resume_consumer},
+    {"handler's dependency down", LANE_CONSUMER, REPEATS_NONE, 0.5, 4, NULL, take_down, bring_up},
     {0},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fault_plugin - the plugin's file replaced, damaged and taken away while workers run from it and start from it;
- * reloads. */
+ * reloads, of a configuration that has changed and of one that has not. */
 #include "faults.h"
 
 #include <errno.h>
@@ -71,11 +71,22 @@ static bool reload(struct chaos *c, struct injection *i)
     return true;
 }
 
+/* Another limit of the consumer: a successor takes the handler over. */
+static bool reconfigure(struct chaos *c, struct injection *i)
+{
+    unsigned limit = CHAOS_MAX_ACK_PENDING + ++c->reconfigured;
+
+    snprintf(i->what, sizeof(i->what), "max_ack_pending = %u", limit);
+    chaos_configure(c, limit);
+    return reload(c, i);
+}
+
 const struct fault plugin_faults[] = {
     {"plugin replaced by cp", LANE_DAEMON, REPEATS_NONE, 0.5, 2, NULL, copy_over, NULL},
     {"plugin replaced by mv", LANE_DAEMON, REPEATS_NONE, 0.5, 2, NULL, move_over, NULL},
     {"plugin truncated", LANE_DAEMON, REPEATS_NONE, 1, 6, NULL, cut_short, put_right},
     {"plugin removed", LANE_DAEMON, REPEATS_NONE, 1, 6, NULL, take_away, put_back},
     {"daemon SIGHUP", LANE_DAEMON, REPEATS_NONE, 0, 2, NULL, reload, NULL},
+    {"handler replaced by SIGHUP", LANE_DAEMON, REPEATS_NONE, 0, 4, NULL, reconfigure, NULL},
     {0},
 };

@@ -6,12 +6,13 @@
 #include <string.h>
 
 static const struct chaos_mode modes[] = {
-    {"each", "acknowledged one by one", (const char *const[]){NULL}, false},
-    {"confirmed", "each acknowledgement confirmed", (const char *const[]){"ACK=confirmed", NULL}, false},
+    {"each", "acknowledged one by one", (const char *const[]){NULL}, false, false},
+    {"confirmed", "each acknowledgement confirmed", (const char *const[]){"ACK=confirmed", NULL}, false, false},
     {"cumulative", "one acknowledgement for many", (const char *const[]){"ACK=cumulative", "EXCLUSIVE=yes", NULL},
-     false},
-    {"ordered", "in order by key", (const char *const[]){"ORDERING=token:3", NULL}, true},
-    {"batch", "up to 32 in one call", (const char *const[]){"BATCH_MAX=32", "BATCH_LINGER=20ms", NULL}, false},
+     false, false},
+    {"ordered", "in order by key", (const char *const[]){"ORDERING=token:3", NULL}, true, false},
+    {"batch", "up to 32 in one call", (const char *const[]){"BATCH_MAX=32", "BATCH_LINGER=20ms", NULL}, false, false},
+    {"shared", "two daemons on one consumer", (const char *const[]){NULL}, false, true},
 };
 
 #define N_MODES (sizeof(modes) / sizeof(modes[0]))

@@ -41,6 +41,7 @@ static const char *const names[WRONGS] = {
     [WRONG_OUTPUT_MISSING] = "output missing",
     [WRONG_OUTPUT_TWICE] = "output twice",
     [WRONG_OUTPUT_UNWANTED] = "output of a run that failed",
+    [WRONG_ATTEMPT] = "attempt counted while unavailable",
     [WRONG_ORDER] = "out of order",
 };
 
@@ -160,6 +161,16 @@ static void judge_repeats(struct judging *j, uint32_t id)
     }
 }
 
+/* Two daemons do not know of each other's attempts; a worker that dies with its word has a strike. */
+static void judge_attempts(struct judging *j, uint32_t id)
+{
+    for (const struct effect *e = j->f->effects->of_id[id]; e && e->next && !j->c->peer; e = e->next) {
+        bool counted = e->outcome == 'u' && e->next->seq == e->seq && e->next->attempt > e->attempt;
+        if (counted && !was_last_of_its_process(j->f->effects, e))
+            wrong(j, WRONG_ATTEMPT, id);
+    }
+}
+
 static void judge_outputs(struct judging *j, uint32_t id, bool acked)
 {
     const struct account *a = &j->accounts[id];
@@ -196,6 +207,7 @@ static void judge_message(struct judging *j, uint32_t id)
     if (a->dead > 0 && fate != FATE_DEAD && !unfinished)
         wrong(j, WRONG_DEAD, id);
     judge_repeats(j, id);
+    judge_attempts(j, id);
     judge_outputs(j, id, acked);
 }
 

@@ -18,6 +18,7 @@ enum wrong {
     WRONG_OUTPUT_MISSING,  /* handled, but what it published is not there */
     WRONG_OUTPUT_TWICE,    /* what it published is there more than once */
     WRONG_OUTPUT_UNWANTED, /* published, although no run was acknowledged */
+    WRONG_ATTEMPT,         /* an attempt was counted although what the handler needs was down */
     WRONG_ORDER,           /* ordered mode: begun before the one in front of it with the same key was done */
     WRONGS
 };

@@ -5,9 +5,11 @@
  * option.effects/WORKER, each with one write to a file opened with O_APPEND, so that a SIGKILL at any moment leaves
  * whole lines:
  *     TIME PID STREAM_SEQ ATTEMPT ID KEY begin VERB
- *     TIME PID STREAM_SEQ ATTEMPT ID KEY ack|nak|dead|term VERB
+ *     TIME PID STREAM_SEQ ATTEMPT ID KEY ack|nak|dead|term|unavail VERB
  * In a batch all begin before the first runs, and all have run before the first one's word is recorded.
- * TIME is on the monotonic clock; KEY is the last token of the subject.  No second line: it did not live to see it. */
+ * TIME is on the monotonic clock; KEY is the last token of the subject.  No second line: it did not live to see it.
+ * While there is a file option.effects/.down, what it needs is down, whatever the message says.  WORKER counts from
+ * option.first, so that two daemons can share the directory. */
 #include <seamq/plugin.h>
 
 #include <fcntl.h>
@@ -24,7 +26,9 @@
 
 struct chaos {
     const char *effects;
+    int64_t first;
     int fd;
+    char down[4096];
 };
 
 struct run { /* of one message */
@@ -38,6 +42,7 @@ struct run { /* of one message */
 static const struct seamq_option options[] = {
     SEAMQ_OPT_STRING(struct chaos, effects, SEAMQ_REQUIRED, NULL,
                      "directory of the effects files, one for each worker"),
+    SEAMQ_OPT_INT(struct chaos, first, 0, "0", 0, 1000, "number of the first worker's file"),
     SEAMQ_OPT_END,
 };
 
@@ -46,7 +51,8 @@ static int chaos_open(void *data)
     struct chaos *self = data;
     char path[4096];
 
-    snprintf(path, sizeof(path), "%s/%u", self->effects, seamq_worker_index());
+    snprintf(self->down, sizeof(self->down), "%s/.down", self->effects);
+    snprintf(path, sizeof(path), "%s/%lld", self->effects, (long long)self->first + seamq_worker_index());
     self->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     return self->fd >= 0 ? SEAMQ_OPEN_OK : seamq_fail("cannot open %s", path);
 }
@@ -195,7 +201,13 @@ static const struct {
 
 static const char *outcome_name(int outcome)
 {
-    return outcome == SEAMQ_ACK ? "ack" : outcome == SEAMQ_NAK ? "nak" : outcome == SEAMQ_DEAD ? "dead" : "term";
+    switch (outcome) {
+    case SEAMQ_ACK: return "ack";
+    case SEAMQ_NAK: return "nak";
+    case SEAMQ_DEAD: return "dead";
+    case SEAMQ_UNAVAILABLE: return "unavail";
+    default: return "term";
+    }
 }
 
 /* False: not a message of ours. */
@@ -211,6 +223,8 @@ static bool begin(struct run *r, const struct chaos *self, const seamq_msg *msg)
 
 static int act(const struct run *r)
 {
+    if (access(r->self->down, F_OK) == 0)
+        return seamq_unavailable(r->msg, SEAMQ_BACKOFF, "asked to");
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verbs[i].verb, r->verb) == 0)
             return verbs[i].run(r);
