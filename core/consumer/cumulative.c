@@ -116,10 +116,15 @@ static void compare_floor(struct consumer *c, uint64_t floor_stream)
     }
 }
 
-static uint64_t known(const struct cumulative *q, uint64_t delivered_stream)
+/* What still runs of a consumer that was deleted is not the delivery that this one counts. */
+static uint64_t known(const struct consumer *c, uint64_t delivered_stream)
 {
     uint64_t n = 0;
-    list_for_each(node, &q->order) n += container_of(node, struct held, order)->stream_seq <= delivered_stream;
+    list_for_each(node, &c->cumulative.order)
+    {
+        const struct held *h = container_of(node, struct held, order);
+        n += h->stream_seq <= delivered_stream && !consumer_stale(c, h);
+    }
     return n;
 }
 
@@ -149,7 +154,7 @@ static void judge(struct consumer *c, json_t *info)
     q->floor_consumer = number_at(info, "ack_floor", "consumer_seq");
     compare_floor(c, number_at(info, "ack_floor", "stream_seq"));
     q->compared = true;
-    uint64_t here = known(q, number_at(info, "delivered", "stream_seq"));
+    uint64_t here = known(c, number_at(info, "delivered", "stream_seq"));
     if (here == pending || (late && here > pending)) {
         q->sure = true;
         q->said = false;

@@ -33,12 +33,14 @@ static void look_in(struct consumer *c, int64_t ns)
     loop_arm(c->loop, &c->recall.look, loop_now_ns(c->loop) + ns);
 }
 
-/* Deliveries up to `consumer_seq` that are held and that the server counts, too. */
+/* Deliveries up to `consumer_seq` that are held and that the server counts, too: not what still runs of a consumer
+ * that was deleted. */
 static uint64_t known(const struct consumer *c, uint64_t consumer_seq)
 {
-    const size_t *by = c->held.n_by_state;
-    uint64_t n = by[HELD_READY] + by[HELD_RUNNING] + by[HELD_WAITING] + by[HELD_SETTLING];
-    list_for_each(node, &c->held.leases) n -= container_of(node, struct held, lease)->consumer_seq > consumer_seq;
+    uint64_t n = 0;
+    for (size_t i = 0; i < c->held.n_buckets; i++)
+        for (const struct held *h = c->held.buckets[i]; h; h = h->chain)
+            n += h->state < HELD_DONE && h->consumer_seq <= consumer_seq && !consumer_stale(c, h);
     return n;
 }
 

@@ -429,6 +429,53 @@ static void cumulative_ack_is_not_confirmed_before_it_is_compared(struct world *
     assert_int_equal(bench_info(b, "num_ack_pending"), 0);
 }
 
+/* ---- a consumer made anew ------------------------------------------------------------------------------------- */
+
+/* As if a deleted consumer had delivered it, and this one's delivery had been lost on the way. */
+static struct held *of_the_old_consumer(struct held *h)
+{
+    h->consumer_created_ns--;
+    return h;
+}
+
+static struct held *run(struct bench *b)
+{
+    struct held *h = bench_next(b);
+    held_set_state(consumer_held(b->c), h, HELD_RUNNING);
+    return h;
+}
+
+static void cumulative_is_not_sure_by_what_runs_of_the_old_consumer(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    const struct cumulative *q;
+    b->handler.ack = ACK_CUMULATIVE;
+    bench_run(b, 10);
+    q = &b->c->cumulative;
+    publish(b, 2);
+    run(b);
+    of_the_old_consumer(run(b));
+    cumulative_unsure(b->c);
+    int64_t first_pause = q->pause_ns;
+    turn_until(b->r, 5, q->sure || q->pause_ns > first_pause);
+    assert_false(q->sure);
+}
+
+static void order_waits_for_what_runs_of_the_old_consumer(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.ordering = ORDERING_SUBJECT;
+    bench_run(b, 10);
+    turn_until(b->r, 5, consumer_in_order(b->c));
+    publish(b, 2);
+    run(b);
+    of_the_old_consumer(run(b));
+    lease_resume(b->c);
+    recall_begin(b->c);
+    turn_until(b->r, 5, consumer_in_order(b->c) || consumer_awaited(b->c));
+    assert_int_equal(consumer_awaited(b->c), 1);
+}
+
 /* ---- limits of the consumer ------------------------------------------------------------------------------- */
 
 static struct bench *limited(struct world *w, const char *more)
@@ -580,6 +627,8 @@ int main(int argc, char **argv)
         IT(answer_does_not_cover_an_ack_sent_after_the_question),
         IT(ack_that_was_not_sent_is_not_confirmed),
         IT(cumulative_ack_is_not_confirmed_before_it_is_compared),
+        IT(cumulative_is_not_sure_by_what_runs_of_the_old_consumer),
+        IT(order_waits_for_what_runs_of_the_old_consumer),
         IT(batch_limit_of_the_consumer_is_kept),
         IT(bytes_limit_of_the_consumer_is_kept),
         IT(a_message_larger_than_all_bytes_of_a_request_comes),
