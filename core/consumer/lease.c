@@ -267,18 +267,25 @@ void lease_link_down(struct consumer *c)
     }
 }
 
+static void forget_stale(struct consumer *c, struct list *list)
+{
+    list_for_each_safe(node, list)
+    {
+        struct held *h = container_of(node, struct held, node);
+        if (consumer_stale(c, h))
+            consumer_forget(c, h);
+    }
+}
+
 /* Active again: acks of the last connection may have been lost on the way, and a message whose lease
  * ran out meanwhile is somebody else's unless we are at work on it. */
 void lease_resume(struct consumer *c)
 {
     int64_t now = loop_now_ns(c->loop);
 
-    list_for_each_safe(node, &c->held.acked)
-    {
-        struct held *h = container_of(node, struct held, node);
-        if (consumer_stale(c, h))
-            consumer_forget(c, h);
-    }
+    forget_stale(c, &c->held.acked);
+    forget_stale(c, &c->held.away); /* nobody delivers it any more: it would hold up its key */
+    forget_stale(c, &c->held.settled);
     send_acks_again(c);
     list_for_each_safe(node, &c->cumulative.order)
     {

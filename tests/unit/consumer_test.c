@@ -476,6 +476,25 @@ static void order_waits_for_what_runs_of_the_old_consumer(struct world *w)
     assert_int_equal(consumer_awaited(b->c), 1);
 }
 
+static void what_is_remembered_of_the_old_consumer_is_forgotten(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.ordering = ORDERING_SUBJECT;
+    bench_run(b, 10);
+    publish(b, 3);
+    struct held *acked = bench_next(b), *away = bench_next(b), *here = run(b);
+    ack(b, acked);
+    turn_until(b->r, 5, acked->state == HELD_SETTLED);
+    consumer_give_back(b->c, away, 60 * NS_PER_SEC);
+    of_the_old_consumer(acked);
+    of_the_old_consumer(away);
+    lease_resume(b->c);
+    assert_int_equal(sound_length(&consumer_held(b->c)->away), 0);
+    assert_int_equal(sound_length(&consumer_held(b->c)->settled), 0);
+    assert_int_equal(consumer_held(b->c)->n, 1);
+    assert_int_equal(here->state, HELD_RUNNING);
+}
+
 /* ---- limits of the consumer ------------------------------------------------------------------------------- */
 
 static struct bench *limited(struct world *w, const char *more)
@@ -629,6 +648,7 @@ int main(int argc, char **argv)
         IT(cumulative_ack_is_not_confirmed_before_it_is_compared),
         IT(cumulative_is_not_sure_by_what_runs_of_the_old_consumer),
         IT(order_waits_for_what_runs_of_the_old_consumer),
+        IT(what_is_remembered_of_the_old_consumer_is_forgotten),
         IT(batch_limit_of_the_consumer_is_kept),
         IT(bytes_limit_of_the_consumer_is_kept),
         IT(a_message_larger_than_all_bytes_of_a_request_comes),
