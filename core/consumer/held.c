@@ -51,6 +51,8 @@ struct held *held_find(const struct held_table *t, uint64_t stream_seq, int64_t 
     return NULL;
 }
 
+/* Each chain stays as it was, the latest first: a message of a deleted consumer that still runs may be there again, of
+ * the new one, and that is the one to find. */
 static void grow(struct held_table *t)
 {
     struct held_table bigger = {.n_buckets = t->n_buckets * 4};
@@ -60,9 +62,11 @@ static void grow(struct held_table *t)
     for (size_t i = 0; i < t->n_buckets; i++) {
         for (struct held *h = t->buckets[i], *next; h; h = next) {
             next = h->chain;
-            size_t b = bucket_of(&bigger, h->stream_seq);
-            h->chain = bigger.buckets[b];
-            bigger.buckets[b] = h;
+            struct held **at = &bigger.buckets[bucket_of(&bigger, h->stream_seq)];
+            while (*at)
+                at = &(*at)->chain;
+            *at = h;
+            h->chain = NULL;
         }
     }
     free(t->buckets);

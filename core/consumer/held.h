@@ -85,6 +85,7 @@ int held_table_init(struct held_table *t);
 /* Messages are destroyed. */
 void held_table_finish(struct held_table *t);
 
+/* Of several of the same place and time, the latest that was added. */
 struct held *held_find(const struct held_table *t, uint64_t stream_seq, int64_t stored_ns);
 /* Takes `msg`; READY, in no list but the leases. NULL: out of memory. */
 struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, const struct ack_meta *meta);

@@ -103,6 +103,20 @@ static void same_sequence_of_a_recreated_stream_is_another_message(void **state)
     assert_ptr_equal(held_find(&table, 1, 200), fresh);
 }
 
+/* A message of a deleted consumer still runs, and the new one delivers it, too. */
+static void of_two_that_are_the_same_the_latest_is_found(void **state)
+{
+    (void)state;
+    struct held *old = add(1, 100);
+    struct held *fresh = add(1, 100);
+    assert_ptr_equal(held_find(&table, 1, 100), fresh);
+    for (size_t before = table.n_buckets, seq = 2; table.n_buckets == before; seq++)
+        add(seq, 100);
+    assert_ptr_equal(held_find(&table, 1, 100), fresh);
+    held_free(&table, fresh, &sink);
+    assert_ptr_equal(held_find(&table, 1, 100), old);
+}
+
 static void second_delivery_brings_the_reply_that_counts(void **state)
 {
     (void)state;
@@ -361,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(added_message_is_found_ready_and_leased),
         TEST(same_sequence_of_a_recreated_stream_is_another_message),
+        TEST(of_two_that_are_the_same_the_latest_is_found),
         TEST(second_delivery_brings_the_reply_that_counts),
         TEST(refreshed_acknowledgement_gets_no_lease),
         TEST(settled_states_leave_the_leases),
