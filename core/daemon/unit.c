@@ -151,7 +151,11 @@ void unit_dismiss(struct unit *u)
     struct daemon *d = u->daemon;
     drop_successor(u);
     u->leaving = true;
-    u->leave_until_ns = loop_now_ns(d->loop) + d->generation->config->drain_timeout_ns;
+    /* The daemon lives on, so nothing ends before a message that has just begun. */
+    int64_t time_ns = unit_config(u)->timeout_ns + HANDLER_LEAVE_NS;
+    if (time_ns < d->generation->config->drain_timeout_ns)
+        time_ns = d->generation->config->drain_timeout_ns;
+    u->leave_until_ns = loop_now_ns(d->loop) + time_ns;
     handler_drain(u->handler, u->leave_until_ns);
 }
 

@@ -192,11 +192,7 @@ bool units_use(const struct daemon *d, const struct cluster *c)
 void units_drain(struct daemon *d)
 {
     list_for_each_safe(node, &d->units)
-    {
-        struct unit *u = container_of(node, struct unit, node);
-        if (!u->leaving)
-            handler_drain(u->handler, d->drain_until_ns);
-    }
+        handler_drain(container_of(node, struct unit, node)->handler, d->drain_until_ns);
 }
 
 bool units_drained(const struct daemon *d)

@@ -15,8 +15,6 @@
 #include <string.h>
 
 #define STREAM_MAX 256
-/* For close() of a worker that was relieved, beyond what its message may take. */
-#define LEAVE_NS (10 * NS_PER_SEC)
 
 /* ---- making and ending ---------------------------------------------------------------- */
 
@@ -126,13 +124,13 @@ int handler_renew(struct handler *h, const struct crew_plan *plan, struct error 
     return rc;
 }
 
-static void leave(struct crew *crew, int64_t now)
+static void leave(struct crew *crew)
 {
     for (size_t i = 0; i < crew->n; i++) {
         if (crew->slots[i].refused)
             crew->slots[i].ended = true;
         else
-            worker_revoke(crew->slots[i].worker, now + crew->plan.config->timeout_ns + LEAVE_NS);
+            worker_relieve(crew->slots[i].worker, HANDLER_LEAVE_NS);
     }
 }
 
@@ -150,7 +148,7 @@ static void take_over(struct handler *h)
     for (size_t i = 0; h->lanes && i < h->n_consumers; i++)
         lanes_set_config(h->lanes[i], h->config);
     list_push_back(&h->leaving, &old->node);
-    leave(old, loop_now_ns(h->loop));
+    leave(old);
     handler_update_state(h);
 }
 

@@ -102,14 +102,27 @@ static void on_finish(struct loop_timer *t)
     dismiss_workers(h);
 }
 
+/* It leaves while the daemon begins to: by then it has to be over, too. */
+static void hurry(struct handler *h, int64_t until_ns)
+{
+    if (until_ns >= h->workers_until_ns)
+        return;
+    h->workers_until_ns = until_ns;
+    if (!h->finishing)
+        dismiss_workers(h);
+}
+
 void handler_drain(struct handler *h, int64_t deadline_ns)
 {
     int64_t now = loop_now_ns(h->loop);
-    if (h->draining)
+    int64_t until_ns = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
+    if (h->draining) {
+        hurry(h, until_ns);
         return;
+    }
     h->draining = true;
     h->finishing = h->config->ack == ACK_CUMULATIVE || h->duration_ns < HANDLER_SLOW_NS;
-    h->workers_until_ns = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
+    h->workers_until_ns = until_ns;
 
     h->n_stopping = h->n_consumers;
     for (size_t i = 0; i < h->n_consumers; i++)

@@ -24,6 +24,9 @@
 
 struct handler;
 
+/* For close() of a worker that leaves, beyond what its message may take. */
+#define HANDLER_LEAVE_NS (10 * NS_PER_SEC)
+
 #define HANDLER_EXIT_REASONS (WORKER_EXIT_SPAWN + 1)
 
 /* What the handler needs is down: not for the settle module, because nothing is settled. */
@@ -91,7 +94,8 @@ void handler_wait(struct handler *h, bool wait);
 /* A worker will not come up: why, or NULL. */
 const char *handler_hopeless(const struct handler *h);
 
-/* Stops pulling, gives unstarted messages back, lets running ones finish until `deadline_ns`. */
+/* Stops pulling, gives unstarted messages back, lets running ones finish until `deadline_ns`. Called again, it counts
+ * if it is earlier. */
 void handler_drain(struct handler *h, int64_t deadline_ns);
 /* Nothing is held any more and all workers have ended. */
 bool handler_drained(const struct handler *h);

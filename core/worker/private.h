@@ -45,9 +45,10 @@ struct worker {
     struct buf hello;
 
     enum worker_phase phase;
-    int end_reason; /* enum worker_exit_reason that we caused or heard of; -1: none */
-    char *end_text; /* the sentence with it; NULL: none */
-    bool stopping;  /* worker_stop() or worker_revoke(): no further process */
+    int end_reason;   /* enum worker_exit_reason that we caused or heard of; -1: none */
+    char *end_text;   /* the sentence with it; NULL: none */
+    bool stopping;    /* worker_stop(), worker_revoke() or worker_relieve(): no further process */
+    int64_t leave_ns; /* worker_relieve(): how long after an extended deadline it is killed; 0: not later */
     bool stop_reported;
     uint64_t spawns;
     unsigned level; /* of the restart pause */

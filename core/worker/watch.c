@@ -156,7 +156,12 @@ void watch_on_life(struct loop_timer *t)
         watch_kill(w, WORKER_EXIT_OPEN, true, "killed: it was not ready in time: its constructor or open() hangs");
         break;
     case PHASE_READY: break;
-    case PHASE_ENDING: watch_kill(w, WORKER_EXIT_STOPPED, false, "killed: it did not end in time"); break;
+    case PHASE_ENDING:
+        if (w->leave_ns && w->extended_ns + w->leave_ns > loop_now_ns(w->loop))
+            loop_arm(w->loop, t, w->extended_ns + w->leave_ns);
+        else
+            watch_kill(w, WORKER_EXIT_STOPPED, false, "killed: it did not end in time");
+        break;
     case PHASE_KILLED: send_signal(w, SIGKILL); break;
     }
 }

@@ -223,9 +223,10 @@ void worker_order(struct worker *w, enum ring_order order)
     worker_ring_bell(w);
 }
 
-static void end(struct worker *w, enum ring_order order, int64_t deadline_ns)
+static void end(struct worker *w, enum ring_order order, int64_t deadline_ns, int64_t leave_ns)
 {
     w->stopping = true;
+    w->leave_ns = leave_ns;
     switch (w->phase) {
     case PHASE_DOWN:
     case PHASE_WAITING: /* on_exit comes from the loop */
@@ -247,12 +248,17 @@ static void end(struct worker *w, enum ring_order order, int64_t deadline_ns)
 
 void worker_stop(struct worker *w, int64_t deadline_ns)
 {
-    end(w, RING_STOP, deadline_ns);
+    end(w, RING_STOP, deadline_ns, 0);
 }
 
 void worker_revoke(struct worker *w, int64_t deadline_ns)
 {
-    end(w, RING_REVOKE, deadline_ns);
+    end(w, RING_REVOKE, deadline_ns, 0);
+}
+
+void worker_relieve(struct worker *w, int64_t leave_ns)
+{
+    end(w, RING_REVOKE, loop_now_ns(w->loop) + w->config.timeout_ns + leave_ns, leave_ns);
 }
 
 /* From the last outcome on, a process that is to be replaced has RECYCLE_NS to end. */

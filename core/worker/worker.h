@@ -154,6 +154,8 @@ void worker_stop(struct worker *w, int64_t deadline_ns);
 /* Takes back what the child has not started: it then finishes only the one it runs. Unstarted
  * ids are reported by on_exit's rule (no outcome). Used by drain. */
 void worker_revoke(struct worker *w, int64_t deadline_ns);
+/* The same where nothing hurries: what it runs has all its time, extended or not, and close() `leave_ns` more. */
+void worker_relieve(struct worker *w, int64_t leave_ns);
 
 bool worker_ready(const struct worker *w);
 pid_t worker_pid(const struct worker *w); /* 0: none at the moment */

@@ -216,6 +216,11 @@ void worker_revoke(struct worker *w, int64_t deadline_ns)
     worker_stop(w, deadline_ns);
 }
 
+void worker_relieve(struct worker *w, int64_t leave_ns)
+{
+    worker_stop(w, leave_ns);
+}
+
 /* ---- create and destroy -------------------------------------------------------------------- */
 
 static char *copy(const char *text, bool *ok)

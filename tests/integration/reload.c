@@ -172,6 +172,46 @@ static void a_long_message_ends_in_its_old_worker(struct world *w)
     assert_true(daemon_wait_workers(s->daemon, 1, 10));
 }
 
+/* drain_timeout is for the end of the daemon. */
+static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    configure(s, "timeout = 10s\n");
+    daemon_arg(s->daemon, "--config");
+    daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
+    scene_start(s);
+    size_t from = daemon_mark(s->daemon);
+
+    scene_publish(s, "1 sleep 3000");
+    scene_expect_effects(s, 1, 10);
+    configure(s, "timeout = 10s\nmax_ack_pending = 100\n");
+    hang_up(s);
+    expect_action(s, from, SCENE_HANDLER, "replaced");
+    scene_expect_settled(s, 20);
+    assert_true(daemon_wait_workers(s->daemon, 1, 10));
+    assert_int_equal(scene_effects(s, " 1 sleep"), 1);
+    assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
+}
+
+static void a_stop_does_not_wait_for_a_handler_that_leaves(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    configure(s, "timeout = 60s\n");
+    daemon_arg(s->daemon, "--config");
+    daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
+    scene_start(s);
+    size_t from = daemon_mark(s->daemon);
+
+    scene_publish(s, "1 sleep 50000");
+    scene_expect_effects(s, 1, 10);
+    configure(s, "timeout = 60s\nmax_ack_pending = 100\n");
+    hang_up(s);
+    expect_action(s, from, SCENE_HANDLER, "replaced");
+    assert_int_equal(daemon_stop(s->daemon, 20), 0); /* in time to give it back */
+}
+
 static void attempts_are_counted_on(struct world *w)
 {
     struct scene *s = scene_open(w);
@@ -370,6 +410,8 @@ int main(int argc, char **argv)
         IT(a_changed_file_is_noticed_by_itself),
         IT(another_directory_under_the_name_is_noticed),
         IT(a_long_message_ends_in_its_old_worker),
+        IT(a_long_message_ends_in_a_handler_that_is_replaced),
+        IT(a_stop_does_not_wait_for_a_handler_that_leaves),
         IT(attempts_are_counted_on),
         IT(a_broken_file_leaves_the_old_code_serving),
         IT(options_that_do_not_open_leave_the_old_workers_serving),

@@ -287,6 +287,40 @@ static void revoke_leaves_the_unstarted(void **state)
     seen_destroy(&s);
 }
 
+/* Longer than its timeout and what it is left to leave, but announced. */
+static void relieved_worker_has_the_time_that_it_asked_for(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_config c = a_config(BEHAVE);
+    c.timeout_ns = 50 * NS_PER_MS;
+    seen_up(&s, &c);
+    send_one(&s, 1, "Xtend");
+    WAIT(&s, s.extend_ns);
+    worker_relieve(s.w, 50 * NS_PER_MS);
+    WAIT(&s, s.exits == 1);
+    assert_int_equal(s.outcomes, 1);
+    assert_int_equal(s.exit.reason, WORKER_EXIT_STOPPED);
+    assert_int_equal(s.exit.signal, 0);
+    seen_destroy(&s);
+}
+
+static void revoke_hurries_a_relieved_worker(void **state)
+{
+    (void)state;
+    struct seen s;
+    struct worker_config c = a_config(BEHAVE);
+    seen_up(&s, &c);
+    send_one(&s, 1, "Xtend");
+    WAIT(&s, s.extend_ns);
+    worker_relieve(s.w, LONGEST_NS);
+    worker_revoke(s.w, clock_now_ns() + NS_PER_MS);
+    WAIT(&s, s.exits == 1);
+    assert_int_equal(s.exit.signal, SIGKILL);
+    assert_int_equal(s.exit.running, 1);
+    seen_destroy(&s);
+}
+
 static void recycles_after_max_messages(void **state)
 {
     (void)state;
@@ -537,6 +571,8 @@ int main(void)
         cmocka_unit_test(stop_finishes_what_is_held),
         cmocka_unit_test(stop_kills_at_its_deadline),
         cmocka_unit_test(revoke_leaves_the_unstarted),
+        cmocka_unit_test(relieved_worker_has_the_time_that_it_asked_for),
+        cmocka_unit_test(revoke_hurries_a_relieved_worker),
         cmocka_unit_test(recycles_after_max_messages),
         cmocka_unit_test(large_messages_travel_both_ways),
         cmocka_unit_test(staged_is_void_without_ack),
