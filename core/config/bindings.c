@@ -175,6 +175,26 @@ static void check_pairs(struct config *c, size_t first)
     }
 }
 
+/* Its letters would come back to it, each as a new message, for ever. */
+static void check_dead_letter_loop(struct config *c, const struct section *s, const struct config_handler *h)
+{
+    char stream[STREAM_SIZE + 1];
+    char letters[STREAM_SIZE + 1];
+
+    for (size_t i = 0; i < h->clusters.n; i++) {
+        const char *name = h->clusters.items[i];
+        config_stream_name(h, name, stream, sizeof(stream));
+        config_cluster_name(h->dead_letter, name, letters, sizeof(letters));
+        if (!*stream || strcmp(stream, letters) != 0)
+            continue;
+        config_add_problem(c,
+                           "%s: %s is the handler's own stream: its dead letters would come back to it without end; "
+                           "set dead_letter = off or another stream",
+                           PLACE(s, "dead_letter"), letters);
+        return;
+    }
+}
+
 void config_check_bindings(struct config *c)
 {
     for (size_t i = 0; i < c->n_handlers; i++) {
@@ -185,6 +205,7 @@ void config_check_bindings(struct config *c)
         check_batch(c, s, h);
         check_clusters(c, s, h);
         check_cumulative(c, s, h);
+        check_dead_letter_loop(c, s, h);
         if (h->deliver_policy && strcmp(h->deliver_policy, "last_per_subject") == 0 && h->filter_subjects.n == 0)
             config_add_problem(c, "%s: last_per_subject needs filter_subjects; set them (> is all)",
                                PLACE(s, "deliver_policy"));

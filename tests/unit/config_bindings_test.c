@@ -50,6 +50,33 @@ static void a_batch_that_cannot_be_is_named(void **state)
     EXPECT_INI_CASES(cases);
 }
 
+static void a_handler_may_not_read_its_own_dead_letters(void **state)
+{
+#define LOOP                                                                                                  \
+    "is the handler's own stream: its dead letters would come back to it without end; set dead_letter = off " \
+    "or another stream"
+    static const struct ini_case cases[] = {
+        {"[handler.a]\nstream = DLQ\n", "handler.a.dead_letter: DLQ " LOOP},
+        {H "dead_letter = S\n", "t.ini:3: dead_letter: S " LOOP},
+        {"[cluster.x]\n[cluster.y-1]\n[handler.a]\nclusters = x y-1\nstream = S\nstream.y-1 = Y_1_D\n"
+         "dead_letter = {CLUSTER}_D\n",
+         "t.ini:7: dead_letter: Y_1_D " LOOP},
+    };
+    static const char *const fine[] = {"[handler.a]\nstream = DLQ\ndead_letter = off\n",
+                                       "[handler.a]\nstream = DLQ\ndead_letter = DLQ2\n",
+                                       "[handler.a]\nstream = DLQ\nshadow = yes\n",
+                                       "[handler.a]\nstream = off\n"
+                                       "dead_letter = D\n"};
+    (void)state;
+    EXPECT_INI_CASES(cases);
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+        struct config *c = make_config(fine[i], NULL, NULL);
+        config_check_bindings(c);
+        expect_no_problems(c);
+        config_destroy(c);
+    }
+}
+
 static void a_disabled_handler_is_not_checked(void **state)
 {
     struct config *c = make_config(H "enabled = no\nclusters = nowhere\nack = cumulative\n", NULL, NULL);
@@ -131,6 +158,7 @@ int main(void)
         cmocka_unit_test(stream_names_follow_the_cluster),
         cmocka_unit_test(cumulative_acks_need_a_consumer_of_their_own),
         cmocka_unit_test(a_batch_that_cannot_be_is_named),
+        cmocka_unit_test(a_handler_may_not_read_its_own_dead_letters),
         cmocka_unit_test(a_disabled_handler_is_not_checked),
         cmocka_unit_test(clusters_and_streams_that_do_not_fit_are_named),
         cmocka_unit_test(two_handlers_may_not_be_one_consumer),
