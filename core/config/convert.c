@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define QUOTED 100
 #define QUOTE(text) value_quote((text), (char[QUOTED]){0}, QUOTED)
@@ -143,7 +144,7 @@ static int check_bounds(const struct opt *o, const char *text, int64_t n, struct
     char high[32];
     const char *none = o->flags & OPT_NONE ? ", or none" : "";
 
-    if ((n >= o->min && n <= o->max) || (n == 0 && (o->flags & OPT_NONE)))
+    if (n >= o->min && n <= o->max)
         return 0;
     format_number(o, o->min, low, sizeof(low));
     format_number(o, o->max, high, sizeof(high));
@@ -155,10 +156,12 @@ static int check_bounds(const struct opt *o, const char *text, int64_t n, struct
 static int set_number(const struct opt *o, const char *text, int64_t *field, struct error *err)
 {
     int64_t n = 0;
-    int r = 0;
 
-    if (!(o->flags & OPT_NONE) || strcmp(text, "none") != 0)
-        r = o->type == OPT_INT    ? value_parse_int(text, &n, err)
+    if ((o->flags & OPT_NONE) && strcmp(text, "none") == 0) {
+        *field = 0;
+        return 0;
+    }
+    int r = o->type == OPT_INT    ? value_parse_int(text, &n, err)
             : o->type == OPT_SIZE ? value_parse_size(text, &n, err)
                                   : value_parse_duration(text, &n, err);
     if (r == 0)
@@ -237,6 +240,10 @@ static int set_rate(const char *text, double *field, struct error *err)
 {
     double rate;
     int r = value_parse_rate(text, &rate, err);
+    /* Whoever writes 0 means to stop it, and no limit is the contrary. */
+    if (r == 0 && !(rate > 0) && strcasecmp(text, "none") != 0)
+        r = error_set(err, -ERANGE, "%s lets nothing through: none is no limit, `seamq pause` stops a handler",
+                      QUOTE(text));
     if (r == 0 && rate > 1e9)
         r = error_set(err, -ERANGE, "%s is too large (at most 1000000000/s)", QUOTE(text));
     if (r == 0)

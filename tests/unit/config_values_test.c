@@ -93,7 +93,7 @@ static void every_key_lands_in_its_field(void **state)
         "ack = confirmed\nack_wait = 1s\ntimeout = 2s\nmax_ack_pending = 3\nmax_attempts = 4\nbackoff = 1s\n"
         "crash_limit = 5\ndead_letter = off\nworkers = 6\nordering = token:2\nlane_max_held = 7\nrate_limit = 8/s\n"
         "max_in_flight = 9\nbatch_max = 10\nbatch_linger = 11ms\nmax_messages = 12\nmax_memory = 13M\n"
-        "[handler.i]\nordering = header:Key\n[handler.j]\nordering = subject\nmax_messages = none\nmax_memory = 0\n"
+        "[handler.i]\nordering = header:Key\n[handler.j]\nordering = subject\nmax_messages = none\nmax_memory = none\n"
         "filter_subjects =\n",
         NULL, NULL);
     struct config_handler *h = &c->handlers[0];
@@ -298,7 +298,14 @@ static void wrong_values_of_a_handler_are_named(void **state)
          AT "ordering: \"header:a b\": NAME of header:NAME is a header's name (try header:Customer-Id)"},
         {H("rate_limit = 5"), AT "rate_limit: \"5\" is not a rate (try 5/s)"},
         {H("rate_limit = 9999999999/s"), AT "rate_limit: \"9999999999/s\" is too large (at most 1000000000/s)"},
-        {H("max_in_flight = -3"), AT "max_in_flight: \"-3\" is too small (at least 0, or none)"},
+        {H("max_in_flight = -3"), AT "max_in_flight: \"-3\" is too small (at least 1, or none)"},
+        {H("rate_limit = 0/s"),
+         AT "rate_limit: \"0/s\" lets nothing through: none is no limit, `seamq pause` stops a handler"},
+        {H("rate_limit = 0"),
+         AT "rate_limit: \"0\" lets nothing through: none is no limit, `seamq pause` stops a handler"},
+        {H("max_in_flight = 0"), AT "max_in_flight: \"0\" is too small (at least 1, or none)"},
+        {H("max_messages = 0"), AT "max_messages: \"0\" is too small (at least 1, or none)"},
+        {H("max_memory = 0"), AT "max_memory: \"0\" is too small (at least 1M, or none)"},
         {H("max_memory = 4k"), AT "max_memory: \"4k\" is too small (at least 1M, or none)"},
         {H("max_memory = lots"), AT "max_memory: \"lots\" is not a size (try 64M)"},
         {H("max_in_flight = 2000000"), AT "max_in_flight: \"2000000\" is too large (at most 1000000, or none)"},
