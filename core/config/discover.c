@@ -18,10 +18,13 @@
 #define PLACE(s, key) key_place((s), (key), (char[256]){0}, 256)
 #define QUOTE(text) value_quote((text), (char[200]){0}, 200)
 
+/* A link that leads nowhere is one: whoever loads it says so, and what it was before goes on. */
 static bool is_file(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (stat(path, &st) == 0)
+        return S_ISREG(st.st_mode);
+    return errno == ENOENT && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
 /* "dir/name" + suffix; NULL when out of memory. The caller frees it. */
@@ -141,11 +144,11 @@ static bool is_claimed(const struct config *c, const char *path)
     struct stat a;
     struct stat b;
 
-    if (stat(path, &a) < 0)
-        return true; /* gone meanwhile */
+    bool there = stat(path, &a) == 0;
     for (size_t i = 0; i < c->n_handlers; i++) {
         const char *used = c->handlers[i].plugin_path;
-        if (used && (strcmp(used, path) == 0 || (stat(used, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)))
+        if (used &&
+            (strcmp(used, path) == 0 || (there && stat(used, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)))
             return true;
     }
     return false;

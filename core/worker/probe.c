@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * probe - asks plugins who they are, each in a process of its own that may crash or hang. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -121,6 +122,14 @@ static bool is_shortage(int rc)
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOSPC;
 }
 
+static void name_lost_link(struct probe *b)
+{
+    char to[PATH_MAX];
+    ssize_t n = readlink(b->plugin, to, sizeof(to));
+    if (n > 0)
+        error_set(b->err, -ENOEXEC, "%s: a link to %.*s, which is not there", b->plugin, (int)n, to);
+}
+
 static void start(struct probe *b, const struct worker_probe *how)
 {
     char title[] = "seamq: probe";
@@ -132,6 +141,8 @@ static void start(struct probe *b, const struct worker_probe *how)
         error_set(b->err, rc, "%s: changed while it was read (a copy that has not finished?)", b->plugin);
     else if (is_shortage(rc))
         error_set(b->err, -EAGAIN, "%s: cannot be copied: %s", b->plugin, strerror(-rc));
+    else if (rc == -ENOENT)
+        name_lost_link(b);
     if (b->err->code) { /* anything else that is wrong with the file is said by the child */
         b->told = b->done = true;
         return;

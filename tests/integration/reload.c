@@ -260,6 +260,20 @@ static void a_broken_file_leaves_the_old_code_serving(struct world *w)
     scene_expect_settled(s, 10);
 }
 
+static void a_link_that_leads_nowhere_leaves_the_old_code_serving(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    size_t from = daemon_mark(s->daemon);
+    const char *link = world_text(w, "%s/link", s->daemon->plugin_dir);
+
+    assert_int_equal(symlink("../releases/2/scripted.so", link), 0);
+    assert_int_equal(rename(link, plugin_path(s)), 0);
+    daemon_expect_event(s->daemon, from, "reload-refused", "handler=scripted msg=*releases/2/scripted.so,*", 20);
+    daemon_expect_event(s->daemon, from, "reload-done", "changed=0 refused=1", 20);
+    scene_publish(s, "1 ack");
+    scene_expect_settled(s, 20);
+}
+
 static void options_that_do_not_open_leave_the_old_workers_serving(struct world *w)
 {
     struct scene *s = scene_with_file(w, "");
@@ -414,6 +428,7 @@ int main(int argc, char **argv)
         IT(a_stop_does_not_wait_for_a_handler_that_leaves),
         IT(attempts_are_counted_on),
         IT(a_broken_file_leaves_the_old_code_serving),
+        IT(a_link_that_leads_nowhere_leaves_the_old_code_serving),
         IT(options_that_do_not_open_leave_the_old_workers_serving),
         IT(a_cure_does_not_wait_for_what_hangs),
         IT(what_is_still_wanted_goes_on_whoever_asks_again),

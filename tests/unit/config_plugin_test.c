@@ -41,6 +41,24 @@ static void each_plugin_that_no_section_names_gets_a_handler(void **state)
     config_destroy(c);
 }
 
+static void a_link_that_leads_nowhere_is_still_a_plugin(void **state)
+{
+    (void)state;
+    mkdir("links", 0755);
+    assert_int_equal(symlink("../releases/2/stale.so", "links/stale.so"), 0);
+    struct config *c = discover("[seamqd]\nplugin_dir = links\n[handler.b]\nplugin = stale\n");
+    expect_no_problems(c);
+    assert_int_equal(c->n_handlers, 1);
+    assert_string_equal(c->handlers[0].plugin_path, "links/stale.so");
+    config_destroy(c);
+
+    c = discover("[seamqd]\nplugin_dir = links\n");
+    expect_no_problems(c);
+    assert_int_equal(c->n_handlers, 1);
+    assert_string_equal(c->handlers[0].name, "stale");
+    config_destroy(c);
+}
+
 static void sections_claim_their_plugins(void **state)
 {
     struct config *c = discover("[seamqd]\nplugin_dir = plugins\n[handler.a]\nplugin = orders\n[handler.b]\n"
@@ -292,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_plugin_that_no_section_names_gets_a_handler),
+        cmocka_unit_test(a_link_that_leads_nowhere_is_still_a_plugin),
         cmocka_unit_test(sections_claim_their_plugins),
         cmocka_unit_test(a_disabled_handler_claims_but_need_not_exist),
         cmocka_unit_test(missing_plugins_and_directories_are_named),
