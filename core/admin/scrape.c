@@ -262,8 +262,6 @@ static void put_sites_metrics(const struct report *r, struct metrics *m)
 
 static void put_consumers(const struct report *r, struct metrics *m)
 {
-    static const char *const states[] = {"ready", "running", "waiting", "settling", "acked"};
-
     for (size_t f = 0; f < sizeof(consumer_metrics) / sizeof(consumer_metrics[0]); f++) {
         metrics_family(m, consumer_metrics[f].kind, consumer_metrics[f].name, consumer_metrics[f].help);
         for (size_t i = 0; i < r->n_handlers; i++) {
@@ -281,11 +279,12 @@ static void put_consumers(const struct report *r, struct metrics *m)
     for (size_t i = 0; i < r->n_handlers; i++) {
         for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++) {
             struct consumer *c = handler_consumer(r->handlers[i], k);
-            for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++)
-                metrics_uint(m,
-                             METRIC_LABELS({"handler", handler_name(r->handlers[i])},
-                                           {"cluster", consumer_cluster(c)->name}, {"state", states[s]}),
-                             consumer_held(c)->n_by_state[s]);
+            for (enum held_state s = HELD_READY; s <= HELD_SETTLED; s++)
+                if (held_state_name(s))
+                    metrics_uint(m,
+                                 METRIC_LABELS({"handler", handler_name(r->handlers[i])},
+                                               {"cluster", consumer_cluster(c)->name}, {"state", held_state_name(s)}),
+                                 consumer_held(c)->n_by_state[s]);
         }
     }
 }

@@ -29,9 +29,11 @@ static json_t *describe_link(const struct link *l)
 
 static json_t *describe_held(const size_t *n)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)n[HELD_READY], "running",
-                     (json_int_t)n[HELD_RUNNING], "waiting", (json_int_t)n[HELD_WAITING], "settling",
-                     (json_int_t)n[HELD_SETTLING], "acked", (json_int_t)n[HELD_ACKED]);
+    json_t *json = json_object();
+    for (enum held_state s = HELD_READY; s <= HELD_SETTLED; s++)
+        if (held_state_name(s))
+            add_number(json, held_state_name(s), n[s]);
+    return json;
 }
 
 static json_t *describe_consumer(const struct handler *h, size_t i)

@@ -51,7 +51,9 @@ struct consumer {
 
     /* setup.c */
     enum consumer_stage stage;
-    bool verified;   /* the server has said, on this connection, which stream and consumer these are */
+    /* The server has said, on this connection, which stream and consumer these are; or cannot say (no answer to
+     * CONSUMER.INFO) though it had said so before: leases must go on then. */
+    bool verified;
     bool was_active; /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];

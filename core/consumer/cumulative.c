@@ -77,7 +77,8 @@ void cumulative_flush(struct consumer *c)
         list_remove(&h->order);
         held_set_state(&c->held, h, HELD_ACKED);
         held_drop_message(&c->held, h, api_link(c->api));
-        c->stats.settled++;
+        c->stats.settled += !h->counted;
+        h->counted = true;
     }
     lease_acked(c);
 }
@@ -225,7 +226,6 @@ void cumulative_again(struct consumer *c, struct held *h)
     list_push_back(&c->held.leases, &h->lease);
     lease_begin(c, h);
     insert(&c->cumulative, h);
-    c->stats.settled--;
     c->confirming = 0;
     loop_arm(c->loop, &c->cumulative.flush, loop_now_ns(c->loop) + ACK_NS);
 }

@@ -115,6 +115,15 @@ struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, co
     return h;
 }
 
+const char *held_state_name(enum held_state state)
+{
+    static const char *const names[HELD_SETTLED + 1] = {
+        [HELD_READY] = "ready",       [HELD_RUNNING] = "running", [HELD_WAITING] = "waiting",
+        [HELD_SETTLING] = "settling", [HELD_DONE] = "done",       [HELD_ACKED] = "acked",
+    };
+    return names[state];
+}
+
 static void drop(struct held_table *t, struct held *h, struct link *link)
 {
     if (!h->msg)

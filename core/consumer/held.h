@@ -58,6 +58,7 @@ struct held {
     int64_t consumer_created_ns;
     int64_t lease_until_ns;
     bool keep;       /* not given back for having waited long */
+    bool counted;    /* ack = cumulative: as settled, though its acknowledgement may be due again */
     bool alone;      /* the worker died in a call with this one: not in a batch until it is cleared */
     bool lease_lost; /* it ran out before it was renewed: somebody else may hold the message now */
     int64_t arrived_ns;
@@ -66,6 +67,9 @@ struct held {
     void *settlement;        /* of the settle module while it has one */
     char reply[HELD_REPLY_MAX];
 };
+
+/* "ready", "running" and so on; NULL: nobody waits for it (AWAY, SETTLED). */
+const char *held_state_name(enum held_state state);
 
 struct held_table {
     struct held **buckets;

@@ -358,10 +358,14 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         lease_begin(c, h);
         if (c->cumulative.on) {
             cumulative_arrived(c, h);
-            if (h->state == HELD_ACKED)
+            if (h->state == HELD_ACKED) {
                 cumulative_again(c, h);
-            else if (h->state == HELD_DONE)
+                return;
+            }
+            if (h->state == HELD_DONE) {
                 cumulative_done(c, h);
+                return;
+            }
         }
         if (h->state == HELD_ACKED || h->state == HELD_SETTLED) { /* the acknowledgement was lost: the work was not */
             consumer_ack(c, h);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -88,12 +89,14 @@ static natsStatus on_detach(void *data)
 static void post(struct connection *c, const struct event *e)
 {
     buf_append(&c->events, e, sizeof(*e));
+    assert(!c->events.failed); /* a state that the loop never hears of would drop all that is published from then on */
 }
 
 static void flush_events(struct connection *c)
 {
     if (c->events.len) {
-        queue_push(&c->link->events, c->events.data, c->events.len);
+        bool pushed = queue_push(&c->link->events, c->events.data, c->events.len);
+        assert(pushed);
         buf_reuse(&c->events);
     }
 }

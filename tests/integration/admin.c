@@ -109,6 +109,20 @@ static void metrics_are_what_prometheus_reads(struct world *w)
     assert_true(samples > 10);
 }
 
+static void what_is_held_is_counted_by_what_it_waits_for(struct world *w)
+{
+    struct scene *s = scene_open(w);
+
+    scene_publish(s, "1 sleep 1000");
+    assert_true(daemon_wait_metric(s->daemon, "seamq_messages_held", "state=\"running\"", 1, 10));
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_messages_held", "state=\"done\""), 0);
+    server_freeze(s->server); /* an acknowledgement that it cannot confirm */
+    assert_true(daemon_wait_metric(s->daemon, "seamq_messages_held", "state=\"acked\"", 1, 10));
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_messages_held", "state=\"running\""), 0);
+    server_thaw(s->server);
+    scene_expect_settled(s, 20);
+}
+
 static void unknown_paths_and_methods_are_refused(struct world *w)
 {
     struct scene *s = scene_open(w);
@@ -195,6 +209,7 @@ int main(int argc, char **argv)
         IT(readiness_names_handler_and_reason),
         IT(metrics_agree_with_what_was_processed),
         IT(metrics_are_what_prometheus_reads),
+        IT(what_is_held_is_counted_by_what_it_waits_for),
         IT(unknown_paths_and_methods_are_refused),
         IT(a_post_reloads_and_another_drains),
         IT(admin_off_listens_nowhere),
