@@ -239,6 +239,26 @@ void value_format_size(int64_t bytes, char *out, size_t size)
     format_unit(bytes, sizes, "0", out, size);
 }
 
+void value_format_int(int64_t n, char *out, size_t size)
+{
+    snprintf(out, size, "%" PRId64, n);
+}
+
+int value_check_bounds(int64_t n, int64_t min, int64_t max, const char *shown,
+                       void (*format)(int64_t n, char *out, size_t size), struct error *err)
+{
+    char low[32];
+    char high[32];
+
+    if ((min == 0 && max == 0) || (n >= min && (n <= max || max < min)))
+        return 0;
+    format(min, low, sizeof(low));
+    format(max, high, sizeof(high));
+    if (max < min)
+        return error_set(err, -ERANGE, "%s is too small (at least %s)", shown, low);
+    return error_set(err, -ERANGE, "%s is out of bounds (%s to %s)", shown, low, high);
+}
+
 /* Skips separators; the next item's start and length, false at the end. */
 static bool next_item(const char **pos, const char **ret_item, size_t *ret_len)
 {

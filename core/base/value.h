@@ -36,6 +36,12 @@ void value_format_time(int64_t ns, char *out, size_t size);
 /* The shortest text that parses back to the same value: 90000000000 -> "90s", 60e9 -> "1m". */
 void value_format_duration(int64_t ns, char *out, size_t size);
 void value_format_size(int64_t bytes, char *out, size_t size);
+void value_format_int(int64_t n, char *out, size_t size);
+
+/* The bounds of a plugin's option: both 0 are none, a maximum below the minimum is no maximum ("at least").
+ * 0 or -ERANGE with a sentence that begins with `shown` and has the bounds as `format` writes them. */
+int value_check_bounds(int64_t n, int64_t min, int64_t max, const char *shown,
+                       void (*format)(int64_t n, char *out, size_t size), struct error *err);
 
 /* Next item of a list separated by spaces, tabs, commas: copies at most size-1 bytes to
  * `out`, advances *pos; false at the end.  An item longer than `out` is cut (and counted by

@@ -69,20 +69,9 @@ static const struct plugin_option *match_option(const struct plugin_info *info, 
     return o;
 }
 
-static void format_bound(const struct plugin_option *o, int64_t n, char *out, size_t size)
-{
-    if (o->type == PLUGIN_OPTION_TIME)
-        value_format_duration(n, out, size);
-    else if (o->type == PLUGIN_OPTION_BYTES)
-        value_format_size(n, out, size);
-    else
-        snprintf(out, size, "%lld", (long long)n);
-}
-
 static int check_value(const struct plugin_option *o, const char *value, struct error *err)
 {
-    char low[32];
-    char high[32];
+    void (*format)(int64_t, char *, size_t) = value_format_int;
     bool yes;
     int64_t n = 0;
     int r = 0;
@@ -91,14 +80,16 @@ static int check_value(const struct plugin_option *o, const char *value, struct 
     case PLUGIN_OPTION_STRING: return 0;
     case PLUGIN_OPTION_BOOL: return value_parse_bool(value, &yes, err);
     case PLUGIN_OPTION_INT: r = value_parse_int(value, &n, err); break;
-    case PLUGIN_OPTION_BYTES: r = value_parse_size(value, &n, err); break;
-    case PLUGIN_OPTION_TIME: r = value_parse_duration(value, &n, err); break;
+    case PLUGIN_OPTION_BYTES:
+        r = value_parse_size(value, &n, err);
+        format = value_format_size;
+        break;
+    case PLUGIN_OPTION_TIME:
+        r = value_parse_duration(value, &n, err);
+        format = value_format_duration;
+        break;
     }
-    if (r < 0 || (o->min == 0 && o->max == 0) || (n >= o->min && n <= o->max))
-        return r;
-    format_bound(o, o->min, low, sizeof(low));
-    format_bound(o, o->max, high, sizeof(high));
-    return error_set(err, -ERANGE, "%s is out of bounds (%s to %s)", QUOTE(value), low, high);
+    return r < 0 ? r : value_check_bounds(n, o->min, o->max, QUOTE(value), format, err);
 }
 
 static void unknown_option(struct config *c, const struct section *s, const char *name, const struct plugin_info *info)

@@ -28,7 +28,7 @@ struct plugin_option {
     bool secret;
     char *preset; /* as written in a config file; NULL: none */
     char *help;   /* NULL: none */
-    int64_t min;  /* min == max == 0: no bounds */
+    int64_t min;  /* as value_check_bounds() has it */
     int64_t max;
 };
 

@@ -3,7 +3,6 @@
 #include "options.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,33 +39,16 @@ static int parse(const struct seamq_option *o, const char *text, int64_t *ret, s
     }
 }
 
-static void format(const struct seamq_option *o, int64_t value, char *out, size_t size)
+/* 0 or a negative errno with a sentence that begins with `shown`. */
+static int check_bounds(const struct seamq_option *o, int64_t value, const char *shown, struct error *err)
 {
-    if (o->type == SEAMQ_BYTES_)
-        value_format_size(value, out, size);
-    else if (o->type == SEAMQ_TIME_)
-        value_format_duration(value, out, size);
-    else
-        snprintf(out, size, "%" PRId64, value);
-}
-
-static bool in_bounds(const struct seamq_option *o, int64_t value)
-{
-    if ((o->min == 0 && o->max == 0) || o->type == SEAMQ_BOOL_)
-        return true;
-    /* a maximum below the minimum means that there is none: (1s, 0) is "at least 1s" */
-    return value >= o->min && (value <= o->max || o->max < o->min);
-}
-
-static void out_of_bounds(const struct seamq_option *o, const char *shown, struct error *err)
-{
-    char lo[32], hi[32];
-    format(o, o->min, lo, sizeof(lo));
-    format(o, o->max, hi, sizeof(hi));
-    if (o->max < o->min)
-        problem(err, "option.%s: %s is too small (at least %s)", o->name, shown, lo);
-    else
-        problem(err, "option.%s: %s is out of bounds (%s to %s)", o->name, shown, lo, hi);
+    if (o->type == SEAMQ_BOOL_)
+        return 0;
+    return value_check_bounds(value, o->min, o->max, shown,
+                              o->type == SEAMQ_BYTES_  ? value_format_size
+                              : o->type == SEAMQ_TIME_ ? value_format_duration
+                                                       : value_format_int,
+                              err);
 }
 
 static void store(char *at, const struct seamq_option *o, const char *text, struct error *err)
@@ -79,8 +61,8 @@ static void store(char *at, const struct seamq_option *o, const char *text, stru
         memcpy(at + o->offset, &text, sizeof(text));
     } else if (parse(o, text, &value, &why)) {
         problem(err, "option.%s: %s", o->name, o->flags & SEAMQ_SECRET ? "not a valid value" : why.text);
-    } else if (!in_bounds(o, value)) {
-        out_of_bounds(o, shown, err);
+    } else if (check_bounds(o, value, shown, &why)) {
+        problem(err, "option.%s: %s", o->name, why.text);
     } else if (o->type == SEAMQ_BOOL_) {
         int32_t yes = value != 0;
         memcpy(at + o->offset, &yes, sizeof(yes));

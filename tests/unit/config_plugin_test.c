@@ -162,6 +162,7 @@ static struct plugin_info make_info(void)
     info.options[5].secret = true;
     add_option(&info, "pin", PLUGIN_OPTION_INT, NULL, 0, 0);
     info.options[6].secret = true;
+    add_option(&info, "least", PLUGIN_OPTION_TIME, "1s", 1000000000, 0); /* a maximum below the minimum is none */
     return info;
 }
 
@@ -191,6 +192,7 @@ static void defaults_come_from_the_plugin_where_nothing_is_set(void **state)
     assert_string_equal(config_origin(c, "handler.orders", "stream"), "p/orders.so");
     assert_string_equal(option(c, "limit"), "20");
     assert_string_equal(option(c, "size"), "64k");
+    assert_string_equal(option(c, "least"), "1s");
     assert_null(option(c, "Label"));
     config_destroy(c);
 
@@ -215,6 +217,7 @@ static void options_are_checked_against_the_plugins_table(void **state)
         {"[handler.orders]\noption.size = x\n", "t.ini:2: option.size: \"x\" is not a size (try 64M)"},
         {"[handler.orders]\noption.wait = 2m\n", "t.ini:2: option.wait: \"2m\" is out of bounds (1ms to 1m)"},
         {"[handler.orders]\noption.wait = 3\n", "t.ini:2: option.wait: \"3\" is not a duration (try 3s)"},
+        {"[handler.orders]\noption.least = 1ms\n", "t.ini:2: option.least: \"1ms\" is too small (at least 1s)"},
         {"[handler.orders]\noption.dry = x\n", "t.ini:2: option.dry: \"x\" is neither yes nor no"},
         {"[handler.orders]\noption.pin = hunter2\n",
          "t.ini:2: option.pin: the value is not what the option takes (it is secret and not shown)"},

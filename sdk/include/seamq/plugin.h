@@ -152,7 +152,7 @@ struct seamq_option {
     size_t offset;      /* where in the instance the value goes */
     const char *preset; /* the default, as written in a config file; NULL: zero */
     const char *help;   /* one line */
-    int64_t min, max;   /* of numbers; both 0: no bounds */
+    int64_t min, max;   /* of numbers; both 0: no bounds; max < min: no maximum, at least min */
 };
 
 /* A table:   static const struct seamq_option options[] = {
