@@ -3,6 +3,7 @@
 #include "scene.h"
 #include "seamq.h"
 
+#include "base/value.h"
 #include "http.h"
 
 #include <inttypes.h>
@@ -421,6 +422,46 @@ static void what_cannot_be_told_is_left_alone(struct world *w)
     expect_each_once(s, 2);
 }
 
+/* An unsure lot is written again with every other: that makes its publish no younger. */
+static void an_old_lot_does_not_get_young_with_the_journal(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    json_t *info = client_api_ok(s->client, NULL, "STREAM.INFO.WORK");
+
+    write_letters(s, 1, 1);
+    client_publish(s->client, "work.x", "what was published of the lot");
+    client_api_ok(s->client, NULL, "STREAM.PURGE.WORK");
+    client_publish(s->client, "dlq.WORK.replay",
+                   world_text(w, "{\"lots\":[{\"stream\":\"WORK\",\"created\":%" PRId64 ",\"after\":0,\"noted\":%" PRId64
+                              ",\"letters\":[1]}]}",
+                              value_time_ns(json_text(info, "created")), CREATED));
+    expect_text(RUN(s, 1, "dlq", "replay").err, "cannot be told");
+    assert_int_equal(count(s, "DLQ"), 2);
+}
+
+static bool both_published(void *data)
+{
+    struct scene *s = data;
+    return json_at(client_api_ok(s->client, NULL, "STREAM.INFO.WORK"), "state.last_seq") == 2;
+}
+
+/* Nobody confirms, and the stream keeps the last of two only: the first is sent again, as the server knows its id. */
+static void what_is_unconfirmed_is_sent_again_within_the_duplicate_window(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    client_api_ok(s->client, NULL, "STREAM.DELETE.WORK");
+    client_add_stream(s->client, "WORK", "work.>", ",\"max_msgs\":1,\"no_ack\":true");
+    write_letters(s, 1, 2);
+    struct process *p = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", NULL});
+    assert_true(world_until(both_published, s, 20));
+    client_api_ok(s->client, "{\"name\":\"WORK\",\"subjects\":[\"work.>\"],\"max_msgs\":1}", "STREAM.UPDATE.WORK");
+    assert_true(process_wait(p, 60));
+    assert_int_equal(process_exit_code(p), 0);
+    assert_int_equal(count(s, "DLQ"), 0);
+    assert_int_equal(json_at(client_api_ok(s->client, NULL, "STREAM.INFO.WORK"), "state.last_seq"), 2);
+}
+
 static void two_replays_at_once_double_nothing(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -455,6 +496,8 @@ int main(int argc, char **argv)
         IT(the_permissions_of_the_manual_are_enough),
         IT(killed_replays_lose_and_double_nothing),
         IT(what_cannot_be_told_is_left_alone),
+        IT(an_old_lot_does_not_get_young_with_the_journal),
+        IT(what_is_unconfirmed_is_sent_again_within_the_duplicate_window),
         IT(two_replays_at_once_double_nothing),
     };
     return it_main(tests, argc, argv);

@@ -99,7 +99,6 @@ int journal_open(struct journal *j, struct dlq *d, const char *stream, struct er
     if (rc < 0 && rc != -ENOENT)
         return rc;
     j->seq = m.seq;
-    j->time_ns = m.time_ns;
     j->lots = journal_parse(m.data.data, m.data.len);
     stored_finish(&m);
     return j->lots ? remove_older(j, err) : error_set(err, -ENOMEM, "out of memory");
@@ -179,8 +178,9 @@ int journal_begin(struct journal *j, const struct journal_target *target, const 
                   struct error *err)
 {
     json_t *lot =
-        json_pack("{s:s, s:I, s:I, s:s*, s:O}", "stream", target->stream, "created", (json_int_t)target->created_ns,
-                  "after", (json_int_t)target->last_seq, "to", to, "letters", letters);
+        json_pack("{s:s, s:I, s:I, s:I, s:s*, s:O}", "stream", target->stream, "created",
+                  (json_int_t)target->created_ns, "after", (json_int_t)target->last_seq, "noted",
+                  (json_int_t)target->now_ns, "to", to, "letters", letters);
     if (!lot || json_array_append_new(j->lots, lot) < 0)
         return error_set(err, -ENOMEM, "out of memory");
     return write_lots(j, err);
@@ -217,10 +217,11 @@ static bool deleted_behind(json_t *state, uint64_t after)
 }
 
 /* From what the server says of the stream, when the message is not in it. */
-static enum journal_word judge(const struct journal *j, json_t *info, const json_t *lot, uint64_t after)
+static enum journal_word judge(json_t *info, const json_t *lot, uint64_t after)
 {
     json_t *state = json_object_get(info, "state");
     int64_t window = json_integer_value(json_object_get(json_object_get(info, "config"), "duplicate_window"));
+    int64_t noted_ns = json_integer_value(json_object_get(lot, "noted"));
     int64_t now_ns = value_time_ns(json_string_value(json_object_get(info, "ts")));
     bool same = value_time_ns(json_string_value(json_object_get(info, "created"))) ==
                 json_integer_value(json_object_get(lot, "created"));
@@ -230,7 +231,7 @@ static enum journal_word judge(const struct journal *j, json_t *info, const json
     if ((uint64_t)json_integer_value(json_object_get(state, "first_seq")) <= after + 1 && !deleted_behind(state, after))
         return JOURNAL_NOT_PUBLISHED;
     /* Published once more, the server would drop it if it has seen the id. */
-    if (now_ns && now_ns - j->time_ns < window - WINDOW_MARGIN_NS)
+    if (now_ns && now_ns - noted_ns < window - WINDOW_MARGIN_NS)
         return JOURNAL_NOT_PUBLISHED;
     return JOURNAL_CANNOT_TELL;
 }
@@ -267,7 +268,7 @@ int journal_ask(struct journal *j, const json_t *lot, const struct letter *l, en
         return 0;
     }
     if (rc == 0 && known == 0)
-        *ret = judge(j, info, lot, after);
+        *ret = judge(info, lot, after);
     json_decref(info);
     return rc ? rc : known;
 }

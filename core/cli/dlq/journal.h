@@ -19,9 +19,10 @@
 struct journal {
     struct dlq *dlq;
     char subject[LETTER_NAME_MAX + 32];
-    uint64_t seq;    /* of its message; 0: there is none */
-    int64_t time_ns; /* when that was stored, by the server's clock */
-    json_t *lots;    /* array of {stream, created, after, to, letters: [sequences]} */
+    uint64_t seq; /* of its message; 0: there is none */
+    /* Array of {stream, created, after, noted, to, letters: [sequences]}. `noted`: the server's clock before the lot
+     * was published. The message's own time is no lot's: an old lot is written again with the next one. */
+    json_t *lots;
 };
 
 /* What an earlier replay of letters of `stream` left. 0 or negative with a sentence; journal_finish() either way. */
@@ -33,6 +34,7 @@ struct journal_target {
     char stream[LETTER_NAME_MAX];
     int64_t created_ns;
     uint64_t last_seq;
+    int64_t now_ns; /* by the server's clock; 0: before 2.10 it does not say */
 };
 
 /* Adds a lot and writes it; `to` NULL: to their own subjects. */

@@ -63,6 +63,7 @@ static void set_target(struct parcels *ps, const char *stream, json_t *info)
     snprintf(ps->target.stream, sizeof(ps->target.stream), "%s", stream);
     ps->target.created_ns = value_time_ns(json_string_value(json_object_get(info, "created")));
     ps->target.last_seq = (uint64_t)json_integer_value(json_object_get(state, "last_seq"));
+    ps->target.now_ns = value_time_ns(json_string_value(json_object_get(info, "ts")));
     ps->subjects = json_incref(json_object_get(json_object_get(info, "config"), "subjects"));
 }
 
