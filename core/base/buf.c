@@ -126,6 +126,12 @@ size_t buf_utf8_len(const char *text, size_t left)
     return c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
 }
 
+bool buf_is_control(const char *s, size_t len)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    return len == 1 ? *u < 0x20 || *u == 0x7f : len == 2 && u[0] == 0xc2 && u[1] < 0xa0;
+}
+
 static void put_json_control(struct buf *b, unsigned char c)
 {
     if (c == '\n' || c == '\t' || c == '\r')
@@ -141,14 +147,9 @@ void buf_put_json(struct buf *b, const char *s, size_t len)
     buf_putc(b, '"');
     for (size_t i = 0; i < len;) {
         size_t n = buf_utf8_len(s + i, len - i);
-        if (n == 2 && u[i] == 0xc2 && u[i + 1] < 0xa0) { /* C1: a terminal may obey it */
-            buf_printf(b, "\\u%04x", u[i + 1]);
-            i += n;
-            continue;
-        }
-        if (n == 0 || u[i] < 0x20 || u[i] == 0x7f) {
-            put_json_control(b, u[i]);
-            i++;
+        if (n == 0 || buf_is_control(s + i, n)) {
+            put_json_control(b, n == 2 ? u[i + 1] : u[i]);
+            i += n ? n : 1;
             continue;
         }
         if (u[i] == '"' || u[i] == '\\')

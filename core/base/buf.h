@@ -35,6 +35,8 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((form
 const char *buf_str(struct buf *b);
 /* Length of the valid UTF-8 sequence that begins at `s` (1 to 4), 0 if there is none in `left` bytes. */
 size_t buf_utf8_len(const char *s, size_t left);
+/* Whether a terminal may obey the character of `len` bytes (C0, DEL, C1). */
+bool buf_is_control(const char *s, size_t len);
 /* JSON string with quotes; invalid UTF-8 and control bytes are escaped. `len` bytes of `s`. */
 void buf_put_json(struct buf *b, const char *s, size_t len);
 

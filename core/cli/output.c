@@ -63,19 +63,21 @@ static void put_cell(struct buf *b, const struct column *c, json_t *row)
         buf_printf(b, "%lld", (long long)n);
 }
 
-/* Characters, for alignment; control bytes of what comes from elsewhere do not reach the terminal. */
-static int clean_width(char *text)
+int output_clean(char *text)
 {
     int width = 0;
-    for (size_t left = strlen(text); left;) {
+    char *to = text;
+    for (size_t left = strlen(text); left; width++) {
         size_t n = buf_utf8_len(text, left);
-        if (n == 0 || (n == 1 && ((unsigned char)*text < 0x20 || *text == 0x7f)))
-            *text = '?';
-        n = n ? n : 1;
-        text += n;
-        left -= n;
-        width++;
+        size_t taken = n ? n : 1;
+        if (n == 0 || buf_is_control(text, n))
+            *to++ = '?';
+        else
+            to = (char *)memmove(to, text, n) + n;
+        text += taken;
+        left -= taken;
     }
+    *to = '\0';
     return width;
 }
 
@@ -99,7 +101,7 @@ static int make_cells(struct cell *cells, size_t n_columns, const struct column 
             buf_finish(&b);
             if (!c->text)
                 return -ENOMEM;
-            c->width = clean_width(c->text);
+            c->width = output_clean(c->text);
         }
     }
     return 0;

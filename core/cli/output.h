@@ -30,6 +30,10 @@ struct column {
  * `columns` (to one without key). A missing or null value is `-`.  0 or -ENOMEM. */
 int output_rows(FILE *out, const struct column *columns, json_t *rows, bool json);
 
+/* Of what comes from elsewhere nothing reaches the terminal that it may obey: control characters, and bytes that are
+ * no UTF-8, become `?`, in place.  Returns how many characters there are. */
+int output_clean(char *text);
+
 /* One value as JSON on a line of its own. */
 int output_json(FILE *out, json_t *value);
 

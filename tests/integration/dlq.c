@@ -133,6 +133,21 @@ static void show_tells_everything(struct world *w)
     expect_text(RUN(s, 1, "dlq", "show", "77").err, "no dead letter 77");
 }
 
+/* U+009B begins an escape sequence on terminals, as ESC [ does. */
+static void show_writes_nothing_that_a_terminal_obeys(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    static const char data[] = "\xc2\x9b"
+                               "2J";
+
+    client_publish_full(s->client, "dlq.WORK.\xc2\x9b.1.1", "Seamq-Error: \xc2\x9b\x1b[2J", data, sizeof(data) - 1);
+    const char *out = RUN(s, 0, "dlq", "show", "1").out;
+    assert_null(strpbrk(out, "\x1b\x9b"));
+    expect_text(out, "  dlq.WORK.?.1.1\n");
+    expect_text(out, "Seamq-Error: ??[2J\n");
+    expect_text(out, "(4 bytes that are no text");
+}
+
 static void mistakes_are_named(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -432,7 +447,8 @@ static void an_old_lot_does_not_get_young_with_the_journal(struct world *w)
     client_publish(s->client, "work.x", "what was published of the lot");
     client_api_ok(s->client, NULL, "STREAM.PURGE.WORK");
     client_publish(s->client, "dlq.WORK.replay",
-                   world_text(w, "{\"lots\":[{\"stream\":\"WORK\",\"created\":%" PRId64 ",\"after\":0,\"noted\":%" PRId64
+                   world_text(w,
+                              "{\"lots\":[{\"stream\":\"WORK\",\"created\":%" PRId64 ",\"after\":0,\"noted\":%" PRId64
                               ",\"letters\":[1]}]}",
                               value_time_ns(json_text(info, "created")), CREATED));
     expect_text(RUN(s, 1, "dlq", "replay").err, "cannot be told");
@@ -482,6 +498,7 @@ int main(int argc, char **argv)
         IT(filters_choose_letters),
         IT(a_long_stream_is_walked_whole),
         IT(show_tells_everything),
+        IT(show_writes_nothing_that_a_terminal_obeys),
         IT(mistakes_are_named),
         IT(dropping_needs_a_yes_and_takes_what_is_meant),
         IT(filters_that_cannot_match_are_refused),

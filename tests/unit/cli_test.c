@@ -155,11 +155,11 @@ static void a_table_is_aligned_and_shows_no_control_bytes(void **state)
                                             {"subjects", "SUBJECTS", COLUMN_TEXT},
                                             {NULL, NULL, COLUMN_TEXT}};
     (void)state;
-    json_t *rows = json_pack("[{s:s, s:i, s:[s,s]}, {s:s, s:n}]", "name", "\xc3\xa4\x1b", "bytes", 2048, "subjects",
-                             "a", "b", "name", "longer", "bytes");
+    json_t *rows = json_pack("[{s:s, s:i, s:[s,s]}, {s:s, s:n}]", "name", "\xc3\xa4\x1b\xc2\x9b", "bytes", 2048,
+                             "subjects", "a", "b", "name", "longer", "bytes");
     char *text = rows_text(columns, rows, false);
     assert_string_equal(text, "NAME    BYTES  SUBJECTS\n"
-                              "\xc3\xa4?       2.0k  a b\n"
+                              "\xc3\xa4??      2.0k  a b\n"
                               "longer      -  -\n");
     free(text);
 }

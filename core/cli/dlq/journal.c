@@ -177,10 +177,9 @@ int journal_save(struct journal *j, struct error *err)
 int journal_begin(struct journal *j, const struct journal_target *target, const char *to, json_t *letters,
                   struct error *err)
 {
-    json_t *lot =
-        json_pack("{s:s, s:I, s:I, s:I, s:s*, s:O}", "stream", target->stream, "created",
-                  (json_int_t)target->created_ns, "after", (json_int_t)target->last_seq, "noted",
-                  (json_int_t)target->now_ns, "to", to, "letters", letters);
+    json_t *lot = json_pack("{s:s, s:I, s:I, s:I, s:s*, s:O}", "stream", target->stream, "created",
+                            (json_int_t)target->created_ns, "after", (json_int_t)target->last_seq, "noted",
+                            (json_int_t)target->now_ns, "to", to, "letters", letters);
     if (!lot || json_array_append_new(j->lots, lot) < 0)
         return error_set(err, -ENOMEM, "out of memory");
     return write_lots(j, err);

@@ -12,10 +12,10 @@ static bool is_text(const struct buf *data)
 {
     for (size_t at = 0, n; at < data->len; at += n) {
         n = buf_utf8_len(data->data + at, data->len - at);
-        if (n == 0 || (n == 1 && (unsigned char)data->data[at] < ' ' && !strchr("\t\r\n", data->data[at])))
+        if (n == 0 || (buf_is_control(data->data + at, n) && !memchr("\t\r\n", data->data[at], 3)))
             return false;
     }
-    return !data->len || !memchr(data->data, '\0', data->len);
+    return true;
 }
 
 /* Several values of one name are an array. */
@@ -57,24 +57,29 @@ static int show_json(const struct letter *l)
     return rc;
 }
 
-/* Control bytes of what comes from elsewhere do not reach the terminal. */
-static void put_line(const char *name, const char *value)
+static void put_line(struct buf *b)
 {
-    printf("%s: ", name);
-    for (; *value; value++)
-        putchar((unsigned char)*value < ' ' || *value == 0x7f ? '?' : *value);
-    putchar('\n');
+    if (buf_str(b)) {
+        output_clean(b->data);
+        puts(b->data);
+    }
+    buf_clear(b);
 }
 
 static int show_text(const struct letter *l)
 {
     const struct stored *m = l->stored;
+    struct buf line = {0};
     const char *name;
     const char *value;
 
-    printf("%" PRIu64 "  %s  %s\n", m->seq, m->time, m->subject);
-    for (size_t at = 0; stored_next_header(m, &at, &name, &value);)
-        put_line(name, value);
+    buf_printf(&line, "%" PRIu64 "  %s  %s", m->seq, m->time, m->subject);
+    put_line(&line);
+    for (size_t at = 0; stored_next_header(m, &at, &name, &value);) {
+        buf_printf(&line, "%s: %s", name, value);
+        put_line(&line);
+    }
+    buf_finish(&line);
     putchar('\n');
     if (is_text(&m->data)) {
         fwrite(m->data.data ? m->data.data : "", 1, m->data.len, stdout);
