@@ -30,12 +30,22 @@ allow_consumer()
     allow "\$JS.ACK.$1.$2.>"
     allow "\$JS.ACK.*.*.$1.$2.>"
     allow "dlq.$1.$2.>"
-    case $NATS_WORKER_CREATE in
-    yes | true)
+    if creates; then
         allow_api "CONSUMER.CREATE.$1.$2"
         allow_api "CONSUMER.CREATE.$1.$2.>"
-        ;;
-    esac
+    fi
+}
+
+creates() { [ "$NATS_WORKER_CREATE" = yes ] || [ "$NATS_WORKER_CREATE" = true ]; }
+
+# allow_dead_letter STREAM: with create = missing seamqd makes it, or adds a subject to it.
+allow_dead_letter()
+{
+    allow_api "STREAM.INFO.$1"
+    if creates; then
+        allow_api "STREAM.CREATE.$1"
+        allow_api "STREAM.UPDATE.$1"
+    fi
 }
 
 # Checks the NATS_WORKER_* and sets NATS_WORKER_PUBLISH and NATS_WORKER_SUBSCRIBE.
@@ -50,7 +60,7 @@ make_worker_permissions()
         fi
     done
     for entry in $(list_of "$NATS_WORKER_DEAD_LETTER"); do
-        if is_name "$entry"; then allow_api "STREAM.INFO.$entry"; else
+        if is_name "$entry"; then allow_dead_letter "$entry"; else
             problem "NATS_WORKER_DEAD_LETTER: \"$entry\" is not a stream's name"
         fi
     done

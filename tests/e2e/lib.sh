@@ -70,16 +70,16 @@ request()
     printf '%s\n' "${answer:-no answer}"
 }
 
-# ask PORT SUBJECT BODY
+# ask PORT SUBJECT BODY: without a login, or as $login: ,"user":"NAME","pass":"PASSWORD"
 ask()
 {
     local fd line answer=''
     exec {fd}<>"/dev/tcp/127.0.0.1/$1" || return 1
-    printf 'CONNECT {"verbose":false}\r\nSUB _INBOX.x 1\r\nPUB %s _INBOX.x %d\r\n%s\r\n' "$2" ${#3} "$3" >&"$fd"
+    printf 'CONNECT {"verbose":false%s}\r\nSUB _INBOX.x 1\r\nPUB %s _INBOX.x %d\r\n%s\r\n' "${login:-}" "$2" ${#3} "$3" >&"$fd"
     while IFS= read -r -t 2 -u "$fd" line; do
         case $answer$line in
         PING*) printf 'PONG\r\n' >&"$fd" ;;
-        MSG*\{*) break ;;
+        MSG*\{* | -ERR*) break ;;
         MSG*) answer=$line ;;
         esac
     done

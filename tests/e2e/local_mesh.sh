@@ -120,6 +120,23 @@ the_owner_dies()
     [ -z "$(pgrep -f "$scratch/mesh")" ] || fail "left running: $(pgrep -af "$scratch/mesh")"
 }
 
+# What seamqd does with create = missing, and what it does not do.
+a_worker_makes_its_dead_letter_stream()
+{
+    local login=',"user":"worker","pass":"w"' port
+    export NATS_WORKER_PASSWORD=w NATS_WORKER_INBOX=_INBOX NATS_WORKER_DEAD_LETTER=DLQ
+    NATS_WORKER_CREATE=yes expect 0 'single is up in' 'a server with a worker that may create' up --shape single
+    port=$(client_port sea-a-1)
+    expect 0 '"created"' 'the stream made' request "$port" "\$JS.API.STREAM.CREATE.DLQ" \
+        '{"name":"DLQ","subjects":["dlq.A.>"]}' '"created"'
+    expect 0 'dlq.B.' 'a subject added' request "$port" "\$JS.sea-a.API.STREAM.UPDATE.DLQ" \
+        '{"name":"DLQ","subjects":["dlq.A.>","dlq.B.>"]}' 'dlq.B.'
+    expect 0 "Permissions Violation for Publish to \"\$JS.API.STREAM.CREATE.OTHER\"" 'another stream refused' \
+        request "$port" "\$JS.API.STREAM.CREATE.OTHER" '{"name":"OTHER"}' Violation
+    expect 0 'removed' down mesh down
+    unset NATS_WORKER_PASSWORD NATS_WORKER_INBOX NATS_WORKER_DEAD_LETTER
+}
+
 what_is_wrong_is_said()
 {
     expect 2 'which verb?' 'no verb' "$root/infra/nats/local-mesh"
@@ -137,5 +154,6 @@ a_node_is_killed_and_started
 the_cluster_grows_into_a_mesh
 a_bystander_is_left_alone
 the_owner_dies
+a_worker_makes_its_dead_letter_stream
 what_is_wrong_is_said
 finish
