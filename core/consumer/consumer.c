@@ -151,6 +151,11 @@ bool consumer_lease_holds(const struct consumer *c, const struct held *h)
            loop_now_ns(c->loop) < h->lease_until_ns - c->ack_wait_ns / 20;
 }
 
+bool consumer_lease_over(const struct consumer *c, const struct held *h)
+{
+    return !h->lane && !c->cumulative.on && (h->lease_lost || loop_now_ns(c->loop) >= h->lease_until_ns);
+}
+
 void consumer_ack(struct consumer *c, struct held *h)
 {
     if (c->cumulative.on) {

@@ -108,6 +108,9 @@ void consumer_recheck(struct consumer *c);
 
 /* Whether a NAK or TERM may be sent: the lease holds and the link is up. */
 bool consumer_lease_holds(const struct consumer *c, const struct held *h);
+/* The lease has run out, so somebody else may have the message: not to be started here. Never so where one daemon alone
+ * takes from the consumer (a lane, ack = cumulative). */
+bool consumer_lease_over(const struct consumer *c, const struct held *h);
 /* The message is done: +ACK, again after a reconnect, until the server must have it. */
 void consumer_ack(struct consumer *c, struct held *h);
 /* +TERM if the lease holds; the message is gone from here either way. */

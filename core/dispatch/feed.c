@@ -204,6 +204,10 @@ static void feed(struct handler *h)
     size_t limit = prefetch(h);
     while (!drain_gives_back(h) && !list_empty(&h->ready)) {
         struct held *m = container_of(h->ready.next, struct held, node);
+        if (consumer_lease_over(m->consumer, m)) { /* cut off for long, or lost while it ran: it comes again */
+            consumer_give_back(m->consumer, m, 0);
+            continue;
+        }
         struct slot *slot = least_busy(h, m->alone ? 1 : limit);
         if (!slot || !gate_open(h))
             return;

@@ -3,6 +3,7 @@
  *
  * IT_MESSAGES sets the size of each run (20000).  Faults happen when the effects reach
  * random marks of the seeded sequence, so that a run can be repeated. */
+#include "proxy.h"
 #include "scene.h"
 
 #include <inttypes.h>
@@ -158,6 +159,64 @@ static void the_other_daemon_takes_over(struct world *w)
     assert_int_equal(daemon_stop(other, 30), 0);
 }
 
+static void set_short(struct daemon *d)
+{
+    daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_ACK_WAIT=1s");
+    daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_TIMEOUT=3s");
+    daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_MAX_ACK_PENDING=1"); /* no request stays open beside the message */
+}
+
+static struct daemon *start_other(struct scene *s)
+{
+    struct daemon *other = daemon_new(s->w, s->urls);
+    daemon_handler(other, IT_SCRIPTED, SCENE_HANDLER);
+    daemon_env(other, "SEAMQ_HANDLER_SCRIPTED_OPTION_EFFECTS=%s", s->effects);
+    set_short(other);
+    daemon_start(other);
+    daemon_wait_ready(other, 20);
+    return other;
+}
+
+/* Its retry is due when the other one has the message. */
+static void a_daemon_that_is_cut_off_starts_no_retry(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+    struct proxy *proxy = proxy_start(w, s->server->port);
+
+    daemon_env(s->daemon, "NATS_URL=nats://127.0.0.1:%d", proxy_port(proxy));
+    set_short(s->daemon);
+    scene_start(s);
+    scene_publish(s, "1 nak 4000");
+    scene_expect_effects(s, 1, 10);
+    start_other(s);
+    proxy_refuse(proxy, true);
+    scene_expect_settled(s, 30); /* by the other, which had to wait as long, and began later */
+    proxy_refuse(proxy, false);
+    daemon_wait_ready(s->daemon, 20);
+    assert_int_equal(scene_effects(s, "1 nak"), 3);
+}
+
+/* Its worker dies of what another daemon has settled meanwhile. */
+static void a_daemon_that_stood_still_starts_nothing_again(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    set_short(s->daemon);
+    scene_start(s);
+    size_t from = daemon_mark(s->daemon);
+    scene_publish(s, "1 hang");
+    scene_expect_effects(s, 1, 10);
+    kill(s->daemon->proc->pid, SIGSTOP);
+    struct daemon *other = start_other(s);
+    scene_expect_settled(s, 30);
+    assert_int_equal(daemon_stop(other, 20), 0);
+    kill(s->daemon->proc->pid, SIGCONT);
+    daemon_expect_event(s->daemon, from, "worker-exit", "reason=timeout", 20);
+    scene_publish(s, "2 ack");
+    scene_expect_settled(s, 30);
+    assert_int_equal(scene_effects(s, "1 hang"), 3);
+}
+
 static const char *sometimes_wrong(uint32_t id, uint64_t roll)
 {
     if (id % 5000 == 4999)
@@ -221,6 +280,8 @@ int main(int argc, char **argv)
         IT(a_killed_daemon_takes_its_workers_along),
         IT(killed_servers_lose_nothing),
         IT(the_other_daemon_takes_over),
+        IT(a_daemon_that_is_cut_off_starts_no_retry),
+        IT(a_daemon_that_stood_still_starts_nothing_again),
         IT(wrong_handlers_lose_nothing),
         IT(drain_gives_back_at_once_and_repeats_nothing),
     };

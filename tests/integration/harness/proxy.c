@@ -32,6 +32,7 @@ struct proxy {
     struct pair pairs[PAIRS_MAX];
     pthread_t thread;
     atomic_bool stop;
+    atomic_bool refuse;
     pthread_mutex_t lock; /* of what follows */
     unsigned left;        /* messages until the cut; 0: never */
     void (*fn)(void *data);
@@ -64,7 +65,7 @@ static void pair_close(struct pair *p)
 static void pair_open(struct proxy *p)
 {
     int client = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
-    int server = client >= 0 ? dial(p->to_port) : -1;
+    int server = client >= 0 && !atomic_load(&p->refuse) ? dial(p->to_port) : -1;
     for (int i = 0; server >= 0 && i < PAIRS_MAX; i++) {
         struct pair *pair = &p->pairs[i];
         if (pair->sides[0].fd < 0) {
@@ -150,6 +151,8 @@ static void *carry(void *data)
 
     while (!atomic_load(&p->stop)) {
         struct pollfd fds[1 + PAIRS_MAX * 2];
+        for (int i = 0; atomic_load(&p->refuse) && i < PAIRS_MAX; i++)
+            pair_close(&p->pairs[i]);
         fds[0] = (struct pollfd){.fd = p->listener, .events = POLLIN};
         for (int i = 0; i < PAIRS_MAX * 2; i++)
             fds[1 + i] = (struct pollfd){.fd = p->pairs[i / 2].sides[i % 2].fd, .events = POLLIN};
@@ -199,6 +202,11 @@ struct proxy *proxy_start(struct world *w, int to_port)
     assert_int_equal(pthread_create(&p->thread, NULL, carry, p), 0);
     world_at_end(w, proxy_destroy, p);
     return p;
+}
+
+void proxy_refuse(struct proxy *p, bool on)
+{
+    atomic_store(&p->refuse, on);
 }
 
 int proxy_port(const struct proxy *p)

@@ -19,5 +19,7 @@ int proxy_port(const struct proxy *p);
  * connection; later ones are carried as usual.  0: never. */
 void proxy_cut_at(struct proxy *p, unsigned n, void (*fn)(void *data), void *data);
 bool proxy_has_cut(struct proxy *p);
+/* While `on` nothing gets through: connections are closed, new ones at once. */
+void proxy_refuse(struct proxy *p, bool on);
 
 #endif
