@@ -54,7 +54,8 @@ struct consumer {
     /* The server has said, on this connection, which stream and consumer these are; or cannot say (no answer to
      * CONSUMER.INFO) though it had said so before: leases must go on then. */
     bool verified;
-    bool was_active; /* seen on the server by this process: from then on never created */
+    int64_t verified_ns; /* when, last */
+    bool was_active;     /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];
     bool dead_letter_seen; /* the dead-letter stream is as it must be, by the server's last word */
@@ -164,6 +165,11 @@ void setup_reason(struct consumer *c, const char *fmt, ...) __attribute__((forma
 void setup_alarm(struct consumer *c, const char *what);
 /* CONSUMER.INFO, for whoever needs its answer; as api_ask, with `c` as data. */
 int setup_info(struct consumer *c, api_reply_fn fn, struct api_request **ret);
+/* Whether an answer to CONSUMER.INFO is from the consumer that we know. If not, it is worth nothing, and what was held
+ * is forgotten as soon as the new one is known. */
+bool setup_known(struct consumer *c, json_t *info);
+/* An acknowledged message came again. One made anew shows in that only, if no pull was open to be told. */
+void setup_suspect(struct consumer *c);
 /* A pull lives: what the server refused before is allowed now. */
 void setup_heard(struct consumer *c);
 /* Asks the server whether stream and consumer are still the ones we know, beside pulling. */

@@ -174,9 +174,9 @@ static void on_info(void *data, int rc, natsMsg *msg)
 
     c->cumulative.request = NULL;
     api_answer(&a, rc, msg);
-    if (a.rc == 0)
+    if (a.rc == 0 && setup_known(c, a.json))
         judge(c, a.json);
-    else if (a.rc != -ENOTCONN) /* else the next connection asks */
+    else if (a.rc && a.rc != -ENOTCONN) /* else the next connection asks */
         ask_later(c);
     json_decref(a.json);
 }

@@ -169,7 +169,7 @@ static void on_lag(void *data, int rc, natsMsg *msg)
 
     c->lag_request = NULL;
     api_answer(&a, rc, msg);
-    if (a.rc == 0)
+    if (a.rc == 0 && setup_known(c, a.json))
         lease_take_info(c, a.json);
     json_decref(a.json);
 }
@@ -210,9 +210,10 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
     bool gone = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
     if (gone) /* with all that it could have forgotten */
         c->confirming = c->held.n_by_state[HELD_ACKED];
-    if (a.rc == 0)
+    bool known = a.rc == 0 && setup_known(c, a.json);
+    if (known)
         lease_take_info(c, a.json);
-    if ((a.rc == 0 || gone) && all_sent(c)) {
+    if ((known || gone) && all_sent(c)) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
             confirmed(c, container_of(c->held.acked.next, struct held, node));
     }

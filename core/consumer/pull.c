@@ -356,6 +356,8 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         c->stats.repeated++;
         held_refresh(&c->held, h, msg, &meta, link);
         lease_begin(c, h);
+        if (h->state == HELD_ACKED || h->state == HELD_SETTLED)
+            setup_suspect(c);
         if (c->cumulative.on) {
             cumulative_arrived(c, h);
             if (h->state == HELD_ACKED) {

@@ -79,6 +79,10 @@ static void on_info(void *data, int rc, natsMsg *msg)
     if (c->shut) /* consumer_shut() begins again */
         return;
     api_answer(&a, rc, msg);
+    if (a.rc == 0 && !setup_known(c, a.json)) { /* begins again, too */
+        json_decref(a.json);
+        return;
+    }
     if (a.rc == 0) {
         json_t *delivered = json_object_get(a.json, "delivered");
         uint64_t pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));

@@ -14,6 +14,7 @@
 #define AGAIN_NS (1 * NS_PER_SEC)
 #define LEADERLESS_AGAIN_NS (500 * NS_PER_MS) /* an election may be over at any moment */
 #define UNANSWERED_NS (10 * NS_PER_SEC)       /* an election is over by then, as a rule */
+#define SUSPECT_NS NS_PER_SEC
 #define SUBJECT_MAX 512
 
 static void ask_stream(struct consumer *c);
@@ -297,6 +298,7 @@ static void verified(struct consumer *c)
     if (c->verified)
         return;
     c->verified = true;
+    c->verified_ns = loop_now_ns(c->loop);
     lease_resume(c);
 }
 
@@ -477,6 +479,30 @@ void consumer_server_error(struct consumer *c, const struct link *link, const ch
     doubt(c, "the server refuses: %s (grant it to the user of cluster %s)", text, consumer_via(c));
 }
 
+/* Finds out which stream and consumer these are, and says it. */
+static void make_sure(struct consumer *c)
+{
+    c->verified = false;
+    pull_reset(c, 0);
+    setup_start(c);
+}
+
+bool setup_known(struct consumer *c, json_t *info)
+{
+    if (value_time_ns(json_string_value(json_object_get(info, "created"))) == c->consumer_created_ns)
+        return true;
+    if (c->stage == STAGE_ACTIVE)
+        make_sure(c);
+    return false;
+}
+
+/* Not for each of the many that come again when a server was killed. */
+void setup_suspect(struct consumer *c)
+{
+    if (c->stage == STAGE_ACTIVE && c->verified && !c->stopping && loop_now_ns(c->loop) - c->verified_ns >= SUSPECT_NS)
+        make_sure(c);
+}
+
 /* No answer, or one that there is no leader. */
 static void unanswered(struct consumer *c, const struct api_answer *a)
 {
@@ -497,15 +523,12 @@ static void on_verified(void *data, int rc, natsMsg *msg)
     c->setup_request = NULL;
     api_answer(&a, rc, msg);
     bool missing = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
-    bool another =
-        a.rc == 0 && value_time_ns(json_string_value(json_object_get(a.json, "created"))) != c->consumer_created_ns;
-    if (c->stage == STAGE_ACTIVE && (missing || another)) {
-        c->verified = false;
-        pull_reset(c, 0);
-        setup_start(c); /* finds out which, and says it */
-    } else if (c->stage == STAGE_ACTIVE && a.rc && a.rc != -ENOTCONN) {
+    if (a.rc == 0)
+        setup_known(c, a.json);
+    else if (c->stage == STAGE_ACTIVE && missing)
+        make_sure(c);
+    else if (c->stage == STAGE_ACTIVE && a.rc != -ENOTCONN)
         unanswered(c, &a);
-    }
     json_decref(a.json);
 }
 

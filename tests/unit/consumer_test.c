@@ -495,6 +495,41 @@ static void what_is_remembered_of_the_old_consumer_is_forgotten(struct world *w)
     assert_int_equal(here->state, HELD_RUNNING);
 }
 
+/* One that was handled, and then no pull is open that would be told of the deletion. */
+static void replace_unnoticed(struct bench *b)
+{
+    publish(b, 1);
+    ack(b, bench_next(b));
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    consumer_set_window(b->c, 0);
+    turn_until(b->r, 10, bench_info(b, "num_waiting") == 0);
+    client_api_ok(b->client, NULL, "CONSUMER.DELETE.WORK.d");
+    client_add_consumer(b->client, "WORK", "d", ",\"ack_wait\":1000000000");
+}
+
+static void any_answer_tells_of_a_consumer_made_anew(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    int64_t created = b->c->consumer_created_ns;
+    replace_unnoticed(b);
+    consumer_ask_lag(b->c);
+    turn_until(b->r, 10, b->c->consumer_created_ns != created && consumer_ready(b->c));
+}
+
+static void message_of_a_consumer_made_anew_runs_though_it_is_remembered(struct world *w)
+{
+    struct bench *b = bench_prepare(w);
+    b->handler.ordering = ORDERING_SUBJECT;
+    bench_run(b, 10);
+    replace_unnoticed(b);
+    b->c->verified_ns = 0; /* long ago */
+    consumer_set_window(b->c, 10);
+    ack(b, bench_next(b));
+    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    assert_int_equal(b->n, 2);
+    assert_true(client_wait_settled(b->client, "WORK", "d", 5));
+}
+
 /* ---- limits of the consumer ------------------------------------------------------------------------------- */
 
 static struct bench *limited(struct world *w, const char *more)
@@ -649,6 +684,8 @@ int main(int argc, char **argv)
         IT(cumulative_is_not_sure_by_what_runs_of_the_old_consumer),
         IT(order_waits_for_what_runs_of_the_old_consumer),
         IT(what_is_remembered_of_the_old_consumer_is_forgotten),
+        IT(any_answer_tells_of_a_consumer_made_anew),
+        IT(message_of_a_consumer_made_anew_runs_though_it_is_remembered),
         IT(batch_limit_of_the_consumer_is_kept),
         IT(bytes_limit_of_the_consumer_is_kept),
         IT(a_message_larger_than_all_bytes_of_a_request_comes),
