@@ -142,8 +142,10 @@ int dev_start(struct dev **ret, struct error *err)
         rc = error_set(err, -errno, "--dev: cannot make a directory %s: %s", d->dir, strerror(errno));
         d->dir[0] = '\0';
     }
+    int port = rc == 0 ? free_port(PREFERRED_PORT) : -1;
+    if (rc == 0 && port < 0)
+        rc = error_set(err, -EADDRNOTAVAIL, "--dev: no port of 127.0.0.1 is free for a server");
     if (rc == 0) {
-        int port = free_port(PREFERRED_PORT);
         pid_t parent = getpid();
         snprintf(d->url, sizeof(d->url), "nats://127.0.0.1:%d", port);
         d->pid = fork(); /* before any thread and while the process is small */
@@ -207,6 +209,9 @@ int dev_create_streams(struct dev *d, const struct config *config, const struct 
     natsStatus s = natsConnection_ConnectTo(&nc, d->url);
     if (s == NATS_OK)
         s = natsConnection_JetStream(&js, nc, NULL);
+    if (s != NATS_OK)
+        rc = error_set(err, -EIO, "--dev: cannot connect to the server at %s to create streams: %s", d->url,
+                       nats_GetLastError(NULL));
     for (size_t i = 0; i < config->n_handlers && s == NATS_OK; i++) {
         const struct config_handler *h = &config->handlers[i];
         bool made = false;
@@ -218,7 +223,7 @@ int dev_create_streams(struct dev *d, const struct config *config, const struct 
             log_info("dev-stream", LOG_STR("stream", stream), LOG_STR("handler", h->name),
                      LOG_STR("subjects", h->filter_subjects.n ? h->filter_subjects.items[0] : ""));
     }
-    if (s != NATS_OK)
+    if (s != NATS_OK && rc == 0)
         rc = error_set(err, -EIO, "--dev: cannot create stream %s: %s", stream, nats_GetLastError(NULL));
     jsCtx_Destroy(js);
     natsConnection_Destroy(nc);

@@ -6,9 +6,11 @@
 #include "server.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void unset_all(void *unused)
@@ -103,6 +105,24 @@ static void stream_that_cannot_be_is_named(struct world *w)
     assert_int_equal(strncmp(err.text, "--dev: cannot create stream no.dots: ", 37), 0);
 }
 
+static void server_that_went_away_is_said(struct world *w)
+{
+    char *clusters[] = {(char *)"default"};
+    struct config_handler handler = {
+        .name = (char *)"a", .stream = (char *)"A", .clusters = {clusters, 1}, .enabled = true};
+    struct error refused = {0}, err = {0};
+    struct config config = {.handlers = &handler, .n_handlers = 1};
+    pid_t server;
+    start(w);
+    assert_int_equal(process_children(getpid(), &server, 1), 1);
+    siginfo_t ended; /* left for dev_stop() to wait for */
+    kill(server, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)server, &ended, WEXITED | WNOWAIT), 0);
+    assert_int_equal(dev_create_streams(running, &config, &refused, &err), -EIO);
+    if (strncmp(err.text, "--dev: cannot connect to the server at nats://127.0.0.1:", 56) != 0)
+        fail_msg("%s", err.text);
+}
+
 static void stop_leaves_neither_process_nor_file(struct world *w)
 {
     const char *tmp;
@@ -155,6 +175,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         IT(server_takes_the_streams_of_all_handlers),
         IT(stream_that_cannot_be_is_named),
+        IT(server_that_went_away_is_said),
         IT(stop_leaves_neither_process_nor_file),
         IT(second_one_finds_another_port),
         IT(missing_server_is_said),
