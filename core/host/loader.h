@@ -15,10 +15,6 @@
 
 #define LOADER_OPTIONS_MAX 1024
 
-#ifndef SEAMQ_VERSION
-#define SEAMQ_VERSION "1.0.0"
-#endif
-
 struct pin_copy;
 
 struct loaded {
