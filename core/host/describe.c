@@ -2,6 +2,7 @@
  * describe - what a plugin says of itself: as packets for the daemon, as JSON for people. */
 #include "host.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,27 @@ static bool has_batch(const struct loaded *l)
     return l->plugin.handle_batch != NULL;
 }
 
-void host_describe_packets(const struct loaded *l)
+/* What does not arrive must not look as if it was never declared. */
+static bool tell(struct buf *b, const char *path, const char *what)
+{
+    char text[512];
+    int rc = b->len > PACKET_MAX ? -EMSGSIZE : packet_send(PACKET_FD_CONTROL, b, -1);
+
+    if (rc == -EMSGSIZE)
+        snprintf(text, sizeof(text), "%.256s: its %.64s has %zu bytes of texts, more than %u: shorten them", path, what,
+                 b->len, PACKET_MAX);
+    else if (rc)
+        snprintf(text, sizeof(text), "%.256s: its %.64s cannot be told: %s", path, what, strerror(-rc));
+    if (rc)
+        host_say("refused", text);
+    return rc == 0;
+}
+
+int host_describe_packets(const struct loaded *l)
 {
     const struct seamq_plugin *p = &l->plugin;
     struct buf b = {0};
+    char what[80];
 
     packet_begin(&b, "describe");
     packet_add(&b, "name", p->name);
@@ -32,9 +50,9 @@ void host_describe_packets(const struct loaded *l)
         packet_add(&b, "stream", p->stream);
     if (p->subjects)
         packet_add(&b, "subjects", p->subjects);
-    packet_send(PACKET_FD_CONTROL, &b, -1);
+    bool told = tell(&b, l->path, "descriptor");
 
-    for (size_t i = 0; i < l->n_options; i++) {
+    for (size_t i = 0; told && i < l->n_options; i++) {
         const struct seamq_option *o = &l->options[i];
         packet_begin(&b, "option");
         packet_add(&b, "name", o->name);
@@ -47,10 +65,13 @@ void host_describe_packets(const struct loaded *l)
             packet_add(&b, "preset", o->preset);
         if (o->help)
             packet_add(&b, "help", o->help);
-        packet_send(PACKET_FD_CONTROL, &b, -1);
+        snprintf(what, sizeof(what), "option %s", o->name);
+        told = tell(&b, l->path, what);
     }
     buf_finish(&b);
-    host_say("ready", "");
+    if (told)
+        host_say("ready", "");
+    return told ? 0 : HOST_EXIT_REFUSED;
 }
 
 static void json_text(struct buf *b, const char *key, const char *value)

@@ -155,6 +155,7 @@ void host_catch_crashes(void);
 
 /* describe.c */
 int host_describe_json(const char *path);
-void host_describe_packets(const struct loaded *l);
+/* 0, or HOST_EXIT_REFUSED when the daemon was told that it does not fit. */
+int host_describe_packets(const struct loaded *l);
 
 #endif

@@ -92,8 +92,9 @@ static int check_option(const struct loaded *l, const struct seamq_option *o, st
 {
     static const size_t sizes[] = {
         [SEAMQ_STRING_] = sizeof(char *), [SEAMQ_INT_] = 8, [SEAMQ_BOOL_] = 4, [SEAMQ_BYTES_] = 8, [SEAMQ_TIME_] = 8};
-    if (!name_ok(o->name, "abcdefghijklmnopqrstuvwxyz0123456789_"))
-        return error_set(err, -EINVAL, "%s: its option \"%.64s\" must be named with a-z, 0-9 and _", l->path, o->name);
+    if (!name_ok(o->name, "abcdefghijklmnopqrstuvwxyz0123456789_") || *o->name < 'a')
+        return error_set(err, -EINVAL, "%s: its option \"%.64s\" must be named with a-z, 0-9 and _, a letter first",
+                         l->path, o->name);
     if (o->type < SEAMQ_STRING_ || o->type > SEAMQ_TIME_)
         return error_set(err, -EINVAL, "%s: its option %s has the unknown type %d", l->path, o->name, o->type);
     size_t need = sizes[o->type];

@@ -222,7 +222,7 @@ int host_main(void)
     if (rc == 0 && run)
         return work();
     if (rc == 0)
-        host_describe_packets(&host.loaded);
+        rc = host_describe_packets(&host.loaded);
     fflush(NULL);
     _exit(rc); /* a probe: no destructor of the plugin has a say */
 }

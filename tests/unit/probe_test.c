@@ -33,6 +33,8 @@ static const struct {
     {"bad_options_table", "its option outside lies outside of the instance"},
     {"option_type", "its option a has the unknown type 99"},
     {"option_name", "its option \"no spaces here\""},
+    {"option_digit", "its option \"2nd\" must be named with a-z, 0-9 and _, a letter first"},
+    {"option_help", "its option a has 300"},
     {"option_twice", "declares the option a twice"},
     {"option_preset", "option.a: \"10x\""},
     {"truncated", "truncated"},
