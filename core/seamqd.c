@@ -149,6 +149,8 @@ static int run(struct generation *g, struct generation_sources *sources, bool de
     if (rc == 0 && dev) {
         sources->url = dev_url(server);
         rc = generation_use_server(g, sources->url);
+        if (rc)
+            error_set(&err, rc, "out of memory");
     }
     if (rc == 0 && dev)
         rc = dev_create_streams(server, g->config, g->refused, &err);

@@ -104,11 +104,11 @@ int generation_use_server(struct generation *g, const char *server)
     struct config *c = g->config;
     for (size_t i = 0; i < c->n_clusters; i++) {
         struct config_cluster *k = &c->clusters[i];
+        if (k->urls.n == 0)
+            continue; /* a problem of the configuration's, which says so itself */
         char *url = strdup(server);
-        if (!url || k->urls.n == 0) {
-            free(url);
+        if (!url)
             return -ENOMEM;
-        }
         for (size_t n = 0; n < k->urls.n; n++)
             free(k->urls.items[n]);
         k->urls.items[0] = url;

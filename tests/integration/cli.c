@@ -300,6 +300,30 @@ static void dev_leaves_no_server_behind_when_killed(struct world *w)
     assert_true(process_none_left(10));
 }
 
+static void write_urls(struct world *w, const char *urls)
+{
+    FILE *f = fopen(world_path(w, "dev.ini"), "we");
+    assert_non_null(f);
+    fprintf(f, "[cluster.default]\nurls = %s\n", urls);
+    fclose(f);
+}
+
+static void a_mistake_in_a_reload_under_dev_is_named(struct world *w)
+{
+    struct daemon *d = dev(w);
+
+    write_urls(w, "nats://127.0.0.1:4222");
+    daemon_arg(d, "--config");
+    daemon_arg(d, "%s", world_path(w, "dev.ini"));
+    daemon_start(d);
+    daemon_wait_ready(d, 20);
+    write_urls(w, "");
+    size_t from = daemon_mark(d);
+    kill(d->proc->pid, SIGHUP);
+    daemon_expect_event(d, from, "reload-refused", "msg=*urls:*", 20);
+    assert_int_equal(daemon_stop(d, 20), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +342,7 @@ int main(int argc, char **argv)
         IT(sigint_ends_it_with_0),
         IT(sigterm_before_the_first_connection_ends_it),
         IT(dev_brings_its_own_server_and_leaves_nothing),
+        IT(a_mistake_in_a_reload_under_dev_is_named),
         IT(dev_leaves_no_server_behind_when_killed),
     };
     return it_main(tests, argc, argv);
