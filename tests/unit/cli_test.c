@@ -4,12 +4,15 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -206,6 +209,31 @@ static void an_admin_address_that_cannot_be_asked_is_named(void **state)
     expect(ARGV((char *)"reload", (char *)"--timeout=x"), 2, "", "--timeout");
 }
 
+/* Its queue is full and nobody accepts: connects to it get no answer, not even a refusal. */
+static void an_admin_port_that_does_not_answer_is_given_up(void **state)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fds[4];
+    char addr[32];
+    struct error err;
+    (void)state;
+
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fds[0], (struct sockaddr *)&a, len), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    assert_int_equal(getsockname(fds[0], (struct sockaddr *)&a, &len), 0);
+    for (int i = 1; i < 4; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(fds[i], (struct sockaddr *)&a, len);
+    }
+    snprintf(addr, sizeof(addr), "127.0.0.1:%u", ntohs(a.sin_port));
+    assert_int_equal(admin_request(addr, "GET", "/healthz", 50000000, NULL, &err), -ETIMEDOUT);
+    assert_non_null(strstr(err.text, "no seamqd answers at 127.0.0.1:"));
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_table_is_aligned_and_shows_no_control_bytes),
         cmocka_unit_test(json_rows_are_lines_with_everything_in_them),
         cmocka_unit_test(an_admin_answer_is_told_from_noise),
+        cmocka_unit_test(an_admin_port_that_does_not_answer_is_given_up),
         cmocka_unit_test(an_admin_address_that_cannot_be_asked_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

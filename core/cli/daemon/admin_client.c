@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define ANSWER_MAX (64 << 20)
@@ -41,14 +42,32 @@ static int split(const char *addr, char *host, const char **port, struct error *
     return 0;
 }
 
+/* A connected descriptor, or a negative errno. */
+static int try(const struct addrinfo *a, int64_t deadline_ns)
+{
+    int64_t left_ns = deadline_ns - clock_now_ns();
+    const struct timeval left = {.tv_sec = left_ns / NS_PER_SEC, .tv_usec = left_ns % NS_PER_SEC / 1000};
+    if (left_ns < 1000)
+        return -ETIMEDOUT; /* to the socket, 0 means for ever */
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left)); /* connect() heeds it too */
+    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+        return fd;
+    int rc = errno == EINPROGRESS ? -ETIMEDOUT : -errno;
+    close(fd);
+    return rc;
+}
+
 /* A descriptor, or a negative errno with a sentence. */
-static int dial(const char *addr, struct error *err)
+static int dial(const char *addr, int64_t deadline_ns, struct error *err)
 {
     char host[HOST_SIZE];
     const char *port = NULL;
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    int fd = -1;
+    int fd = -ECONNREFUSED;
 
     int rc = split(addr, host, &port, err);
     if (rc)
@@ -56,19 +75,12 @@ static int dial(const char *addr, struct error *err)
     int why = getaddrinfo(host, port, &hints, &found);
     if (why)
         return error_set(err, -EHOSTUNREACH, "%s: %s", addr, gai_strerror(why));
-    rc = -ECONNREFUSED;
-    for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
-            rc = -errno;
-            close(fd);
-            fd = -1;
-        }
-    }
+    for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next)
+        fd = try(a, deadline_ns);
     freeaddrinfo(found);
     if (fd < 0)
-        return error_set(err, rc, "no seamqd answers at %s: %s (seamqd.admin=HOST:PORT says where it is)", addr,
-                         strerror(-rc));
+        return error_set(err, fd, "no seamqd answers at %s: %s (seamqd.admin=HOST:PORT says where it is)", addr,
+                         strerror(-fd));
     return fd;
 }
 
@@ -115,14 +127,15 @@ int admin_request(const char *addr, const char *method, const char *path, int64_
     struct buf answer = {0};
     size_t body = 0;
 
-    int fd = dial(addr, err);
+    int64_t deadline_ns = clock_now_ns() + timeout_ns;
+    int fd = dial(addr, deadline_ns, err);
     if (fd < 0)
         return fd;
     int n = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: %s\r\nSeamq: 1\r\nConnection: close\r\n\r\n",
                      method, path, addr);
     int rc = send(fd, request, (size_t)n, MSG_NOSIGNAL) == n ? 0 : -EIO;
     if (rc == 0)
-        rc = read_all(fd, clock_now_ns() + timeout_ns, &answer);
+        rc = read_all(fd, deadline_ns, &answer);
     close(fd);
     if (rc == 0)
         rc = admin_parse_answer(answer.data ? answer.data : "", answer.len, &body);
