@@ -118,12 +118,12 @@ static int create(struct seek *s, const char *name, json_t *config, json_t **ret
 static int probe(struct seek *s, uint64_t *ret)
 {
     char name[TARGET_NAME_MAX];
-    json_t *config = json_deep_copy(s->start);
     json_t *info = NULL;
     struct target t = {.session = s->t.session};
 
     if (snprintf(name, sizeof(name), "%s-seek", s->t.consumer) >= (int)sizeof(name))
         return cli_failed("the consumer's name is too long");
+    json_t *config = json_deep_copy(s->start);
     json_object_set_new(config, "name", json_string(name));
     json_object_set_new(config, "ack_policy", json_string("none"));
     json_object_set_new(config, "mem_storage", json_true());
