@@ -32,12 +32,6 @@ static struct scene *prepare(struct world *w)
     return s;
 }
 
-static struct server *stream_leader(struct scene *s)
-{
-    const char *leader = json_text(client_api_ok(s->client, NULL, "STREAM.INFO.WORK"), "cluster.leader");
-    return leader ? cluster_node(s->cluster, leader) : NULL;
-}
-
 static bool serves_daemon(struct server *node)
 {
     char *body = NULL;
@@ -48,14 +42,14 @@ static bool serves_daemon(struct server *node)
     return found;
 }
 
-struct connected_query {
+struct node_query {
     struct scene *s;
     struct server *found;
 };
 
 static bool find_connected(void *data)
 {
-    struct connected_query *q = data;
+    struct node_query *q = data;
     for (int i = 0; i < CLUSTER_NODES; i++)
         if (serves_daemon(q->s->cluster->nodes[i]))
             q->found = q->s->cluster->nodes[i];
@@ -65,9 +59,25 @@ static bool find_connected(void *data)
 /* The node that the daemon is connected to; waits for a connection. */
 static struct server *connected_node(struct scene *s)
 {
-    struct connected_query q = {.s = s};
+    struct node_query q = {.s = s};
     if (!world_until(find_connected, &q, 30))
         fail_msg("no node has a connection whose name contains \"%s\"", INSTANCE);
+    return q.found;
+}
+
+static bool find_leader(void *data)
+{
+    struct node_query *q = data;
+    const char *leader = json_text(client_api(q->s->client, NULL, "STREAM.INFO.WORK"), "cluster.leader");
+    q->found = leader ? cluster_node(q->s->cluster, leader) : NULL;
+    return q->found != NULL;
+}
+
+static struct server *stream_leader(struct scene *s)
+{
+    struct node_query q = {.s = s};
+    if (!world_until(find_leader, &q, 30))
+        fail_msg("the stream WORK has no leader");
     return q.found;
 }
 
@@ -101,8 +111,6 @@ static void a_killed_stream_leader_loses_nothing(struct world *w)
     for (unsigned i = 0; i < 2; i++) {
         wait_mark(s, i, 2);
         struct server *node = stream_leader(s);
-        if (!node)
-            continue;
         print_message("killing the stream's leader, %s\n", node->name);
         server_kill(node);
         server_restart(node);

