@@ -52,7 +52,7 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
     histogram_observe(&h->stats.duration, o->duration_ns);
     h->stats.handled++;
     h->stats.outcomes[outcome]++;
-    if (outcome == HANDLER_UNAVAILABLE) {
+    if (outcome == HANDLER_UNAVAILABLE && !h->config->shadow) { /* a shadow does nothing again */
         unavailable(h, m, o);
         return;
     }

@@ -28,8 +28,17 @@ struct settle_callbacks {
     void (*retry)(void *data, struct held *h, int64_t delay_ns);
 };
 
-/* What a handler in shadow mode made of a message. */
-enum shadow_result { SHADOW_ACK, SHADOW_NAK, SHADOW_DEAD, SHADOW_TERM, SHADOW_CRASH, SHADOW_TIMEOUT, SHADOW_RESULTS };
+/* What a handler in shadow mode made of a message; what it says itself as SEAMQ_ACK ... */
+enum shadow_result {
+    SHADOW_ACK,
+    SHADOW_NAK,
+    SHADOW_DEAD,
+    SHADOW_TERM,
+    SHADOW_UNAVAILABLE,
+    SHADOW_CRASH,
+    SHADOW_TIMEOUT,
+    SHADOW_RESULTS
+};
 
 struct settle_stats {
     uint64_t acked;

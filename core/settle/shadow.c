@@ -11,29 +11,36 @@
 
 #include <string.h>
 
-/* How much of an output's payload a debug line shows. */
+/* How much of an output's payload is shown, at debug only. */
 #define SHOWN 256
 
 const char *shadow_name(enum shadow_result result)
 {
-    static const char *const names[] = {"ack", "nak", "dead", "term", "crash", "timeout"};
+    static const char *const names[] = {"ack", "nak", "dead", "term", "unavailable", "crash", "timeout"};
     return names[result];
+}
+
+static size_t n_headers(const struct output *out)
+{
+    size_t ends = 0; /* of names and of values */
+    for (size_t i = 0; i < out->headers_size; i++)
+        ends += out->bytes[out->headers + i] == '\0';
+    return ends / 2;
 }
 
 static void tell_outputs(const struct settle *s, const struct held *h, const struct settlement *t)
 {
     char text[SHOWN + 1];
 
-    if (!log_enabled(LOG_LEVEL_DEBUG))
-        return;
     list_for_each(node, &t->outputs)
     {
         const struct output *out = container_of(node, struct output, node);
         size_t n = strnlen(out->bytes + out->data, out->size < SHOWN ? out->size : SHOWN);
         memcpy(text, out->bytes + out->data, n);
         text[n] = '\0';
-        log_debug("shadow-output", LOG_STR("handler", s->handler->name), LOG_UINT("seq", h->stream_seq),
-                  LOG_STR("subject", out->bytes), LOG_UINT("bytes", out->size), LOG_STR("data", text));
+        log_info("shadow-output", LOG_STR("handler", s->handler->name), LOG_UINT("seq", h->stream_seq),
+                 LOG_STR("subject", out->bytes), LOG_UINT("bytes", out->size), LOG_UINT("headers", n_headers(out)),
+                 log_enabled(LOG_LEVEL_DEBUG) ? LOG_STR("data", text) : LOG_NONE);
     }
 }
 

@@ -291,6 +291,23 @@ static void a_shadow_tells_and_does_nothing(struct world *w)
     assert_int_equal(scene_effects(s, " 3 nak"), 2);
 }
 
+/* At the level that is there by default, and without a breaker that would hold up what comes next. */
+static void a_shadow_records_outputs_and_what_was_not_available(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    scene_set(s, "SHADOW", "yes");
+    scene_start(s);
+    scene_publish(s, "1 needs nothing");
+    scene_publish(s, "2 publish out 1");
+    client_expect_settled(s->client, "WORK", SCENE_HANDLER "-shadow", 30);
+    daemon_expect_event(s->daemon, 0, "shadow", "seq=1 outcome=unavailable", 10);
+    json_t *out = daemon_expect_event(s->daemon, 0, "shadow-output", "seq=2 subject=out bytes=3 headers=0", 10);
+    assert_null(json_object_get(out, "data"));
+    assert_int_equal(scene_effects(s, "needs"), 1);
+    assert_true(daemon_metric(s->daemon, "seamq_shadow_total", "outcome=\"unavailable\"") == 1);
+}
+
 static void a_shadow_needs_a_stream_that_keeps(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -375,6 +392,7 @@ int main(int argc, char **argv)
         IT(what_was_held_of_the_old_consumer_settles_nothing),
         IT(a_work_queue_is_refused),
         IT(a_shadow_tells_and_does_nothing),
+        IT(a_shadow_records_outputs_and_what_was_not_available),
         IT(a_shadow_needs_a_stream_that_keeps),
         IT(status_shows_handlers_and_whether_they_are_ready),
         IT(reload_waits_and_tells),
