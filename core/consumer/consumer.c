@@ -181,12 +181,13 @@ void consumer_ack(struct consumer *c, struct held *h)
 
 void consumer_term(struct consumer *c, struct held *h)
 {
-    if (c->cumulative.on) { /* +TERM would take all before it along */
-        cumulative_done(c, h);
+    /* +TERM is sent once, and by the holder only. In order the message must not come again if it was lost, alone and
+     * behind its followers; under cumulative it would take all before it along. */
+    if (h->lane || c->cumulative.on || !consumer_lease_holds(c, h)) {
+        consumer_ack(c, h);
         return;
     }
-    if (consumer_lease_holds(c, h))
-        answer(c, h, "+TERM");
+    answer(c, h, "+TERM");
     consumer_forget(c, h);
 }
 

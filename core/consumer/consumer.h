@@ -113,7 +113,7 @@ bool consumer_lease_holds(const struct consumer *c, const struct held *h);
 bool consumer_lease_over(const struct consumer *c, const struct held *h);
 /* The message is done: +ACK, again after a reconnect, until the server must have it. */
 void consumer_ack(struct consumer *c, struct held *h);
-/* +TERM if the lease holds; the message is gone from here either way. */
+/* The message is not wanted any more: +TERM where that is enough and allowed, else as consumer_ack(). */
 void consumer_term(struct consumer *c, struct held *h);
 /* -NAK with delay (0: at once) if the lease holds; only the attempt count is kept. */
 void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns);

@@ -36,6 +36,38 @@ static void term_drops_without_a_dead_letter(struct world *w)
     assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 0);
 }
 
+static void term_after_the_lease_is_an_ack(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct held *h = till_message(t);
+    h->lease_until_ns = loop_now_ns(t->b->r->loop);
+    settle_outcome(t->s, h, SETTLE_TERM, 0, "");
+    till_expect_settled(t);
+}
+
+static void leave_lane(void *data, struct held *h, bool for_good)
+{
+    (void)data;
+    if (for_good)
+        h->lane = NULL;
+}
+
+/* A lost +TERM would bring it back alone, behind its followers. */
+static void term_in_order_is_kept_until_it_is_confirmed(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    int lane;
+    t->b->handler.ordering = ORDERING_SUBJECT;
+    till_run(t);
+    t->b->c->callbacks.on_left = leave_lane;
+    struct held *h = till_message(t);
+    h->lane = (struct lane *)&lane;
+    settle_outcome(t->s, h, SETTLE_TERM, 0, "");
+    assert_int_equal(consumer_unconfirmed(t->b->c), 1);
+    turn_until(t->b->r, 5, h->state == HELD_SETTLED);
+    assert_true(client_wait_settled(t->b->client, "WORK", "d", 5));
+}
+
 /* ---- retries ----------------------------------------------------------------------------- */
 
 static void expect_delay(const struct till *t, int64_t ms)
@@ -280,6 +312,8 @@ int main(int argc, char **argv)
         IT(ack_settles),
         IT(confirmed_ack_is_held_until_the_servers_word),
         IT(term_drops_without_a_dead_letter),
+        IT(term_after_the_lease_is_an_ack),
+        IT(term_in_order_is_kept_until_it_is_confirmed),
         IT(nak_is_retried_by_backoff_of_which_the_last_repeats),
         IT(handlers_own_delay_counts),
         IT(outcome_that_is_none_is_a_nak),
