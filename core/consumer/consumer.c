@@ -211,6 +211,17 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
         held_free(&c->held, oldest, api_link(c->api));
 }
 
+void consumer_confirmed(struct consumer *c, struct held *h)
+{
+    if (consumer_stale(c, h)) {
+        consumer_forget(c, h);
+        return;
+    }
+    c->stats.settled++;
+    left(c, h, true);
+    lease_confirmed(c, h);
+}
+
 void consumer_forget(struct consumer *c, struct held *h)
 {
     loop_disarm(c->loop, &h->retry);

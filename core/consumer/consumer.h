@@ -117,7 +117,9 @@ void consumer_ack(struct consumer *c, struct held *h);
 void consumer_term(struct consumer *c, struct held *h);
 /* -NAK with delay (0: at once) if the lease holds; only the attempt count is kept. */
 void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns);
-/* The message is settled by other means (confirmed): forgotten. */
+/* The server has said that it is acknowledged. */
+void consumer_confirmed(struct consumer *c, struct held *h);
+/* The message is settled by other means: forgotten. */
 void consumer_forget(struct consumer *c, struct held *h);
 
 struct api *consumer_api(const struct consumer *c);

@@ -199,6 +199,8 @@ void lease_resume(struct consumer *c);
 void lease_link_down(struct consumer *c);
 /* The numbers of an answer to CONSUMER.INFO, whether it is paused, and who leads it. */
 void lease_take_info(struct consumer *c, json_t *info);
+/* The server has its acknowledgement. */
+void lease_confirmed(struct consumer *c, struct held *h);
 void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
 
 /* recall.c: for ordered handlers, nothing for others */

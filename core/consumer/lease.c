@@ -182,13 +182,14 @@ void consumer_ask_lag(struct consumer *c)
 
 /* A server that is killed forgets the acknowledgements of its last moments.  Of an ordered handler's messages
  * the latest are remembered: an old one must not run again behind its followers. */
-static void confirmed(struct consumer *c, struct held *h)
+void lease_confirmed(struct consumer *c, struct held *h)
 {
     if (c->handler->ordering == ORDERING_NONE) {
         held_free(&c->held, h, api_link(c->api));
         return;
     }
     held_set_state(&c->held, h, HELD_SETTLED);
+    held_drop_message(&c->held, h, api_link(c->api));
     if (c->held.n_by_state[HELD_SETTLED] > SETTLED_MAX)
         held_free(&c->held, container_of(c->held.settled.next, struct held, node), api_link(c->api));
 }
@@ -215,7 +216,7 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
         lease_take_info(c, a.json);
     if ((known || gone) && all_sent(c)) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
-            confirmed(c, container_of(c->held.acked.next, struct held, node));
+            lease_confirmed(c, container_of(c->held.acked.next, struct held, node));
     }
     json_decref(a.json);
     c->confirming = 0;

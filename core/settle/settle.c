@@ -174,7 +174,7 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
         return;
     }
     settlement_free(h);
-    consumer_forget(h->consumer, h);
+    consumer_confirmed(h->consumer, h);
 }
 
 void settlement_confirm(struct settlement *t)

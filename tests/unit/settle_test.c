@@ -68,6 +68,22 @@ static void term_in_order_is_kept_until_it_is_confirmed(struct world *w)
     assert_true(client_wait_settled(t->b->client, "WORK", "d", 5));
 }
 
+/* A server that is killed may deliver it again, behind its followers. */
+static void what_was_confirmed_is_remembered_for_the_sake_of_order(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.ack = ACK_CONFIRMED;
+    t->b->handler.ordering = ORDERING_SUBJECT;
+    till_run(t);
+    struct held *h[] = {till_message(t), till_message(t)};
+    settle_outcome(t->s, h[0], SETTLE_ACK, 0, "");
+    settle_outcome(t->s, h[1], SETTLE_DEAD, 0, "");
+    turn_until(t->b->r, 10, settle_busy(t->s) == 0);
+    assert_int_equal(sound_length(&consumer_held(t->b->c)->settled), 2);
+    assert_int_equal(consumer_held(t->b->c)->bytes, 0);
+    assert_true(client_wait_settled(t->b->client, "WORK", "d", 5));
+}
+
 /* ---- retries ----------------------------------------------------------------------------- */
 
 static void expect_delay(const struct till *t, int64_t ms)
@@ -312,6 +328,7 @@ int main(int argc, char **argv)
         IT(ack_settles),
         IT(confirmed_ack_is_held_until_the_servers_word),
         IT(term_drops_without_a_dead_letter),
+        IT(what_was_confirmed_is_remembered_for_the_sake_of_order),
         IT(term_after_the_lease_is_an_ack),
         IT(term_in_order_is_kept_until_it_is_confirmed),
         IT(nak_is_retried_by_backoff_of_which_the_last_repeats),
