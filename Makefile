@@ -106,7 +106,7 @@ clean:
 help:
 	@echo "make build      build/bin/ and build/plugins/ (the default)"
 	@echo "make demo       10,000 messages through a handler, on a private nats-server"
-	@echo "make test       every test, against real nats-servers (under 10 minutes)"
+	@echo "make test       the tests but the long ones, against real nats-servers (under 10 minutes)"
 	@echo "make test-full  also the long tests, every server version, sanitizers"
 	@echo "make bench      the figures of the README"
 	@echo "make chaos      15 minutes of faults, and proof that nothing is lost (docs/chaos.md)"

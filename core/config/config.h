@@ -199,8 +199,8 @@ void config_stream_name(const struct config_handler *h, const char *cluster, cha
 /* `text` with {cluster} and {CLUSTER} replaced: dead_letter and filter_subjects may hold them too. */
 void config_cluster_name(const char *text, const char *cluster, char *out, size_t size);
 
-/* Checks that need all handlers: unknown cluster names, two handlers with the same stream and
- * durable, same stream and durable on two domains, and values not supported by this version. */
+/* Checks that need several keys or all handlers: unknown cluster names, two handlers with the same stream and
+ * durable, same stream and durable on two domains, batches that cannot fill, cumulative acks, letters that come back. */
 void config_check_bindings(struct config *c);
 
 struct config_cluster *config_find_cluster(const struct config *c, const char *name);

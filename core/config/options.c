@@ -53,7 +53,8 @@ const struct opt opt_table[] = {
      .flags = OPT_LIVE,
      .help = "strict: only plugins that root or seamqd's user alone can change; any: all (as with --dev)"},
     {SEAMQD(admin), .key = "admin", .type = OPT_TEXT, .preset = "127.0.0.1:9222", .check = check_admin,
-     .help = "host:port of /healthz, /readyz, /metrics; `off`; port 0 takes a free one"},
+     .help = "host:port of /healthz, /readyz, /metrics, and of POST /drain and /reload: whoever reaches it may; `off`; "
+             "port 0 takes a free one"},
     {SEAMQD(log_level), .key = "log_level", .type = OPT_WORD, .preset = "info", .words = log_levels, .flags = OPT_LIVE,
      .help = "the least important lines that are written"},
     {SEAMQD(log_format), .key = "log_format", .type = OPT_WORD, .preset = "auto", .words = log_formats,

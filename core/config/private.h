@@ -73,7 +73,7 @@ struct entry *section_add(struct config *c, struct section *s, const struct entr
 const struct entry *section_winner(const struct section *s, const struct opt *o, const char *sub);
 /* "orders.ini:12: ack_wait", "SEAMQ_X", "command line: handler.a.ack_wait": the place of an entry for a problem. */
 const char *entry_place(const struct section *s, const struct entry *e, char *out, size_t size);
-/* The place of the key's winner, or "handler.orders: KEY" when it has none. */
+/* The place of the key's winner, or "handler.orders.KEY" when it has none. */
 const char *key_place(const struct section *s, const char *key, char *out, size_t size);
 /* Whether it may be called so. */
 int section_check_name(enum section_kind kind, const char *name, struct error *err);

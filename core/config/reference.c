@@ -111,6 +111,7 @@ void config_print_streams_help(FILE *out)
 /* ---- docs/configuration.md ------------------------------------------------------- */
 
 static const char page_intro[] =
+    "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
     "<!-- Generated from core/config/options.c. Change it there, then run:\n"
     "     UPDATE_DOCS=1 build/tests/config_reference_test -->\n"
     "# Configuration\n"
@@ -290,7 +291,8 @@ void config_print_reference(FILE *out)
         if (k == SECTION_HANDLER)
             fprintf(out, "| `stream.CLUSTER` | text | | another stream on that cluster | "
                          "`SEAMQ_HANDLER_NAME_STREAM_CLUSTER` |\n"
-                         "| `option.KEY` | | the plugin's | an option of the plugin (`seamq plugin show` lists them) | "
+                         "| `option.KEY` | | the plugin's | an option of the plugin "
+                         "(`seamq-worker --describe HANDLER.so` lists them) | "
                          "`SEAMQ_HANDLER_NAME_OPTION_KEY`; secret ones also `..._FILE` |\n");
     }
     fputs(page_examples, out);

@@ -3,7 +3,8 @@
  * loader - a plugin file becomes a checked descriptor; the only caller of dlopen().
  *
  * Every sentence names the file, what it is, what this program wants, and what to do.
- * A plugin is never unloaded (architecture.md says why).  Call from the main thread.
+ * A plugin is never unloaded: threads, exit handlers and thread-locals of its libraries may outlive its close.
+ * Call from the main thread.
  */
 #ifndef SEAMQ_HOST_LOADER_H
 #define SEAMQ_HOST_LOADER_H

@@ -14,9 +14,9 @@
  * modulo the size.  A record is `u32 size, u32 type, payload`, a multiple of 8 bytes, never
  * split: where it would cross the end, a RECORD_PAD fills the rest.
  *
- * Whatever is read from the peer is checked before use: ring_next() and ring_put() say
- * -EBADMSG (`broken`) for positions and sizes that cannot be, and never read outside the
- * mapping.  The *content* of a record in the out ring can change while it is looked at: the
+ * Whatever is read from the peer is checked before use: positions and sizes that cannot be
+ * set `broken`, ring_next() says -EBADMSG and ring_put() NULL from then on, and nothing is read
+ * outside the mapping.  The *content* of a record in the out ring can change while it is looked at: the
  * daemon copies a record before it looks inside.
  *
  * One thread of each process uses its struct ring.  No locks, nothing to repair when a side

@@ -67,7 +67,7 @@ struct worker_config {
     int64_t open_timeout_ns; /* spawn to ready; 0: 30 s */
     int64_t max_messages;    /* recycle after; 0: never */
     int64_t max_memory;      /* bytes of its own: recycle when above, kill at twice as much; 0: no limit */
-    size_t ring_bytes;       /* each direction; 0: 1 MiB in, 1 MiB out; a power of two */
+    size_t ring_bytes;       /* each direction; 0: 4 MiB; a power of two */
 };
 
 struct worker_message {

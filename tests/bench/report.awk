@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Makes the Markdown of a benchmark run: `awk -f report.awk FACTS RESULTS`.
 # FACTS: name=value, one a line. RESULTS: what run.sh kept, `label=x label=y | figure=z figure=...`, or `... failed=1`.
 # A ratio is taken within each round and then its median over the rounds, with the smallest and the largest.

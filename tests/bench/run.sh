@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Measures SeaMQ against two references on a private nats-server, and writes the table of docs/benchmarks.md, which says
 # how each figure is taken. `run.sh --help` lists the options. Exit 0: it ran; 1: something failed; 2: usage.
 set -uo pipefail

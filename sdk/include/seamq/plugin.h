@@ -340,7 +340,7 @@ static inline int SEAMQ_PRINTF_(1, 2) seamq_fail_config(const char *fmt, ...)
  * is SEAMQ_ACK; msg is acknowledged after the streams have confirmed all that it staged.
  * It carries msg's traceparent and tracestate unless it has a traceparent of its own.
  * 0; -EINVAL: bad subject, header or id, or not handle's message; -EMSGSIZE: more than 128 MiB or
- * 65536 outputs in one call.
+ * 65536 outputs in one call; -ENOMEM.
  * After a failure SEAMQ_ACK counts as SEAMQ_NAK and nothing is sent: no output is lost unseen. */
 static inline int seamq_publish_output(const seamq_msg *msg, const seamq_output *out)
 {
