@@ -6,9 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_MAX 64
@@ -139,30 +137,6 @@ static void put_value(struct metrics *m, const struct metric_label *labels, cons
         m->refused++;
 }
 
-/* Fewest digits that read back as the same number, and no exponent where people look. */
-static void format_double(double v, char out[NUMBER_MAX])
-{
-    double size = fabs(v);
-
-    if (isnan(v)) {
-        snprintf(out, NUMBER_MAX, "NaN");
-    } else if (isinf(v)) {
-        snprintf(out, NUMBER_MAX, v > 0 ? "+Inf" : "-Inf");
-    } else if (size < 1e15 && v == (double)(int64_t)v) {
-        snprintf(out, NUMBER_MAX, "%" PRId64, (int64_t)v);
-    } else if (size >= 1e-6 && size < 1e15) {
-        int digits = 0;
-        do
-            snprintf(out, NUMBER_MAX, "%.*f", digits++, v);
-        while (digits <= 24 && strtod(out, NULL) != v);
-    } else {
-        int digits = 1;
-        do
-            snprintf(out, NUMBER_MAX, "%.*g", digits++, v);
-        while (digits <= 17 && strtod(out, NULL) != v);
-    }
-}
-
 static void format_seconds(uint64_t ns, bool minus, char out[NUMBER_MAX])
 {
     int n = snprintf(out, NUMBER_MAX, "%s%" PRIu64 ".%09" PRIu64, minus ? "-" : "", ns / NS_PER_SEC, ns % NS_PER_SEC);
@@ -177,22 +151,6 @@ void metrics_uint(struct metrics *m, const struct metric_label *labels, uint64_t
     char text[NUMBER_MAX];
 
     snprintf(text, sizeof(text), "%" PRIu64, value);
-    put_value(m, labels, text);
-}
-
-void metrics_int(struct metrics *m, const struct metric_label *labels, int64_t value)
-{
-    char text[NUMBER_MAX];
-
-    snprintf(text, sizeof(text), "%" PRId64, value);
-    put_value(m, labels, text);
-}
-
-void metrics_double(struct metrics *m, const struct metric_label *labels, double value)
-{
-    char text[NUMBER_MAX];
-
-    format_double(value, text);
     put_value(m, labels, text);
 }
 

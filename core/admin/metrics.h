@@ -48,8 +48,6 @@ int metrics_family(struct metrics *m, enum metric_kind kind, const char *name, c
 
 /* One sample of a counter or gauge. */
 void metrics_uint(struct metrics *m, const struct metric_label *labels, uint64_t value);
-void metrics_int(struct metrics *m, const struct metric_label *labels, int64_t value);
-void metrics_double(struct metrics *m, const struct metric_label *labels, double value);
 /* A duration or a time, in seconds as Prometheus wants them, to the nanosecond. */
 void metrics_seconds(struct metrics *m, const struct metric_label *labels, int64_t ns);
 

@@ -291,17 +291,6 @@ bool value_list_next(const char **pos, char *out, size_t size)
     return true;
 }
 
-size_t value_list_count(const char *text)
-{
-    const char *item;
-    size_t len;
-    size_t n = 0;
-
-    while (next_item(&text, &item, &len))
-        n++;
-    return n;
-}
-
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;

@@ -44,10 +44,8 @@ int value_check_bounds(int64_t n, int64_t min, int64_t max, const char *shown,
                        void (*format)(int64_t n, char *out, size_t size), struct error *err);
 
 /* Next item of a list separated by spaces, tabs, commas: copies at most size-1 bytes to
- * `out`, advances *pos; false at the end.  An item longer than `out` is cut (and counted by
- * value_list_count, so the caller can refuse). */
+ * `out`, advances *pos; false at the end.  An item longer than `out` is cut. */
 bool value_list_next(const char **pos, char *out, size_t size);
-size_t value_list_count(const char *text);
 
 /* `text` in double quotes for a message: control bytes as `?`, cut with `...` where `out` ends
  * (at least 8 bytes).  Returns out.  Never for secrets. */

@@ -71,7 +71,6 @@ struct config_handler {
     char *name;
     char *plugin;      /* as configured: NAME or NAME.so */
     char *plugin_path; /* resolved by config_discover */
-    bool implicit;     /* no section names it: found in a plugin directory */
     bool enabled;
     struct strv clusters; /* names, first is home */
     enum federation_mode federation;
@@ -200,7 +199,8 @@ void config_stream_name(const struct config_handler *h, const char *cluster, cha
 void config_cluster_name(const char *text, const char *cluster, char *out, size_t size);
 
 /* Checks that need several keys or all handlers: unknown cluster names, two handlers with the same stream and
- * durable, same stream and durable on two domains, batches that cannot fill, cumulative acks, letters that come back. */
+ * durable, same stream and durable on two domains, batches that cannot fill, cumulative acks, letters that come back.
+ */
 void config_check_bindings(struct config *c);
 
 struct config_cluster *config_find_cluster(const struct config *c, const char *name);

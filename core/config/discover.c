@@ -197,7 +197,6 @@ static void add_implicit(struct config *c, const char *plugin)
     free(h->plugin);
     h->plugin = config_strdup(c, plugin);
     h->plugin_path = path;
-    h->implicit = true;
 }
 
 void config_discover(struct config *c)

@@ -19,7 +19,6 @@ void plugin_info_finish(struct plugin_info *info)
     free(info->path);
     free(info->name);
     free(info->version);
-    free(info->summary);
     free(info->stream);
     free(info->subjects);
     for (size_t i = 0; i < info->n_options; i++) {

@@ -36,11 +36,8 @@ struct plugin_info {
     char *path; /* of the .so */
     char *name;
     char *version;
-    char *summary;  /* NULL: none */
     char *stream;   /* default binding; NULL: none declared */
     char *subjects; /* list, spaces or commas; NULL: none declared */
-    uint32_t abi_major;
-    uint32_t abi_minor;
     bool has_batch; /* declares a batch entry point */
     struct plugin_option *options;
     size_t n_options;

@@ -20,8 +20,7 @@
 #define SECRET_MASK "********"
 #define TITLE_SIZE 544 /* "[consumer.STREAM/NAME]" */
 
-enum source { /* the higher wins */
-              SOURCE_DEFAULT,
+enum source {                /* the higher wins */
               SOURCE_PLUGIN, /* what the plugin declares */
               SOURCE_NATS,   /* NATS_URL and its family */
               SOURCE_FILE,

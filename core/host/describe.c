@@ -41,11 +41,7 @@ int host_describe_packets(const struct loaded *l)
     packet_begin(&b, "describe");
     packet_add(&b, "name", p->name);
     packet_add(&b, "version", p->version);
-    packet_add_int(&b, "abi_major", p->abi_major);
-    packet_add_int(&b, "abi_minor", p->abi_minor);
     packet_add_int(&b, "has_batch", has_batch(l));
-    if (p->summary)
-        packet_add(&b, "summary", p->summary);
     if (p->stream)
         packet_add(&b, "stream", p->stream);
     if (p->subjects)

@@ -50,7 +50,6 @@ struct worker {
     bool stopping;    /* worker_stop(), worker_revoke() or worker_relieve(): no further process */
     int64_t leave_ns; /* worker_relieve(): how long after an extended deadline it is killed; 0: not later */
     bool stop_reported;
-    uint64_t spawns;
     unsigned level; /* of the restart pause */
     bool served;    /* some process was ready: a refusal now is a file that is being replaced */
 

@@ -44,11 +44,8 @@ static void take_descriptor(struct probe *b, const struct packet *p)
         return; /* once */
     i->name = copy(p, "name");
     i->version = copy(p, "version");
-    i->summary = copy(p, "summary");
     i->stream = copy(p, "stream");
     i->subjects = copy(p, "subjects");
-    i->abi_major = (uint32_t)packet_get_int(p, "abi_major");
-    i->abi_minor = (uint32_t)packet_get_int(p, "abi_minor");
     i->has_batch = packet_get_int(p, "has_batch") == 1;
 }
 

@@ -172,7 +172,6 @@ void worker_spawn(struct worker *w)
     struct error err = {0};
     size_t ring = w->config.ring_bytes ? w->config.ring_bytes : RING_BYTES;
 
-    w->spawns++;
     w->spawned_ns = clock_now_ns();
     int rc = spawn_worker(&w->child, w->program, w->title, ring, &err);
     if (rc == 0) {
@@ -314,9 +313,4 @@ bool worker_ready(const struct worker *w)
 pid_t worker_pid(const struct worker *w)
 {
     return w->child.pid;
-}
-
-uint64_t worker_restarts(const struct worker *w)
-{
-    return w->spawns > 1 ? w->spawns - 1 : 0;
 }

@@ -159,7 +159,6 @@ void worker_relieve(struct worker *w, int64_t leave_ns);
 
 bool worker_ready(const struct worker *w);
 pid_t worker_pid(const struct worker *w); /* 0: none at the moment */
-uint64_t worker_restarts(const struct worker *w);
 
 /* 0; -EAGAIN: no room now (ask again after an outcome); -EMSGSIZE: never fits; -ENOTCONN: not ready. */
 int worker_push(struct worker *w, const struct worker_message *m);

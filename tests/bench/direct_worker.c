@@ -310,12 +310,6 @@ pid_t worker_pid(const struct worker *w)
     return w->phase == PHASE_READY ? getpid() : 0;
 }
 
-uint64_t worker_restarts(const struct worker *w)
-{
-    (void)w;
-    return 0;
-}
-
 /* ---- messages ------------------------------------------------------------------------------ */
 
 int worker_push(struct worker *w, const struct worker_message *m)

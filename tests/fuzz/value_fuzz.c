@@ -46,11 +46,9 @@ static void lists(const char *text)
 {
     char item[16];
     char quoted[24];
-    size_t n = 0;
 
-    for (const char *pos = text; value_list_next(&pos, item, sizeof(item)); n++)
+    for (const char *pos = text; value_list_next(&pos, item, sizeof(item));)
         must(*item && !strpbrk(item, " \t,"), "a list's item holds a separator");
-    must(n == value_list_count(text), "a list is counted wrong");
     value_quote(text, quoted, sizeof(quoted));
     must(strlen(quoted) < sizeof(quoted) && !strchr(quoted, '\n'), "a quote is not one line");
 }

@@ -31,7 +31,6 @@ static void variables_reach_every_section(void **state)
     assert_string_equal(h->stream_for_cluster.items[0], "sea-a=EU_A");
     assert_string_equal(h->options[0].name, "min_amount");
     assert_string_equal(h->options[0].origin, "SEAMQ_HANDLER_ORDERS_EU_OPTION_MIN_AMOUNT");
-    assert_false(h->implicit);
     assert_string_equal(config_origin(c, "handler.orders-eu", "ack_wait"), "SEAMQ_HANDLER_ORDERS_EU_ACK_WAIT");
     config_destroy(c);
 }

@@ -36,7 +36,6 @@ static void each_plugin_that_no_section_names_gets_a_handler(void **state)
     assert_string_equal(c->handlers[0].plugin, "my_audit");
     assert_string_equal(c->handlers[0].plugin_path, "plugins/my_audit.so");
     assert_string_equal(c->handlers[0].durable, "my-audit");
-    assert_true(c->handlers[0].implicit);
     assert_string_equal(c->handlers[1].plugin_path, "plugins/orders.so"); /* the first directory's */
     config_destroy(c);
 }
@@ -71,7 +70,6 @@ static void sections_claim_their_plugins(void **state)
     assert_string_equal(c->handlers[1].plugin_path, "plugins/orders.so");
     assert_string_equal(c->handlers[2].plugin_path, "plugins/my_audit.so");
     assert_string_equal(c->handlers[3].plugin_path, "./plugins/orders.so");
-    assert_false(c->handlers[2].implicit);
     config_destroy(c);
 }
 
