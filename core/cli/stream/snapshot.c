@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * snapshot - STREAM.SNAPSHOT and STREAM.RESTORE, as nats-server's server/jetstream_api.go has them. */
+ * stream/snapshot - STREAM.SNAPSHOT and STREAM.RESTORE, as nats-server's server/jetstream_api.go has them. */
 #include "snapshot.h"
 
 #include "base/clock.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * snapshot - a stream carried from one server or cluster to another: JetStream's snapshot piped into its restore, so
- * that messages keep their sequences and times, and consumers their positions.
+ * stream/snapshot - a stream carried from one server or cluster to another: JetStream's snapshot piped into its
+ * restore, so that messages keep their sequences and times, and consumers their positions.
  *
  * Each piece is acknowledged to the source when the target has it: neither side runs ahead, and nothing is kept here.
  */
-#ifndef SEAMQ_CLI_SNAPSHOT_H
-#define SEAMQ_CLI_SNAPSHOT_H
+#ifndef SEAMQ_CLI_STREAM_SNAPSHOT_H
+#define SEAMQ_CLI_STREAM_SNAPSHOT_H
 
 #include "cli/session.h"
 

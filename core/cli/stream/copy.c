@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stream_copy - seamq stream copy: streams from one cluster to another, with sequences, times and consumers; for
+ * stream/copy - seamq stream copy: streams from one cluster to another, with sequences, times and consumers; for
  * growing from a single server to a cluster (infra/nats/README.md), where the store cannot be taken along. */
-#include "verbs.h"
+#include "cli/verbs.h"
 
 #include "base/clock.h"
-#include "cli.h"
-#include "snapshot.h"
-#include "streams.h"
+#include "cli/cli.h"
+#include "cli/stream/snapshot.h"
+#include "cli/streams.h"
 
 #include <errno.h>
 #include <poll.h>
