@@ -70,21 +70,28 @@ request()
     printf '%s\n' "${answer:-no answer}"
 }
 
-# ask PORT SUBJECT BODY: without a login, or as $login: ,"user":"NAME","pass":"PASSWORD"
+# ask PORT|URL SUBJECT BODY: the first answer, or what the server has against it. Without a login, or with that of $login:
+# ,"user":"NAME","pass":"PASSWORD". Waits $patience seconds (2).
 ask()
 {
-    local fd line answer=''
-    exec {fd}<>"/dev/tcp/127.0.0.1/$1" || return 1
+    local fd line size answer='' port=${1##*:} host=${1#*://}
+    host=${host%:*}
+    [ "$host" != "$port" ] || host=127.0.0.1
+    { exec {fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 1
     printf 'CONNECT {"verbose":false%s}\r\nSUB _INBOX.x 1\r\nPUB %s _INBOX.x %d\r\n%s\r\n' "${login:-}" "$2" ${#3} "$3" >&"$fd"
-    while IFS= read -r -t 2 -u "$fd" line; do
-        case $answer$line in
+    while IFS= read -r -t "${patience:-2}" -u "$fd" line; do
+        case $line in
         PING*) printf 'PONG\r\n' >&"$fd" ;;
-        MSG*\{* | -ERR*) break ;;
-        MSG*) answer=$line ;;
+        -ERR*) answer=$line && break ;;
+        MSG*)
+            size=${line##* } size=${size%$'\r'}
+            IFS= read -r -t "${patience:-2}" -N "$size" -u "$fd" answer
+            break
+            ;;
         esac
     done
     exec {fd}>&-
-    printf '%s\n' "$line"
+    printf '%s\n' "$answer"
 }
 
 finish()

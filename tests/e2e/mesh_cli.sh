@@ -16,25 +16,8 @@ configure()
     "$root/infra/nats/local-mesh" config --dir "$1" >"$SEAMQ_CONFIG"
 }
 
-# request URL SUBJECT [BODY]: sets answer to the first reply. By bash alone, as whoever needs no login.
-request()
-{
-    local fd line size host=${1#*://} body=${3-}
-    answer=''
-    { exec {fd}<>"/dev/tcp/${host%:*}/${host##*:}"; } 2>/dev/null || return 1
-    printf 'CONNECT {"verbose":false}\r\nSUB _E2E.reply 1\r\nPUB %s _E2E.reply %d\r\n%s\r\n' "$2" "${#body}" "$body" >&"$fd"
-    while IFS= read -r -t 10 line <&"$fd"; do
-        case $line in
-        MSG*)
-            size=${line##* } size=${size%$'\r'}
-            IFS= read -r -t 10 -N "$size" answer <&"$fd"
-            break
-            ;;
-        esac
-    done
-    exec {fd}>&-
-    [ -n "$answer" ]
-}
+# request URL SUBJECT [BODY]: sets answer, once asked.
+request() { answer=$(patience=10 ask "$1" "$2" "${3-}") && [ -n "$answer" ]; }
 
 # add_stream SIDE NAME [CONFIG]: three replicas ($replicas), tried until it is there; sets answer. SIDE is A or B.
 add_stream()
