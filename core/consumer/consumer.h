@@ -127,8 +127,9 @@ const struct config_cluster *consumer_cluster(const struct consumer *c);
 const char *consumer_stream(const struct consumer *c);
 const char *consumer_durable(const struct consumer *c);
 const char *consumer_dead_letter(const struct consumer *c); /* stream; "off" */
-/* The cluster by whose servers it is reached just now: its own, or another. */
+/* Whether `link` is one of the ways to it. */
 bool consumer_uses(const struct consumer *c, const struct link *link);
+/* The cluster by whose servers it is reached just now: its own, or another. */
 const char *consumer_via(const struct consumer *c);
 /* When the stream was created, Unix nanoseconds: part of message ids and dead-letter subjects. */
 int64_t consumer_stream_created_ns(const struct consumer *c);

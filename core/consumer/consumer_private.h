@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * consumer_private - the state that setup.c (getting there), pull.c (asking), lease.c
- * (keeping), stop.c (ending) and consumer.c (the rest) share.
+ * consumer_private - the state that setup.c (getting there, with document.c), route.c (by whose servers), pull.c
+ * (asking), lease.c (keeping), recall.c (order after a start), cumulative.c, stop.c (ending) and consumer.c (the rest)
+ * share.
  */
 #ifndef SEAMQ_CONSUMER_CONSUMER_PRIVATE_H
 #define SEAMQ_CONSUMER_CONSUMER_PRIVATE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * handler_private - shared by handler.c (life), feed.c (messages to workers and back),
- * federate.c (from which cluster), crew.c (the workers), events.c (what workers report) and drain.c.
+ * federate.c (from which cluster), crew.c (the workers), events.c (what workers report), gate.c
+ * (what may start) and drain.c.
  */
 #ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 #define SEAMQ_DISPATCH_HANDLER_PRIVATE_H

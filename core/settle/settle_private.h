@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * settle_private - a settlement under way: shared by settle.c (decisions), outputs.c (staged
- * publishes) and deadletter.c.
+ * publishes), deadletter.c and shadow.c.
  */
 #ifndef SEAMQ_SETTLE_SETTLE_PRIVATE_H
 #define SEAMQ_SETTLE_SETTLE_PRIVATE_H
