@@ -226,7 +226,7 @@ static void a_replayed_message_is_the_original(struct world *w)
     struct stored m;
 
     write_letter(s, "a", 7, "crash", "\nSeamq-Backtrace: main | start\nX-Test: second");
-    RUN(s, 0, "dlq", "replay");
+    RUN(s, 0, "dlq", "replay", "--yes");
     assert_int_equal(count(s, "DLQ"), 0);
     assert_true(client_get(s->client, "WORK", 1, &m));
     assert_string_equal(m.subject, "work.a.7");
@@ -249,6 +249,22 @@ static void a_dry_run_changes_nothing(struct world *w)
     assert_int_equal(json_at(info, "state.messages"), 5);
     assert_int_equal(json_at(info, "state.last_seq"), 5);
     assert_int_equal(count(s, "WORK"), 0);
+}
+
+static void all_letters_are_replayed_only_when_that_is_said(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    write_letters(s, 1, 5);
+    struct seamq_said said = RUN(s, 1, "dlq", "replay");
+    expect_text(said.err, "all 5 dead letters of DLQ were meant: nothing is replayed without --yes");
+    expect_text(said.out, "work.");
+    assert_int_equal(seamq_rows(RUN(s, 1, "dlq", "replay", "--to=fixed", "--json").out), 5);
+    assert_int_equal(count(s, "DLQ"), 5);
+    assert_int_equal(count(s, "WORK"), 0);
+    RUN(s, 0, "dlq", "replay", "1-");
+    RUN(s, 0, "dlq", "replay"); /* nothing is left */
+    expect_each_once(s, 5);
 }
 
 static void replay_takes_what_is_meant_to_where_it_is_told(struct world *w)
@@ -278,7 +294,7 @@ static void a_message_that_dies_again_keeps_count(struct world *w)
         row = seamq_row(w, RUN(s, 0, "dlq", "ls", "--json").out, 0);
         assert_int_equal(json_at(row, "replays"), replays);
         assert_string_equal(json_text(row, "error"), "asked to");
-        RUN(s, 0, "dlq", "replay", "--json");
+        RUN(s, 0, "dlq", "replay", "--json", "--yes");
     }
     scene_expect_effects(s, 4, 20);
 }
@@ -319,7 +335,7 @@ static void a_rate_is_kept(struct world *w)
 
     write_letters(s, 1, 30);
     int64_t began = deadline_in(0);
-    RUN(s, 0, "dlq", "replay", "--rate=20/s");
+    RUN(s, 0, "dlq", "replay", "--rate=20/s", "--yes");
     int64_t took_ms = (deadline_in(0) - began) / 1000000;
     expect_each_once(s, 30);
     if (took_ms < 500) /* a second's worth at once, and the rest half a second later */
@@ -388,7 +404,7 @@ static void kill_often(struct scene *s, unsigned n)
     for (;;) {
         struct run r = {.s = s};
         r.last_seq = json_at(client_api_ok(s->client, NULL, "STREAM.INFO.DLQ"), "state.last_seq");
-        r.process = seamq_spawn(s->w, s->urls, (const char *const[]){"dlq", "replay", "--rate=1000/s", NULL});
+        r.process = seamq_spawn(s->w, s->urls, (const char *const[]){"dlq", "replay", "--rate=1000/s", "--yes", NULL});
         assert_true(world_until(at_work, &r, 60));
         if (process_wait(r.process, (double)(world_random(s->w) % 50) / 1000))
             break;
@@ -397,7 +413,7 @@ static void kill_often(struct scene *s, unsigned n)
         assert_true(world_until(alone, s, 20));
     }
     print_message("          %u kills, seed %" PRIu64 "\n", kills, s->w->seed);
-    RUN(s, 0, "dlq", "replay");
+    RUN(s, 0, "dlq", "replay", "--yes");
     assert_int_equal(count(s, "DLQ"), 0);
     expect_each_once(s, n);
     assert_true(kills >= 5);
@@ -428,11 +444,11 @@ static void what_cannot_be_told_is_left_alone(struct world *w)
 
     interrupt_in_a_work_queue(s);
     for (int i = 0; i < 2; i++) { /* the journal keeps it */
-        expect_text(RUN(s, 1, "dlq", "replay").err, "cannot be told");
+        expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "cannot be told");
         assert_int_equal(count(s, "DLQ"), 2); /* the letter and the journal */
         assert_int_equal(count(s, "WORK"), 1);
     }
-    RUN(s, 0, "dlq", "replay", "--again");
+    RUN(s, 0, "dlq", "replay", "--again", "--yes");
     assert_int_equal(count(s, "DLQ"), 0);
     expect_each_once(s, 2);
 }
@@ -451,7 +467,7 @@ static void an_old_lot_does_not_get_young_with_the_journal(struct world *w)
                               "{\"lots\":[{\"stream\":\"WORK\",\"created\":%" PRId64 ",\"after\":0,\"noted\":%" PRId64
                               ",\"letters\":[1]}]}",
                               value_time_ns(json_text(info, "created")), CREATED));
-    expect_text(RUN(s, 1, "dlq", "replay").err, "cannot be told");
+    expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "cannot be told");
     assert_int_equal(count(s, "DLQ"), 2);
 }
 
@@ -469,7 +485,7 @@ static void what_is_unconfirmed_is_sent_again_within_the_duplicate_window(struct
     client_api_ok(s->client, NULL, "STREAM.DELETE.WORK");
     client_add_stream(s->client, "WORK", "work.>", ",\"max_msgs\":1,\"no_ack\":true");
     write_letters(s, 1, 2);
-    struct process *p = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", NULL});
+    struct process *p = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", "--yes", NULL});
     assert_true(world_until(both_published, s, 20));
     client_api_ok(s->client, "{\"name\":\"WORK\",\"subjects\":[\"work.>\"],\"max_msgs\":1}", "STREAM.UPDATE.WORK");
     assert_true(process_wait(p, 60));
@@ -483,11 +499,11 @@ static void two_replays_at_once_double_nothing(struct world *w)
     struct scene *s = scene_prepare(w, NULL);
 
     write_letters(s, 1, 500);
-    struct process *a = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", NULL});
-    struct process *b = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", NULL});
+    struct process *a = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", "--yes", NULL});
+    struct process *b = seamq_spawn(w, s->urls, (const char *const[]){"dlq", "replay", "--yes", NULL});
     assert_true(process_wait(a, 60));
     assert_true(process_wait(b, 60));
-    RUN(s, 0, "dlq", "replay");
+    RUN(s, 0, "dlq", "replay", "--yes");
     assert_int_equal(count(s, "DLQ"), 0);
     expect_each_once(s, 500);
 }
@@ -506,6 +522,7 @@ int main(int argc, char **argv)
         IT(two_drops_at_once_are_no_error),
         IT(a_replayed_message_is_the_original),
         IT(a_dry_run_changes_nothing),
+        IT(all_letters_are_replayed_only_when_that_is_said),
         IT(replay_takes_what_is_meant_to_where_it_is_told),
         IT(a_message_that_dies_again_keeps_count),
         IT(a_pointer_brings_its_message_while_that_is_there),

@@ -41,6 +41,7 @@ const struct flag dlq_replay_flags[] = {
     {"--to", "SUBJECT", "publish there, not to the message's own subject"},
     {"--rate", "RATE", "at most so many: 100/s, 600/m"},
     {"--again", NULL, "also those of an interrupted replay that may have been published"},
+    {"--yes", NULL, "all of them, where nothing says which"},
     {"--dry-run", NULL, "show which, change nothing"},
     {NULL, NULL, NULL}};
 const struct flag dlq_drop_flags[] = {FILTER_FLAGS,
@@ -164,6 +165,13 @@ int dlq_open(struct cli *cli, struct dlq *ret)
     if (status == 0)
         status = cli_connect(cli, 0, &ret->session);
     return status ? status : look(ret);
+}
+
+bool dlq_chosen(const struct dlq *d)
+{
+    const struct letter_filter *f = &d->filter;
+    return f->n_ranges || f->stream || f->consumer || f->handler || f->reason || f->subject || f->since_ns ||
+           f->until_ns || f->limit;
 }
 
 void dlq_close(struct dlq *d)

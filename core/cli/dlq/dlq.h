@@ -30,6 +30,8 @@ struct dlq {
  * either way. */
 int dlq_open(struct cli *cli, struct dlq *ret);
 void dlq_close(struct dlq *d);
+/* Whether the command line says which letters; without, all are meant. */
+bool dlq_chosen(const struct dlq *d);
 
 /* Letter by letter, in the order of their sequences, those that are meant. `fn` returns 0 to go on. 0; what `fn`
  * returned; or negative with a sentence. Only looks: by sequence, without a consumer. */

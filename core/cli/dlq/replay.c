@@ -322,13 +322,22 @@ static int replay(struct replay *r)
     return summary(r);
 }
 
-static int dry_run(struct replay *r)
+/* Shows which. Who names no letters may not mean all that there are. */
+static int plan(struct replay *r, bool asks_yes)
 {
     json_t *rows = dlq_rows(r->dlq);
-    int status = rows ? dlq_print(r->dlq, rows) : EXIT_FAILED;
+    size_t n = json_array_size(rows);
 
-    if (status == 0)
-        dlq_tell(r->dlq, json_array_size(rows), "would be published again and removed");
+    if (rows && n == 0 && asks_yes) { /* an interrupted replay may be left to end */
+        json_decref(rows);
+        return replay(r);
+    }
+    int status = rows ? dlq_print(r->dlq, rows) : EXIT_FAILED;
+    if (status == 0 && asks_yes)
+        status = cli_failed("all %zu dead letters of %s were meant: nothing is replayed without --yes, or a choice", n,
+                            r->dlq->stream);
+    else if (status == 0)
+        dlq_tell(r->dlq, n, "would be published again and removed");
     json_decref(rows);
     return status;
 }
@@ -361,8 +370,10 @@ int dlq_replay(struct cli *cli)
     if (status == 0 && d.deny_delete)
         status = cli_failed("stream %s denies the deletion of messages (deny_delete): a replay could not remove them",
                             d.stream);
+    else if (status == 0 && cli_flag(cli, "--dry-run"))
+        status = plan(&r, false);
     else if (status == 0)
-        status = cli_flag(cli, "--dry-run") ? dry_run(&r) : replay(&r);
+        status = cli_flag(cli, "--yes") || dlq_chosen(&d) ? replay(&r) : plan(&r, true);
     free(r.entries);
     free(r.sources);
     dlq_close(&d);
