@@ -116,14 +116,19 @@ const char *handler_exit_name(enum worker_exit_reason reason)
     return names[reason];
 }
 
+/* A worker that is done leaves quietly, unless it was killed over a message. */
 static void log_exit(const struct slot *slot, const struct worker_exit *e)
 {
     const struct config_handler *c = slot->handler->config;
-    bool calm = e->reason == WORKER_EXIT_STOPPED || e->reason == WORKER_EXIT_RECYCLE;
+    const struct held *m = e->running_n && slot->n ? container_of(slot->running.next, struct held, node) : NULL;
+    bool calm = !m && (e->reason == WORKER_EXIT_STOPPED || e->reason == WORKER_EXIT_RECYCLE);
     enum log_level level = e->reason == WORKER_EXIT_REFUSED ? LOG_LEVEL_ERROR : calm ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
 
     LOG_AT(level, "worker-exit", LOG_STR("handler", c->name), LOG_INT("worker", slot->index),
            LOG_STR("reason", handler_exit_name(e->reason)), LOG_STR("msg", e->text),
+           m ? LOG_STR("stream", consumer_stream(m->consumer)) : LOG_NONE,
+           m ? LOG_UINT("seq", m->stream_seq) : LOG_NONE, m ? LOG_STR("subject", natsMsg_GetSubject(m->msg)) : LOG_NONE,
+           m ? LOG_UINT("attempt", m->attempts + 1) : LOG_NONE,
            e->backtrace ? LOG_STR("backtrace", e->backtrace) : LOG_NONE, LOG_UINT("unstarted", slot->n - e->running_n),
            e->running_n > 1 ? LOG_UINT("batch", e->running_n) : LOG_NONE,
            e->restart_in_ns >= 0 ? LOG_NS("restart_in", e->restart_in_ns) : LOG_NONE);

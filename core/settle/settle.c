@@ -218,6 +218,14 @@ static void drop(struct settle *s, struct held *h)
     consumer_term(h->consumer, h);
 }
 
+/* Nothing is kept of it but this line. */
+static void log_term(struct settle *s, struct held *h, const char *text)
+{
+    log_info("dropped", LOG_STR("handler", s->handler->name), LOG_STR("cluster", consumer_cluster(h->consumer)->name),
+             LOG_STR("stream", consumer_stream(h->consumer)), LOG_UINT("seq", h->stream_seq),
+             LOG_STR("subject", natsMsg_GetSubject(h->msg)), text && *text ? LOG_STR("reason", text) : LOG_NONE);
+}
+
 static void log_dead(struct settle *s, struct held *h, enum dead_reason reason, const char *text, bool kept)
 {
     log_warn(kept ? "dead-letter" : "message-dropped", LOG_STR("handler", s->handler->name),
@@ -313,7 +321,10 @@ void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcom
     }
     switch (outcome) {
     case SETTLE_ACK: ack(s, h); return;
-    case SETTLE_TERM: drop(s, h); return;
+    case SETTLE_TERM:
+        log_term(s, h, text);
+        drop(s, h);
+        return;
     case SETTLE_DEAD:
         h->attempts++;
         dead(s, h, DEAD_REJECTED, text, NULL);

@@ -34,7 +34,9 @@ static void a_hung_handler_does_not_outlast_the_drain(struct world *w)
     scene_start(s);
     scene_publish(s, "1 hang 1");
     scene_expect_effects(s, 1, 10);
+    size_t from = daemon_mark(s->daemon);
     daemon_stop(s->daemon, 8);
+    daemon_expect_event(s->daemon, from, "worker-exit", "level=warn reason=stopped seq=1 subject=work.test", 0);
     scene_start(s);
     scene_expect_effects(s, 2, 10); /* given back: not after ack_wait */
 }

@@ -96,6 +96,7 @@ static void term_drops_the_message(struct world *w)
     scene_publish(s, "2 ack");
     scene_expect_settled(s, 10);
     assert_int_equal(scene_effects(s, "1 term"), 1);
+    assert_non_null(daemon_says(s->daemon, 0, 10, "dropped", "scripted", "\"seq\":1", "work.test"));
     assert_int_equal(client_stream_messages(s->client, "DLQ"), 0);
 }
 
@@ -134,6 +135,8 @@ static void crash_limit_goes_to_the_dead_letters_with_the_signal(struct world *w
     scene_publish(s, "2 ack");
     scene_expect_settled(s, 20);
     assert_int_equal(scene_effects(s, "1 crash"), 2); /* crash_limit */
+    daemon_expect_event(s->daemon, 0, "worker-exit", "reason=crash stream=WORK seq=1 subject=work.test attempt=1", 10);
+    daemon_expect_event(s->daemon, 0, "worker-exit", "reason=crash stream=WORK seq=1 subject=work.test attempt=2", 10);
     struct stored m = expect_dead_letter(s, 1, 1);
     assert_non_null(strstr(m.headers, "SIGSEGV"));
 }
