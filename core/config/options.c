@@ -60,7 +60,9 @@ const struct opt opt_table[] = {
     {SEAMQD(log_format), .key = "log_format", .type = OPT_WORD, .preset = "auto", .words = log_formats,
      .flags = OPT_LIVE, .help = "auto: text on a terminal, otherwise JSON, one line an event"},
     {SEAMQD(drain_timeout_ns), .key = "drain_timeout", .type = OPT_DURATION, .preset = "25s", .min = SEC, .max = HOUR,
-     .flags = OPT_LIVE, .help = "after SIGTERM: time to finish what runs; keep it below the container's grace period"},
+     .flags = OPT_LIVE,
+     .help = "after SIGTERM: time to finish what runs, less 3s for giving the rest back; keep it below the container's "
+             "grace period"},
     {SEAMQD(name), .key = "name", .type = OPT_TEXT, .preset = "", .shown = "the host name", .check = check_instance,
      .help = "this instance, in connection names and $SRV"},
     {SEAMQD(worker), .key = "worker", .type = OPT_TEXT, .preset = "auto",
