@@ -16,7 +16,10 @@ static const char *const section_intro[N_SECTION_KINDS] = {
     ("One connection to a cluster of NATS servers. `NAME` is chosen here and used in `clusters`; without any such "
      "section there is one cluster, `default`."),
     ("One binding: a plugin, the stream that it consumes, and how. A plugin in a plugin directory that no section "
-     "names gets one by itself, named after its file, with everything at its default."),
+     "names gets one by itself, named after its file, with everything at its default. "
+     "`filter_subjects`, `deliver_policy`, `ack_wait` and `max_ack_pending` hold for a consumer that is created: one "
+     "that is there keeps its own, the log says so (`consumer-drift`), and `seamq stream apply` changes them, `seamq "
+     "seek` the place."),
     "How `seamq stream plan` and `seamq stream apply` go about it; `seamqd` leaves this and the next two sections "
     "alone.",
     ("A stream as it is wanted, `NAME` exactly as the server has it; [provisioning.md](provisioning.md) says how. What "

@@ -89,6 +89,11 @@ bool consumer_ready(const struct consumer *c)
     return c->ready;
 }
 
+const char *consumer_lack(const struct consumer *c)
+{
+    return c->stats.delivered ? "" : c->lack;
+}
+
 const char *consumer_reason(const struct consumer *c)
 {
     return c->reason;

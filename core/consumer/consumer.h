@@ -75,6 +75,9 @@ bool consumer_ready(const struct consumer *c);
 /* Why not, in one sentence; "" when ready. */
 const char *consumer_reason(const struct consumer *c);
 
+/* Ready, and nothing will come, by the stream's subjects when it was last looked at: why; "" otherwise. */
+const char *consumer_lack(const struct consumer *c);
+
 /* How many messages, held and asked for, this consumer may have; 0: stop asking. */
 void consumer_set_window(struct consumer *c, size_t window);
 size_t consumer_window(const struct consumer *c);

@@ -59,8 +59,9 @@ struct consumer {
     bool was_active;     /* seen on the server by this process: from then on never created */
     bool ready;
     char reason[CONSUMER_REASON_MAX];
-    bool dead_letter_seen; /* the dead-letter stream is as it must be, by the server's last word */
-    bool doubted;          /* a permissions violation, or no answers: gone with the next sign of life */
+    char lack[CONSUMER_REASON_MAX]; /* why nothing will come, by the stream's subjects; "" */
+    bool dead_letter_seen;          /* the dead-letter stream is as it must be, by the server's last word */
+    bool doubted;                   /* a permissions violation, or no answers: gone with the next sign of life */
     int64_t verify_asked_ns;
     int64_t unanswered_ns; /* since when verifications are not answered; 0: they are */
     struct loop_timer setup_again;
@@ -236,6 +237,8 @@ void document_consumer_check(struct consumer *c, json_t *config, char *drift, si
 char *document_dead_letter_create(const struct consumer *c, const char *subject);
 /* The stream's configuration with `subject` added. */
 char *document_dead_letter_update(json_t *config, const char *subject);
+/* A filter subject of the handler matches nothing that the stream captures: the sentence about it. */
+bool document_stream_lacks(const struct consumer *c, json_t *config, char *out, size_t size);
 bool document_stream_captures(json_t *config, const char *subject);
 
 #endif

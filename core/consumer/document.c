@@ -5,10 +5,12 @@
 #include "base/value.h"
 #include "config/names.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_MAX 160 /* of subjects, in a sentence */
 #define SHADOW_STAYS_NS (24 * 3600 * NS_PER_SEC)
 
 static char *dump(json_t *json)
@@ -91,34 +93,73 @@ static size_t count_filters(json_t *config)
     return json_array_size(json_object_get(config, "filter_subjects")) + (one && *one ? 1 : 0);
 }
 
-static void add_text(char *text, size_t size, const char *what)
+static void __attribute__((format(printf, 3, 4))) add_text(char *text, size_t size, const char *fmt, ...)
 {
     size_t len = strlen(text);
-    snprintf(text + len, size - len, "%s%s", len ? "; " : "", what);
+    va_list ap;
+
+    len += (size_t)snprintf(text + len, size - len, "%s", len ? "; " : "");
+    va_start(ap, fmt);
+    if (len < size)
+        vsnprintf(text + len, size - len, fmt, ap);
+    va_end(ap);
 }
 
 static void compare_duration(const char *key, int64_t server, int64_t ours, char *drift, size_t size)
 {
     char a[32];
     char b[32];
-    char line[160];
     if (server == ours)
         return;
     value_format_duration(server, a, sizeof(a));
     value_format_duration(ours, b, sizeof(b));
-    snprintf(line, sizeof(line), "%s is %s on the server, %s in the configuration", key, a, b);
-    add_text(drift, size, line);
+    add_text(drift, size, "%s is %s on the server, %s in the configuration", key, a, b);
+}
+
+static void put_filter(char list[LIST_MAX], const char *subject)
+{
+    if (*list)
+        strncat(list, " ", LIST_MAX - 1 - strlen(list));
+    strncat(list, subject, LIST_MAX - 1 - strlen(list));
 }
 
 static void compare_filters(const struct consumer *c, json_t *config, char *drift, size_t size)
 {
     const struct strv *filters = &c->handler->filter_subjects;
+    const char *one = json_string_value(json_object_get(config, "filter_subject"));
     char filter[FILTER_MAX];
+    char theirs[LIST_MAX] = "";
+    char ours[LIST_MAX] = "";
+    json_t *item;
+    size_t k;
     bool same = count_filters(config) == filters->n;
-    for (size_t i = 0; i < filters->n && same; i++)
-        same = has_filter(config, document_filter(c, i, filter));
-    if (!same)
-        add_text(drift, size, "filter_subjects differ: the server's are used");
+
+    for (size_t i = 0; i < filters->n; i++) {
+        same = same && has_filter(config, document_filter(c, i, filter));
+        put_filter(ours, document_filter(c, i, filter));
+    }
+    if (same)
+        return;
+    if (one)
+        put_filter(theirs, one);
+    json_array_foreach(json_object_get(config, "filter_subjects"), k, item)
+    {
+        if (json_is_string(item))
+            put_filter(theirs, json_string_value(item));
+    }
+    add_text(drift, size, "filter_subjects is %s on the server, %s in the configuration", *theirs ? theirs : "all",
+             *ours ? ours : "all");
+}
+
+/* Who leaves the default does not mind, and a start by sequence or time is what `seamq seek` leaves behind. */
+static void compare_start(const struct consumer *c, json_t *config, char *drift, size_t size)
+{
+    const char *ours = c->handler->deliver_policy;
+    const char *theirs = json_string_value(json_object_get(config, "deliver_policy"));
+
+    if (theirs && strcmp(ours, "all") != 0 && strcmp(ours, theirs) != 0 && strncmp(theirs, "by_", 3) != 0)
+        add_text(drift, size, "deliver_policy was %s when it was created, and is %s in the configuration", theirs,
+                 ours);
 }
 
 static void check_usable(const struct consumer *c, json_t *config, char *refusal, size_t size)
@@ -127,14 +168,11 @@ static void check_usable(const struct consumer *c, json_t *config, char *refusal
     if (json_object_get(config, "deliver_subject"))
         add_text(refusal, size,
                  "it is a push consumer; SeaMQ needs a pull consumer (delete it, or set durable = another name)");
-    if (ack && strcmp(ack, ack_policy(c)) != 0) {
-        char line[192];
-        snprintf(line, sizeof(line),
+    if (ack && strcmp(ack, ack_policy(c)) != 0)
+        add_text(refusal, size,
                  "its ack policy is \"%s\" and cannot be changed; %s needs \"%s\" (delete it, or set durable = another "
                  "name)",
                  ack, c->handler->ack == ACK_CUMULATIVE ? "ack = cumulative" : "SeaMQ", ack_policy(c));
-        add_text(refusal, size, line);
-    }
     if (c->handler->filter_subjects.n > 1 && count_filters(config) == 0)
         add_text(refusal, size,
                  "it has no filter, and would bring every subject: servers before 2.10 know one filter only");
@@ -146,7 +184,6 @@ void document_consumer_check(struct consumer *c, json_t *config, char *drift, si
                              size_t refusal_size)
 {
     const struct config_handler *h = c->handler;
-    char line[160];
 
     drift[0] = refusal[0] = '\0';
     check_usable(c, config, refusal, refusal_size);
@@ -156,20 +193,49 @@ void document_consumer_check(struct consumer *c, json_t *config, char *drift, si
         c->ack_wait_ns = ack_wait;
     }
     int64_t pending = json_integer_value(json_object_get(config, "max_ack_pending"));
-    if (pending != h->max_ack_pending) {
-        snprintf(line, sizeof(line), "max_ack_pending is %lld on the server, %lld in the configuration",
+    if (pending != h->max_ack_pending)
+        add_text(drift, drift_size, "max_ack_pending is %lld on the server, %lld in the configuration",
                  (long long)pending, (long long)h->max_ack_pending);
-        add_text(drift, drift_size, line);
-    }
     c->max_ack_pending = pending > 0 ? pending : INT32_MAX;
     int64_t max_deliver = json_integer_value(json_object_get(config, "max_deliver"));
-    if (max_deliver > 0) {
-        snprintf(line, sizeof(line),
-                 "max_deliver is %lld on the server: messages that exhaust it are stranded (set -1)",
+    if (max_deliver > 0)
+        add_text(drift, drift_size, "max_deliver is %lld on the server: messages that exhaust it are stranded (set -1)",
                  (long long)max_deliver);
-        add_text(drift, drift_size, line);
-    }
+    compare_start(c, config, drift, drift_size);
     compare_filters(c, config, drift, drift_size);
+}
+
+bool document_stream_lacks(const struct consumer *c, json_t *config, char *out, size_t size)
+{
+    static const char *const others[] = {"mirror", "sources", "subject_transform"}; /* where else messages come from */
+    json_t *subjects = json_object_get(config, "subjects");
+    char captured[LIST_MAX] = "";
+    char filter[FILTER_MAX];
+    json_t *item;
+    size_t k;
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (json_object_get(config, others[i]))
+            return false;
+    for (size_t i = 0; json_array_size(subjects) && i < c->handler->filter_subjects.n; i++) {
+        bool found = false;
+        document_filter(c, i, filter);
+        *captured = '\0';
+        json_array_foreach(subjects, k, item)
+        {
+            const char *subject = json_is_string(item) ? json_string_value(item) : ">";
+            found = found || subjects_overlap(subject, filter);
+            put_filter(captured, subject);
+        }
+        if (found)
+            continue;
+        snprintf(out, size,
+                 "stream %s captures %s, and filter_subjects takes %s of it: nothing will come (set "
+                 "handler.%s.filter_subjects, or give the stream that subject)",
+                 c->stream, captured, filter, c->handler->name);
+        return true;
+    }
+    return false;
 }
 
 char *document_dead_letter_create(const struct consumer *c, const char *subject)

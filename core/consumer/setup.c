@@ -146,6 +146,17 @@ static bool shadow_fits(struct consumer *c, json_t *info)
     return false;
 }
 
+/* No reason not to be ready: the stream may get the subject at any time. */
+static void look_for_subjects(struct consumer *c, json_t *config)
+{
+    char lack[CONSUMER_REASON_MAX] = "";
+
+    if (document_stream_lacks(c, config, lack, sizeof(lack)) && strcmp(lack, c->lack) != 0)
+        log_warn("subject-not-in-stream", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                 LOG_STR("msg", lack));
+    memcpy(c->lack, lack, sizeof(lack));
+}
+
 static void on_stream(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
@@ -174,6 +185,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
         c->stream_replicas = json_integer_value(json_object_get(config, "num_replicas"));
         const char *retention = json_string_value(json_object_get(config, "retention"));
         c->keeps_acked = !retention || strcmp(retention, "limits") == 0;
+        look_for_subjects(c, config);
         if (c->cumulative.on && retention && strcmp(retention, "workqueue") == 0) {
             setup_reason(c, "stream %s is a work queue: ack = cumulative is not for those (set ack = each)", c->stream);
             again(c);
@@ -259,7 +271,9 @@ static void bound(struct consumer *c, json_t *config, const char *created)
     }
     if (drift[0] && !c->was_active)
         log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
-                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift));
+                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift),
+                 LOG_STR("then", "the server's are used: `seamq stream apply` with a section [consumer.STREAM/NAME] "
+                                 "changes them, `seamq seek` the start"));
     identify(c, value_time_ns(created));
     verified(c);
     ask_dead_letter(c);

@@ -262,6 +262,9 @@ void handler_note(const struct handler *h, char *out, size_t size)
         buf_puts(&notes, "; in the shadow: nothing that it does takes effect");
     if (h->gate.breaker.open)
         buf_printf(&notes, "; breaker open: %s", h->gate.breaker.reason);
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (*consumer_lack(h->consumers[i]))
+            buf_printf(&notes, "; %s", consumer_lack(h->consumers[i]));
     for (size_t i = 0; i < h->n_consumers; i++) {
         int64_t until_ns = consumer_paused_until_ns(h->consumers[i]);
         char until[64];

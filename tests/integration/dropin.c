@@ -9,6 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char *page(struct scene *s, const char *path)
+{
+    const char *body = NULL;
+    assert_int_equal(daemon_get(s->daemon, path, &body), 200);
+    return body;
+}
+
 static void plugin_dir_and_nats_url_are_enough(struct world *w)
 {
     struct server *s = server_start(w, NULL);
@@ -73,6 +80,35 @@ static void drift_is_named_with_both_values(struct world *w)
     scene_start(s);
     const char *line = daemon_says(s->daemon, 0, 10, "consumer-drift", "max_ack_pending", "77", "123");
     assert_non_null(line);
+}
+
+static void other_filters_and_starts_of_the_consumer_are_named(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    client_add_consumer(s->client, "WORK", SCENE_HANDLER,
+                        ",\"filter_subject\":\"work.a.>\",\"max_deliver\":-1,\"deliver_policy\":\"all\"");
+    scene_set(s, "FILTER_SUBJECTS", "work.b.>");
+    scene_set(s, "DELIVER_POLICY", "new");
+    scene_start(s);
+    assert_non_null(daemon_says(s->daemon, 0, 10, "consumer-drift", "work.a.> on the server", "work.b.>",
+                                "deliver_policy was all", "seamq stream apply"));
+}
+
+static void a_filter_that_the_stream_never_matches_is_said_until_something_comes(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    client_add_stream(s->client, "EU_WORK", "eu.>", NULL);
+    scene_set(s, "STREAM", "EU_WORK");
+    scene_set(s, "FILTER_SUBJECTS", "deep.>");
+    scene_start(s); /* it is ready: the stream may get the subject */
+    daemon_expect_event(s->daemon, 0, "subject-not-in-stream", "level=warn msg=*eu.>*", 10);
+    assert_non_null(strstr(page(s, "/status.json"), "nothing will come"));
+    client_api_ok(s->client, "{\"name\":\"EU_WORK\",\"subjects\":[\"eu.>\",\"deep.>\"]}", "STREAM.UPDATE.EU_WORK");
+    client_publish(s->client, "deep.x", "1 ack");
+    scene_expect_effects(s, 1, 10);
+    assert_null(strstr(page(s, "/status.json"), "nothing will come"));
 }
 
 static void a_consumer_with_another_ack_policy_is_refused(struct world *w)
@@ -300,6 +336,8 @@ int main(int argc, char **argv)
         IT(the_file_name_names_the_handler),
         IT(an_existing_consumer_is_bound_and_not_modified),
         IT(drift_is_named_with_both_values),
+        IT(other_filters_and_starts_of_the_consumer_are_named),
+        IT(a_filter_that_the_stream_never_matches_is_said_until_something_comes),
         IT(a_consumer_with_another_ack_policy_is_refused),
         IT(without_consumer_and_create_never_it_is_not_ready),
         IT(a_missing_stream_is_waited_for),

@@ -164,21 +164,38 @@ static void limit_of_deliveries_is_said(void **state)
                  "max_deliver is 5 on the server: messages that exhaust it are stranded (set -1)");
 }
 
+#define FILTERS(theirs, ours) "filter_subjects is " theirs " on the server, " ours " in the configuration"
+
 static void other_filters_are_said(void **state)
 {
     (void)state;
-    static const char sentence[] = "filter_subjects differ: the server's are used";
-    expect_drift(SERVER(",\"filter_subject\":\"orders.eu.>\""), sentence);
+    expect_drift(SERVER(",\"filter_subject\":\"orders.eu.>\""), FILTERS("orders.eu.>", "all"));
     handler.filter_subjects.n = 1;
     expect_drift(SERVER(",\"filter_subject\":\"orders.eu.>\""), "");
     expect_drift(SERVER(",\"filter_subjects\":[\"orders.eu.>\"]"), ""); /* another way to write it */
-    expect_drift(SERVER(",\"filter_subject\":\"orders.eu.*\""), sentence);
-    expect_drift(SERVER(""), sentence);
+    expect_drift(SERVER(",\"filter_subject\":\"orders.eu.*\""), FILTERS("orders.eu.*", "orders.eu.>"));
+    expect_drift(SERVER(""), FILTERS("all", "orders.eu.>"));
     handler.filter_subjects.n = 2;
     expect_drift(SERVER(",\"filter_subjects\":[\"orders.us.*\",\"orders.eu.>\"]"), ""); /* in any order */
-    expect_drift(SERVER(",\"filter_subjects\":[\"orders.us.*\",\"orders.x\"]"), sentence);
-    expect_drift(SERVER(",\"filter_subjects\":[\"orders.us.*\",\"orders.eu.>\",\"orders.x\"]"), sentence);
-    expect_drift(SERVER(",\"filter_subject\":\"orders.eu.>\""), sentence);
+    expect_drift(SERVER(",\"filter_subjects\":[\"orders.us.*\",\"orders.x\"]"),
+                 FILTERS("orders.us.* orders.x", "orders.eu.> orders.us.*"));
+    expect_drift(SERVER(",\"filter_subjects\":[\"orders.us.*\",\"orders.eu.>\",\"orders.x\"]"),
+                 FILTERS("orders.us.* orders.eu.> orders.x", "orders.eu.> orders.us.*"));
+    expect_drift(SERVER(",\"filter_subject\":\"orders.eu.>\""), FILTERS("orders.eu.>", "orders.eu.> orders.us.*"));
+}
+
+static void another_start_is_said_unless_a_seek_made_it(void **state)
+{
+    (void)state;
+    expect_drift(SERVER(",\"deliver_policy\":\"new\""), "");
+    handler.deliver_policy = (char *)"new";
+    expect_drift(SERVER(""), "deliver_policy was all when it was created, and is new in the configuration");
+    expect_drift(SERVER(",\"deliver_policy\":\"new\""), "");
+    expect_drift(SERVER(",\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":7"), "");
+    handler.deliver_policy = (char *)"by_start_sequence=7";
+    expect_drift(SERVER(",\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":7"), "");
+    expect_drift(SERVER(""),
+                 "deliver_policy was all when it was created, and is by_start_sequence=7 in the configuration");
 }
 
 static void several_differences_are_one_sentence(void **state)
@@ -318,6 +335,36 @@ static void stream_without_subjects_captures_nothing(void **state)
     json_decref(config);
 }
 
+static void expect_lack(const char *config, const char *sentence)
+{
+    json_t *json = parse(config);
+    char lack[CONSUMER_REASON_MAX] = "";
+    assert_int_equal(document_stream_lacks(&consumer, json, lack, sizeof(lack)), *sentence != '\0');
+    assert_string_equal(lack, sentence);
+    json_decref(json);
+}
+
+#define LACKS(captured, filter)                                                                      \
+    "stream ORDERS captures " captured ", and filter_subjects takes " filter " of it: nothing will " \
+    "come (set handler.billing.filter_subjects, or give the stream that subject)"
+
+static void a_filter_that_no_subject_of_the_stream_matches_is_said(void **state)
+{
+    (void)state;
+    expect_lack("{\"subjects\":[\"eu.>\"]}", ""); /* no filter: all */
+    handler.filter_subjects.n = 1;
+    expect_lack("{\"subjects\":[\"eu.>\", \"orders.us.>\"]}", LACKS("eu.> orders.us.>", "orders.eu.>"));
+    expect_lack("{\"subjects\":[\"eu.>\", \"*.eu.x\"]}", "");
+    expect_lack("{\"subjects\":[\"eu.>\"],\"sources\":[{\"name\":\"A\"}]}", "");
+    expect_lack("{\"subjects\":[\"eu.>\"],\"subject_transform\":{\"src\":\"eu.>\",\"dest\":\"orders.eu.>\"}}", "");
+    expect_lack("{\"mirror\":{\"name\":\"A\"}}", "");
+    expect_lack("{}", "");
+    handler.filter_subjects.n = 3;
+    expect_lack("{\"subjects\":[\"orders.*.>\"]}", LACKS("orders.*.>", "orders.x"));
+    expect_lack("{\"subjects\":[\"orders.>\"]}", "");
+    expect_lack("{\"subjects\":[5]}", "");
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
@@ -332,6 +379,7 @@ int main(void)
         TEST(max_ack_pending_of_the_server_is_taken_over_and_said),
         TEST(limit_of_deliveries_is_said),
         TEST(other_filters_are_said),
+        TEST(another_start_is_said_unless_a_seek_made_it),
         TEST(several_differences_are_one_sentence),
         TEST(push_consumer_is_refused),
         TEST(other_ack_policies_are_refused),
@@ -340,6 +388,7 @@ int main(void)
         TEST(dead_letter_stream_has_the_replicas_of_its_source),
         TEST(subject_is_added_to_an_existing_stream),
         TEST(capturing_means_every_subject),
+        TEST(a_filter_that_no_subject_of_the_stream_matches_is_said),
         TEST(stream_without_subjects_captures_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
