@@ -146,17 +146,31 @@ const char *cli_flag(const struct cli *cli, const char *name)
 
 /* ---- configuration -------------------------------------------------------------- */
 
+/* A seamqd that runs is found by its address alone: what else is wrong with its file is nothing to a verb that may
+ * be needed for that very reason. */
+static bool concerns(const struct cli *cli, bool file_read, const char *problem)
+{
+    const char *origin = config_origin(cli->config, "seamqd", "admin");
+    size_t len = strlen(origin);
+
+    return cli->verb->asks != ASKS_DAEMON || !file_read || strncmp(problem, "command line: ", 14) == 0 ||
+           (strncmp(problem, origin, len) == 0 && problem[len] == ':');
+}
+
 static int load_config(struct cli *cli)
 {
     const char *file = cli->config_path ? cli->config_path : getenv("SEAMQ_CONFIG");
-    if (file && *file)
-        config_load_file(cli->config, file);
+    bool file_read = !file || !*file || config_load_file(cli->config, file) == 0;
     config_load_env(cli->config, cli->env);
     config_finish(cli->config);
 
-    size_t n = config_n_problems(cli->config);
-    for (size_t i = 0; i < n; i++)
+    size_t n = 0;
+    for (size_t i = 0; i < config_n_problems(cli->config); i++) {
+        if (!concerns(cli, file_read, config_problem(cli->config, i)))
+            continue;
         fprintf(stderr, "%s\n", config_problem(cli->config, i));
+        n++;
+    }
     return n ? cli_usage("%zu problem%s in the configuration", n, n == 1 ? "" : "s") : 0;
 }
 

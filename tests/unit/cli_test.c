@@ -234,6 +234,24 @@ static void an_admin_port_that_does_not_answer_is_given_up(void **state)
         close(fds[i]);
 }
 
+/* What is wrong with its file may be the very reason for asking. */
+static void a_daemon_is_asked_whatever_else_its_configuration_says(void **state)
+{
+    char path[] = "/tmp/seamq-cli-XXXXXX";
+    static const char text[] =
+        "[seamqd]\nadmin = off\nadmim = off\n[handler.a]\nworkers = many\n[cluster.a]\nuser = u\n";
+    int fd = mkstemp(path);
+    (void)state;
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    expect(ARGV((char *)"status", (char *)"--config", path), 1, "", "seamqd.admin is off");
+    expect(ARGV((char *)"drain", (char *)"--config", path, (char *)"seamqd.admin=9222"), 2, "", "is not host:port");
+    expect(ARGV((char *)"reload", (char *)"--config", path, (char *)"seamqd.admim=off"), 2, "", "admim");
+    expect(ARGV((char *)"stream", (char *)"ls", (char *)"--config", path), 2, "", "problems in the configuration");
+    unlink(path);
+    expect(ARGV((char *)"status", (char *)"--config", path), 2, "", "No such file");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +259,7 @@ int main(void)
         cmocka_unit_test(help_of_a_verb_begins_with_how_it_is_called),
         cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
         cmocka_unit_test(a_cluster_is_chosen_only_where_it_counts),
+        cmocka_unit_test(a_daemon_is_asked_whatever_else_its_configuration_says),
         cmocka_unit_test(usage_errors_exit_2_and_name_what_is_near),
         cmocka_unit_test(configuration_errors_exit_2),
         cmocka_unit_test(a_table_is_aligned_and_shows_no_control_bytes),
