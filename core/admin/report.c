@@ -167,6 +167,7 @@ void report_serve(void *data, const char *path, const char *query, struct http_r
         ask_lag(r);
     } else if (strcmp(path, "/reload") == 0) {
         serve_reload(r, out);
+        r->reload->seen = !r->reload->running;
     } else if (strcmp(path, "/metrics") == 0) {
         scrape_serve(r, out);
         ask_lag(r);

@@ -17,8 +17,10 @@ struct report_refused { /* a plugin that did not load */
 
 struct report_change { /* what a reload made of one handler */
     char *handler;
-    const char *action; /* added renewed replaced removed refused */
+    const char *action; /* added renewed replaced removed refused; restart: a key is read at start only */
     char *text;         /* the plugin's version, or why */
+    int64_t told_ns;    /* monotonic */
+    bool earlier;       /* of a reload before this one, which nobody has asked about */
 };
 
 struct report_reload { /* the last one, or the one under way */
@@ -29,6 +31,7 @@ struct report_reload { /* the last one, or the one under way */
     bool failed;       /* as a whole: nothing was taken over */
     int64_t last_ns;   /* Unix time at which one was through; before the first: of the start */
     bool last_refused; /* something */
+    bool seen;         /* its end, by somebody */
     struct report_change *changes;
     size_t n_changes;
 };
@@ -44,7 +47,7 @@ struct report { /* filled by the daemon, which owns everything in it */
     size_t n_links;
     const struct report_refused *refused;
     size_t n_refused;
-    const struct report_reload *reload;
+    struct report_reload *reload;
     void (*start_reload)(void *data);
     void (*start_drain)(void *data); /* and end */
     void *act_data;

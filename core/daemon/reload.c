@@ -13,6 +13,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,7 @@
 
 #define LOOK_NS (5 * NS_PER_MS)
 #define RETRY_NS (500 * NS_PER_MS)
+#define KEEP_NS (10 * NS_PER_SEC) /* what nobody has asked about yet */
 
 static void signal_event(int fd)
 {
@@ -39,32 +41,43 @@ static void *load(void *data)
 
 /* ---- the report ---------------------------------------------------------------------------- */
 
-static void forget_changes(struct report_reload *r)
+/* Those of before `from_ns`, and all refusals: what is wrong still is refused again. */
+static void forget_changes(struct report_reload *r, int64_t from_ns)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < r->n_changes; i++) {
-        free(r->changes[i].handler);
-        free(r->changes[i].text);
+        struct report_change *c = &r->changes[i];
+        c->earlier = true;
+        if (c->told_ns >= from_ns && strcmp(c->action, "refused") != 0) {
+            r->changes[kept++] = *c;
+            continue;
+        }
+        free(c->handler);
+        free(c->text);
     }
-    free(r->changes);
-    r->changes = NULL;
-    r->n_changes = 0;
+    r->n_changes = kept;
+}
+
+static void add_change(struct daemon *d, const char *handler, const char *action, const char *text)
+{
+    struct report_reload *r = &d->reload.report;
+    struct report_change *more = realloc(r->changes, (r->n_changes + 1) * sizeof(*more));
+    if (!more)
+        return;
+    r->changes = more;
+    more[r->n_changes++] = (struct report_change){
+        .handler = strdup(handler), .action = action, .text = strdup(text), .told_ns = loop_now_ns(d->loop)};
 }
 
 void reload_tell(struct daemon *d, const char *handler, const char *action, const char *text)
 {
-    struct report_reload *r = &d->reload.report;
     bool refused = strcmp(action, "refused") == 0;
 
     LOG_AT(refused ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, refused ? "reload-refused" : "reload-handler",
            *handler ? LOG_STR("handler", handler) : LOG_NONE, LOG_STR("action", action),
            *text ? LOG_STR(refused ? "msg" : "detail", text) : LOG_NONE,
            refused ? LOG_STR("then", "what ran before goes on") : LOG_NONE);
-    struct report_change *more = realloc(r->changes, (r->n_changes + 1) * sizeof(*more));
-    if (!more)
-        return;
-    r->changes = more;
-    more[r->n_changes] = (struct report_change){.handler = strdup(handler), .action = action, .text = strdup(text)};
-    r->n_changes++;
+    add_change(d, handler, action, text);
 }
 
 /* ---- what a new reading brings ------------------------------------------------------------------- */
@@ -83,9 +96,12 @@ static void take_settings(struct daemon *d, const struct generation *g)
 {
     const struct config *c = g->config;
     const char *key = config_needs_restart(d->generation->config, c);
-    if (key)
-        log_warn("reload-restart", LOG_STR("key", key),
-                 LOG_STR("msg", "this key of [seamqd] is read at start only: restart seamqd for it"));
+    if (key) {
+        char text[128];
+        snprintf(text, sizeof(text), "seamqd.%s is read at start only: restart seamqd for it", key);
+        log_warn("reload-restart", LOG_STR("key", key), LOG_STR("msg", text));
+        add_change(d, "", "restart", text);
+    }
     log_setup(STDERR_FILENO, c->log_level, c->log_format);
 }
 
@@ -123,14 +139,18 @@ static void done(struct daemon *d)
 {
     struct report_reload *r = &d->reload.report;
     size_t refused = 0;
-    for (size_t i = 0; i < r->n_changes; i++)
-        refused += strcmp(r->changes[i].action, "refused") == 0;
+    size_t others = 0;
+    for (size_t i = 0; i < r->n_changes; i++) {
+        const struct report_change *c = &r->changes[i];
+        refused += strcmp(c->action, "refused") == 0;
+        others += c->earlier || strcmp(c->action, "restart") == 0;
+    }
     r->running = false;
     r->last_ns = clock_wall_ns();
     r->last_refused = refused > 0;
     if (d->said_ready)
         notify_ready();
-    log_info("reload-done", LOG_STR("why", r->why), LOG_UINT("changed", r->n_changes - refused),
+    log_info("reload-done", LOG_STR("why", r->why), LOG_UINT("changed", r->n_changes - refused - others),
              LOG_UINT("refused", refused));
 }
 
@@ -179,12 +199,14 @@ void reload_start(struct daemon *d, const char *why)
         r->report.again = true;
         return;
     } /* what the last one has begun goes on; the next one says whether that is still wanted */
-    forget_changes(&r->report);
+    forget_changes(&r->report, r->report.seen ? INT64_MAX : loop_now_ns(d->loop) - KEEP_NS);
     r->report = (struct report_reload){.number = r->report.number + 1,
                                        .why = why,
                                        .running = true,
                                        .last_ns = r->report.last_ns,
-                                       .last_refused = r->report.last_refused};
+                                       .last_refused = r->report.last_refused,
+                                       .changes = r->report.changes,
+                                       .n_changes = r->report.n_changes};
     if (d->said_ready)
         notify_reloading();
     log_info("reload", LOG_STR("why", why));
@@ -227,5 +249,7 @@ void reload_finish(struct daemon *d)
         close(r->loaded.fd);
     if (r->give_up >= 0)
         close(r->give_up);
-    forget_changes(&r->report);
+    forget_changes(&r->report, INT64_MAX);
+    free(r->report.changes);
+    r->report.changes = NULL;
 }

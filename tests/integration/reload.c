@@ -355,6 +355,37 @@ static void sighup_takes_the_configuration_over(struct world *w)
     scene_expect_settled(s, 10);
 }
 
+static void a_key_that_needs_a_restart_is_told(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "[seamqd]\nname = one\n");
+    const char *report = NULL;
+    size_t from = daemon_mark(s->daemon);
+
+    configure(s, "[seamqd]\nname = two\n");
+    hang_up(s);
+    daemon_expect_event(s->daemon, from, "reload-done", "changed=0 refused=0", 20);
+    assert_int_equal(daemon_get(s->daemon, "/reload", &report), 200);
+    assert_non_null(strstr(report, "\"action\":\"restart\",\"text\":\"seamqd.name is read at start only"));
+}
+
+static void changes_stay_in_the_report_until_somebody_has_seen_them(struct world *w)
+{
+    struct scene *s = scene_with_file(w, "workers = 1\n");
+    const char *report = NULL;
+    size_t from = daemon_mark(s->daemon);
+
+    configure(s, "workers = 2\n");
+    hang_up(s);
+    daemon_expect_event(s->daemon, from, "reload-done", "changed=1 refused=0", 20);
+    for (int i = 0; i < 2; i++) {
+        from = daemon_mark(s->daemon);
+        hang_up(s);
+        daemon_expect_event(s->daemon, from, "reload-done", "changed=0 refused=0", 20);
+        assert_int_equal(daemon_get(s->daemon, "/reload", &report), 200);
+        assert_true((strstr(report, "renewed") != NULL) == (i == 0));
+    }
+}
+
 static void a_successor_that_finds_no_stream_leaves_the_old_one_serving(struct world *w)
 {
     struct scene *s = scene_with_file(w, "stream = WORK\n");
@@ -433,6 +464,8 @@ int main(int argc, char **argv)
         IT(a_cure_does_not_wait_for_what_hangs),
         IT(what_is_still_wanted_goes_on_whoever_asks_again),
         IT(sighup_takes_the_configuration_over),
+        IT(a_key_that_needs_a_restart_is_told),
+        IT(changes_stay_in_the_report_until_somebody_has_seen_them),
         IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
         IT(an_ordered_handler_is_followed_by_one_only),
         IT(a_new_file_is_a_new_handler_and_a_removed_one_drains),

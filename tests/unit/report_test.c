@@ -26,7 +26,7 @@ static void finish_body(void *unused)
 static struct report report_of(struct world *w)
 {
     world_at_end(w, finish_body, NULL);
-    static const struct report_reload none;
+    static struct report_reload none;
     return (struct report){.version = "1.0.0", .name = "unit", .started_ns = clock_wall_ns(), .reload = &none};
 }
 
