@@ -259,6 +259,8 @@ static void all_letters_are_replayed_only_when_that_is_said(struct world *w)
     struct seamq_said said = RUN(s, 1, "dlq", "replay");
     expect_text(said.err, "all 5 dead letters of DLQ were meant: nothing is replayed without --yes");
     expect_text(said.out, "work.");
+    assert_non_null(memmem(said.out, strlen(said.out), "Z  WORK", 7)); /* times are of one width: to the millisecond */
+    assert_int_equal(strcspn(strstr(said.out, "20"), "Z"), strlen("2026-01-31T12:00:00.123"));
     assert_int_equal(seamq_rows(RUN(s, 1, "dlq", "replay", "--to=fixed", "--json").out), 5);
     assert_int_equal(count(s, "DLQ"), 5);
     assert_int_equal(count(s, "WORK"), 0);

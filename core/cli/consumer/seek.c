@@ -168,6 +168,11 @@ static json_int_t number(const struct seek *s, const char *key)
     return json_integer_value(json_object_get(s->plan, key));
 }
 
+static const char *remain(json_int_t n)
+{
+    return n == 1 ? "message remains" : "messages remain";
+}
+
 static void show_plan(const struct seek *s)
 {
     json_int_t again = number(s, "again");
@@ -178,8 +183,8 @@ static void show_plan(const struct seek *s)
 
     printf("consumer %s of stream %s, which holds %lld to %lld\n", s->t.consumer, s->t.stream,
            (long long)number(s, "first_seq"), (long long)number(s, "last_seq"));
-    printf("  now   delivered up to %lld; %lld messages remain, %lld of them delivered and not acknowledged\n",
-           (long long)number(s, "delivered"), (long long)number(s, "remaining"),
+    printf("  now   delivered up to %lld; %lld %s, %lld of them delivered and not acknowledged\n",
+           (long long)number(s, "delivered"), (long long)number(s, "remaining"), remain(number(s, "remaining")),
            (long long)number(s, "unacknowledged"));
     if (seq)
         printf("  then  from sequence %lld on", (long long)json_integer_value(seq));
@@ -189,9 +194,9 @@ static void show_plan(const struct seek *s)
                : strcmp(policy, "all") == 0 ? "from the first one on"
                                             : "new ones only",
                time ? time : "");
-    printf("; %lld messages remain: %lld %s\n", (long long)number(s, "remaining_then"),
-           (long long)(again ? again : skipped), again || !skipped ? "are delivered again" : "are skipped");
-    printf("  %lld pull requests wait at it\n", (long long)number(s, "waiting"));
+    printf("; %lld %s: %lld to be %s\n", (long long)number(s, "remaining_then"), remain(number(s, "remaining_then")),
+           (long long)(again ? again : skipped), again || !skipped ? "delivered again" : "skipped");
+    printf("  pull requests that wait at it: %lld\n", (long long)number(s, "waiting"));
 }
 
 /* ---- the move ------------------------------------------------------------------------------------- */

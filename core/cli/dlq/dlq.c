@@ -279,8 +279,21 @@ void dlq_tell(const struct dlq *d, size_t n, const char *what)
         cli_tell(d->cli, "nothing to do: %s has no such dead letter", d->stream);
 }
 
+/* "2026-01-31T12:00:00.123Z": servers leave zeros at the end out, and a table wants equal widths. */
+static void shorten_time(json_t *row)
+{
+    char text[64];
+    value_format_time(value_time_ns(json_string_value(json_object_get(row, "time"))), text, sizeof(text));
+    json_object_set_new(row, "time", json_sprintf("%.23sZ", text));
+}
+
 int dlq_print(struct dlq *d, json_t *rows)
 {
+    json_t *row;
+    size_t i;
+
+    if (!d->cli->json)
+        json_array_foreach(rows, i, row) shorten_time(row);
     if (output_rows(stdout, columns, rows, d->cli->json) < 0)
         return cli_failed("out of memory");
     return EXIT_DONE;

@@ -162,7 +162,7 @@ static void print_plan(const struct failover *f, json_t *plan, bool applied)
            (long long)row_number(plan, "last"), (long long)row_number(plan, "to_handle"),
            (long long)row_number(plan, "start"));
     if (row_number(plan, "not_copied"))
-        printf("%lld messages had not been copied at that time; they are not lost, and handled when home is back\n",
+        printf("not copied at that time: %lld; that is not lost, and handled when home is back\n",
                (long long)row_number(plan, "not_copied"));
     printf("what home settled beyond that position is handled again\n");
     if (applied)
