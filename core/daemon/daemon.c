@@ -234,6 +234,9 @@ static int start(struct daemon *d, struct error *err)
         return error_set(err, rc, "cannot start the event loop: %s", strerror(-rc));
     if (strcmp(c->admin, "off") != 0)
         rc = http_create(&d->http, d->loop, c->admin, report_serve, &d->report, err);
+    /* With --dev one goes beside another, as their servers do. */
+    if (rc == -EADDRINUSE && d->sources->url && strcmp(config_origin(c, "seamqd", "admin"), "default") == 0)
+        rc = http_create(&d->http, d->loop, "127.0.0.1:0", report_serve, &d->report, err);
     if (rc == 0)
         rc = clusters_open(d, d->generation, err);
     if (rc == 0)

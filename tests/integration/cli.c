@@ -2,11 +2,13 @@
  * seamqd's command line: exit codes, configuration and its mistakes, --dev. */
 #include "scene.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -324,6 +326,22 @@ static void a_mistake_in_a_reload_under_dev_is_named(struct world *w)
     assert_int_equal(daemon_stop(d, 20), 0);
 }
 
+static void dev_takes_another_admin_port_when_the_default_is_in_use(struct world *w)
+{
+    struct daemon *d = dev(w);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9222), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0) /* else somebody else has it */
+        listen(fd, 1);
+    daemon_env_unset(d, "SEAMQ_ADMIN");
+    daemon_start(d);
+    json_t *line = daemon_expect_event(d, 0, "ready", "handlers=1", 20);
+    assert_string_not_equal(json_text(line, "admin_port"), "9222");
+    assert_int_equal(daemon_stop(d, 20), 0);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +361,7 @@ int main(int argc, char **argv)
         IT(sigterm_before_the_first_connection_ends_it),
         IT(dev_brings_its_own_server_and_leaves_nothing),
         IT(a_mistake_in_a_reload_under_dev_is_named),
+        IT(dev_takes_another_admin_port_when_the_default_is_in_use),
         IT(dev_leaves_no_server_behind_when_killed),
     };
     return it_main(tests, argc, argv);
