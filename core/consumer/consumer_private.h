@@ -117,6 +117,8 @@ struct consumer {
         uint64_t missing; /* by the last answer */
         int64_t until_ns;
         int64_t pause_ns;
+        int64_t asked_ns;
+        char leader[64]; /* who answered last; longer names are cut */
         struct loop_timer look;
         struct api_request *request;
     } recall;

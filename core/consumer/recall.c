@@ -6,7 +6,8 @@
  * this process does not hold: a former process had them, or they were lost on the way.  They come
  * again when their leases run out, behind messages that are later in the stream.  So nothing starts until the
  * server's count of unacknowledged messages is what we hold, or until ack wait has passed and
- * whatever was ours to get has come.
+ * whatever was ours to get has come.  It is the consumer's leader that waits for leases to run out: while nobody
+ * answers nobody waits, and another leader may begin anew.
  *
  * The server hands out redeliveries before anything else, but only to a pull.  Meanwhile as many messages are
  * asked for as are missed, whatever the window says, and no faster than new ones could pile up.
@@ -17,6 +18,9 @@
 #include "consumer_private.h"
 
 #include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #define PAUSE_MIN_NS (10 * NS_PER_MS)
 #define PAUSE_MAX_NS NS_PER_SEC
@@ -42,6 +46,20 @@ static uint64_t known(const struct consumer *c, uint64_t consumer_seq)
         for (const struct held *h = c->held.buckets[i]; h; h = h->chain)
             n += h->state < HELD_DONE && h->consumer_seq <= consumer_seq && !consumer_stale(c, h);
     return n;
+}
+
+static void wait_anew(struct consumer *c)
+{
+    c->recall.until_ns = loop_now_ns(c->loop) + c->ack_wait_ns + c->ack_wait_ns / 10 + MARGIN_NS;
+}
+
+static bool is_another_leader(struct recall *r, json_t *info)
+{
+    const char *leader = json_string_value(json_object_get(json_object_get(info, "cluster"), "leader"));
+    if (!leader || strncmp(leader, r->leader, sizeof(r->leader) - 1) == 0)
+        return false;
+    snprintf(r->leader, sizeof(r->leader), "%s", leader);
+    return true;
 }
 
 static void set(struct consumer *c, bool on)
@@ -83,6 +101,10 @@ static void on_info(void *data, int rc, natsMsg *msg)
         json_decref(a.json);
         return;
     }
+    if (a.rc != 0 || is_another_leader(r, a.json))
+        wait_anew(c);
+    else
+        r->until_ns += loop_now_ns(c->loop) - r->asked_ns;
     if (a.rc == 0) {
         json_t *delivered = json_object_get(a.json, "delivered");
         uint64_t pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
@@ -120,8 +142,10 @@ static void on_look(struct loop_timer *t)
                                              "daemon has them; an ordered handler may run in one daemon only"
                                            : "the server did not say within ack wait what was delivered before"));
         done(c);
-    } else if (setup_info(c, on_info, &r->request)) {
-        look_in(c, PAUSE_MAX_NS);
+    } else {
+        r->asked_ns = loop_now_ns(c->loop);
+        if (setup_info(c, on_info, &r->request))
+            look_in(c, PAUSE_MAX_NS);
     }
 }
 
@@ -145,7 +169,7 @@ void recall_begin(struct consumer *c)
         return;
     api_cancel(r->request); /* it may have been asked too early */
     r->request = NULL;
-    r->until_ns = loop_now_ns(c->loop) + c->ack_wait_ns + c->ack_wait_ns / 10 + MARGIN_NS;
+    wait_anew(c);
     r->pause_ns = PAUSE_MIN_NS;
     look_in(c, 0);
     set(c, true);

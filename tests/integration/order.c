@@ -338,6 +338,62 @@ static void order_outlives_lost_leases(struct world *w)
     run_with(w, prepare(w), freeze_daemon, 3, 0);
 }
 
+/* ---- what was lost on the way comes first, however long nobody leads --------------------------- */
+
+/* Delivered to somebody who has died with it. */
+static void take_and_die(struct scene *s, unsigned n)
+{
+    natsSubscription *sub = NULL;
+    natsConnection *nc = s->client->nc;
+    const char *ask = world_text(s->w, "{\"batch\":%u,\"expires\":5000000000}", n);
+
+    assert_int_equal(natsConnection_SubscribeSync(&sub, nc, "the.dead"), NATS_OK);
+    assert_int_equal(
+        natsConnection_PublishRequestString(nc, "$JS.API.CONSUMER.MSG.NEXT.WORK." SCENE_HANDLER, "the.dead", ask),
+        NATS_OK);
+    for (; n > 0; n--) {
+        natsMsg *m = NULL;
+        assert_int_equal(natsSubscription_NextMsg(&m, sub, 10000), NATS_OK);
+        natsMsg_Destroy(m);
+    }
+    natsSubscription_Destroy(sub);
+}
+
+static struct server *consumer_leader(struct scene *s)
+{
+    json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
+    assert_true(info && json_text(info, "cluster.leader"));
+    return cluster_node(s->cluster, json_text(info, "cluster.leader"));
+}
+
+static bool followers_are_here(void *data)
+{
+    json_t *info = client_consumer(((struct scene *)data)->client, "WORK", SCENE_HANDLER);
+    return info && json_at(info, "num_ack_pending") == 4;
+}
+
+static void order_outlives_a_frozen_leader(struct world *w)
+{
+    struct scene *s = scene_prepare(w, &(struct scene_options){.cluster = true});
+
+    scene_set(s, "ORDERING", "subject");
+    scene_set(s, "ACK_WAIT", "3s");
+    client_add_consumer(s->client, "WORK", SCENE_HANDLER, ",\"ack_wait\":3000000000,\"num_replicas\":3");
+    struct server *leader = consumer_leader(s);
+    struct server *other = s->cluster->nodes[leader == s->cluster->nodes[0]];
+    s->client = client_connect(w, other->url);
+    daemon_env(s->daemon, "NATS_URL=%s", other->url);
+    for (unsigned id = 1; id <= 4; id++)
+        scene_publish(s, "%u ack", id);
+    take_and_die(s, 2);
+    scene_start(s);
+    world_until(followers_are_here, s, 2);
+    server_freeze(leader); /* its successor is elected later than the others' leases would have run out */
+    scene_expect_effects(s, 4, 60);
+    assert_string_equal(world_read(w, s->effects), "1 1 1 ack\n2 1 2 ack\n3 1 3 ack\n4 1 4 ack\n");
+    server_thaw(leader);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -346,7 +402,7 @@ int main(int argc, char **argv)
         IT(heads_are_never_given_back),       IT(keys_come_from_tokens_and_headers),
         IT(order_outlives_workers),           IT(order_outlives_the_daemon),
         IT(order_outlives_the_server),        IT(order_outlives_a_restart_without_waiting),
-        IT(order_outlives_lost_leases),
+        IT(order_outlives_lost_leases),       IT(order_outlives_a_frozen_leader),
     };
     return it_main(tests, argc, argv);
 }
