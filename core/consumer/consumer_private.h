@@ -70,6 +70,7 @@ struct consumer {
     int64_t consumer_created_ns;
     unsigned seed; /* of the pauses: a fleet must not come back in step */
     int64_t stream_replicas;
+    uint64_t last_seq;       /* the stream's end, as far as it was seen */
     bool keeps_acked;        /* the stream has limits retention */
     int64_t ack_wait_ns;     /* the server's value counts */
     int64_t max_ack_pending; /* likewise */

@@ -343,6 +343,8 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
     c->stats.delivered++;
     c->delivered_ns = c->heard_ns;
     c->stats.num_pending = meta.pending;
+    if (meta.stream_seq > c->last_seq)
+        c->last_seq = meta.stream_seq;
     if (meta.delivered > 1) {
         c->stats.redelivered++;
         recall_arrived(c);

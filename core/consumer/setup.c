@@ -157,6 +157,19 @@ static void look_for_subjects(struct consumer *c, json_t *config)
     memcpy(c->lack, lack, sizeof(lack));
 }
 
+/* A server without power for a moment, or a restored backup: the numbers that are missing are given again, to other
+ * messages. */
+static void look_at_the_end(struct consumer *c, json_t *info)
+{
+    uint64_t end = (uint64_t)json_integer_value(json_object_get(json_object_get(info, "state"), "last_seq"));
+    if (end < c->last_seq)
+        log_error("stream-went-back", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                  LOG_STR("stream", c->stream), LOG_UINT("delivered", c->last_seq), LOG_UINT("last", end),
+                  LOG_STR("msg", "the stream ends before a message that it has delivered: the server has lost messages "
+                                 "(see sync_interval), or its leader is not up to date yet"));
+    c->last_seq = end;
+}
+
 static void on_stream(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
@@ -181,6 +194,10 @@ static void on_stream(void *data, int rc, natsMsg *msg)
             log_error("stream-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                       LOG_STR("stream", c->stream),
                       LOG_STR("msg", "the stream was deleted and made anew: its sequences start over"));
+        if (created == c->stream_created_ns)
+            look_at_the_end(c, a.json);
+        else
+            c->last_seq = 0;
         c->stream_created_ns = created;
         c->stream_replicas = json_integer_value(json_object_get(config, "num_replicas"));
         const char *retention = json_string_value(json_object_get(config, "retention"));

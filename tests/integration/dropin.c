@@ -204,6 +204,37 @@ static void a_stream_made_anew_during_an_outage_is_told_from_the_old_one(struct 
     assert_non_null(daemon_event(s->daemon, 0, "stream-recreated", "stream=WORK", 5));
 }
 
+static void copy_tree(struct world *w, const char *from, const char *to)
+{
+    const char *const argv[] = {"/bin/cp", "-a", from, to, NULL};
+    assert_int_equal(process_run(w, argv, NULL, 30, NULL, NULL), 0);
+}
+
+/* As after a power loss: the numbers of what was lost are given to other messages. */
+static void a_stream_that_lost_its_end_is_told(struct world *w)
+{
+    struct scene *s = scene_open(w);
+    const char *backup = world_path(w, "backup"), *lost = world_path(w, "lost");
+
+    scene_publish(s, "1 ack");
+    scene_expect_settled(s, 10);
+    server_stop(s->server);
+    copy_tree(w, s->server->store, backup);
+    server_restart(s->server);
+    scene_publish(s, "2 ack");
+    scene_publish(s, "3 ack");
+    scene_expect_settled(s, 20);
+    assert_null(daemon_event(s->daemon, 0, "stream-went-back", NULL, 0));
+    server_stop(s->server);
+    assert_int_equal(rename(s->server->store, lost), 0);
+    copy_tree(w, backup, s->server->store);
+    server_restart(s->server);
+    daemon_expect_event(s->daemon, 0, "stream-went-back", "delivered=3 last=1", 30);
+    scene_publish(s, "4 ack");
+    assert_true(effects_wait(s->effects, 4, 20));
+    scene_expect_settled(s, 30);
+}
+
 static void dead_letter_stream_is_created_when_missing(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -345,6 +376,7 @@ int main(int argc, char **argv)
         IT(a_stream_deleted_while_running_is_an_alarm),
         IT(a_stream_made_anew_during_an_outage_is_told_from_the_old_one),
         IT(dead_letter_stream_is_created_when_missing),
+        IT(a_stream_that_lost_its_end_is_told),
         IT(broken_plugins_are_named_and_others_work),
         IT(check_names_every_broken_plugin),
         IT(a_plugin_that_others_can_change_is_refused_and_others_work),
