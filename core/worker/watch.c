@@ -16,6 +16,7 @@
 #define REFUSED_EXIT_NS (2 * NS_PER_SEC) /* from "refused" to the exit; close() runs there */
 #define PAUSE_MIN_NS (100 * NS_PER_MS)
 #define PAUSE_MAX_NS (30 * NS_PER_SEC)
+#define BLAMED_PAUSE_MAX_NS NS_PER_SEC /* what the message died of is counted, and after crash_limit over */
 #define HEALTHY_NS (10 * NS_PER_SEC)
 #define HEALTHY_MESSAGES 16u
 #define CLOCK_SLACK_NS NS_PER_SEC
@@ -183,8 +184,9 @@ static void reap(struct worker *w, struct worker_exit *e)
         e->signal = info.si_status;
 }
 
-static int64_t next_pause(struct worker *w, enum worker_exit_reason reason)
+static int64_t next_pause(struct worker *w, enum worker_exit_reason reason, bool ran_a_message)
 {
+    int64_t most = ran_a_message ? BLAMED_PAUSE_MAX_NS : PAUSE_MAX_NS;
     int64_t up = loop_now_ns(w->loop) - w->spawned_ns;
     if ((reason == WORKER_EXIT_REFUSED && !w->served) || w->stopping)
         return -1;
@@ -194,9 +196,9 @@ static int64_t next_pause(struct worker *w, enum worker_exit_reason reason)
         return 0;
     if (!w->level && (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN || reason == WORKER_EXIT_REFUSED))
         w->level = 1;
-    int64_t pause = !w->level ? 0 : w->level > 9 ? PAUSE_MAX_NS : PAUSE_MIN_NS << (w->level - 1);
+    int64_t pause = !w->level ? 0 : w->level > 9 ? most : PAUSE_MIN_NS << (w->level - 1);
     w->level++;
-    return pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause;
+    return pause > most ? most : pause;
 }
 
 /* Which reason holds when a signal or status meets what we knew before? */
@@ -257,7 +259,7 @@ void watch_on_death(struct loop_fd *f, uint32_t events)
     e.running = e.running_n ? worker_front(w) : 0;
     describe_death(w, &e, text, sizeof(text));
     e.text = (int)e.reason == w->end_reason && w->end_text ? w->end_text : text;
-    e.restart_in_ns = next_pause(w, e.reason);
+    e.restart_in_ns = next_pause(w, e.reason, e.running_n > 0);
 
     char *backtrace = w->backtrace, *end_text = w->end_text;
     w->backtrace = w->end_text = NULL;
