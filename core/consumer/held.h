@@ -57,6 +57,7 @@ struct held {
     int64_t stream_created_ns; /* of those that it came from */
     int64_t consumer_created_ns;
     int64_t lease_until_ns;
+    bool again;      /* was here before, went back, and came again */
     bool keep;       /* not given back for having waited long */
     bool counted;    /* ack = cumulative: as settled, though its acknowledgement may be due again */
     bool alone;      /* the worker died in a call with this one: not in a batch until it is cleared */

@@ -378,6 +378,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         if (h->state != HELD_AWAY)
             return;
         list_remove(&h->node); /* its lease is back in its list already */
+        h->again = true;
         held_set_state(&c->held, h, HELD_READY);
     } else {
         h = held_add(&c->held, c, msg, &meta);

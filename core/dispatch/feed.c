@@ -36,6 +36,8 @@ void feed_message(void *data, struct held *m)
         consumer_give_back(m->consumer, m, 0);
         return;
     }
+    if (settle_suspects(h->settle, m))
+        return;
     h->size_bytes += ((double)natsMsg_GetDataLength(m->msg) - h->size_bytes) / 64;
     if (h->lanes)
         lanes_arrive(h->lanes[consumer_number(h, m->consumer)], m);

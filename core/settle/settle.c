@@ -5,6 +5,8 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +228,11 @@ static void log_term(struct settle *s, struct held *h, const char *text)
              LOG_STR("subject", natsMsg_GetSubject(h->msg)), text && *text ? LOG_STR("reason", text) : LOG_NONE);
 }
 
+static bool keeps_dead(const struct settle *s)
+{
+    return !s->handler->shadow && strcmp(s->handler->dead_letter, "off") != 0;
+}
+
 static void log_dead(struct settle *s, struct held *h, enum dead_reason reason, const char *text, bool kept)
 {
     log_warn(kept ? "dead-letter" : "message-dropped", LOG_STR("handler", s->handler->name),
@@ -242,7 +249,7 @@ static char *copy(const char *s)
 static void dead(struct settle *s, struct held *h, enum dead_reason reason, const char *text,
                  const struct settle_crash *crash)
 {
-    bool keep = strcmp(s->handler->dead_letter, "off") != 0;
+    bool keep = keeps_dead(s);
     log_dead(s, h, reason, text, keep);
     if (!keep) {
         drop(s, h);
@@ -291,13 +298,35 @@ static void again_later(struct settle *s, struct held *h, int64_t delay_ns)
     s->callbacks.retry(s->data, h, delay_ns);
 }
 
+static bool delivered_too_often(const struct settle *s, const struct held *h)
+{
+    return h->delivered >= (uint64_t)s->handler->max_attempts * DELIVERIES_PER_ATTEMPT;
+}
+
 /* No attempt is left, however the last one ended. */
 static bool exhausted(const struct settle *s, const struct held *h)
 {
-    uint64_t max = (uint64_t)s->handler->max_attempts;
     /* Not at a first failure: the attempts before a restart are not known, nor are those without a run. */
-    bool backstop = h->attempts > 1 && h->delivered >= max * DELIVERIES_PER_ATTEMPT;
-    return h->attempts >= max || backstop;
+    bool backstop = h->attempts > 1 && delivered_too_often(s, h);
+    return h->attempts >= (uint64_t)s->handler->max_attempts || backstop;
+}
+
+/* What takes the whole daemon down with it (a container that the kernel ends as one) leaves no count here, only the
+ * server's.  That one counts deliveries without a run, too: retries that went back, lost leases, and all that was
+ * on its way beside the guilty one each time the daemon died.  So suspicion is for what this process has not had
+ * before, and for one message in a process's life: the next one must have brought the daemon down once more.  At
+ * worst that is a copy too many to replay; without dead letters nothing would be left, so then none is suspected. */
+bool settle_suspects(struct settle *s, struct held *h)
+{
+    char text[160];
+
+    if (s->suspected || h->again || !keeps_dead(s) || !delivered_too_often(s, h))
+        return false;
+    s->suspected = true;
+    snprintf(text, sizeof(text), "delivered %" PRIu64 " times and never settled: suspected of ending the whole daemon",
+             h->delivered);
+    dead(s, h, DEAD_ATTEMPTS, text, NULL);
+    return true;
 }
 
 void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const char *text)

@@ -81,6 +81,9 @@ void settle_destroy(struct settle *s);
 int settle_stage(struct settle *s, struct held *h, const struct settle_output *o);
 /* What was staged is forgotten: the run ended without an outcome. */
 void settle_unstage(struct settle *s, struct held *h);
+/* A message that has just arrived and is in no list: true when it is not to run, but dead for what the server counts.
+ */
+bool settle_suspects(struct settle *s, struct held *h);
 /* `delay_ns` of a NAK: < 0: by backoff. The message must be in no list. */
 void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcome, int64_t delay_ns, const char *text);
 /* The worker died of it: an attempt and a crash are counted; retried at once, or dead by either limit. */

@@ -63,7 +63,8 @@ struct settle {
     struct settle_callbacks callbacks;
     void *data;
     struct list all;
-    size_t n_busy; /* past STEP_STAGED */
+    size_t n_busy;  /* past STEP_STAGED */
+    bool suspected; /* settle_suspects() has found one */
     unsigned seed;
     struct settle_stats stats;
 };

@@ -120,6 +120,26 @@ static void a_killed_daemon_takes_its_workers_along(struct world *w)
         assert_true(world_until(is_gone, &pids[i], 5));
 }
 
+/* As in a container that the kernel ends as one: no daemon is left that could count. */
+static void a_message_that_ends_every_daemon_is_dead_at_last(struct world *w)
+{
+    struct scene *s = scene_prepare(w, NULL);
+
+    scene_set(s, "ACK_WAIT", "1s");
+    scene_set(s, "MAX_ATTEMPTS", "1");
+    scene_start(s);
+    scene_publish(s, "1 hang 100");
+    for (unsigned i = 1; i < 10; i++) {
+        scene_expect_effects(s, i, 20);
+        daemon_kill(s->daemon);
+        scene_start(s);
+    }
+    daemon_expect_event(s->daemon, 0, "dead-letter", "seq=1 reason=max-attempts error=*delivered*", 20);
+    scene_expect_settled(s, 20);
+    assert_int_equal(effects_lines(s->effects), 9);
+    assert_int_equal(client_stream_messages(s->client, "DLQ"), 1);
+}
+
 static void killed_servers_lose_nothing(struct world *w)
 {
     struct scene *s = prepare(w);
@@ -278,6 +298,7 @@ int main(int argc, char **argv)
         IT(killed_workers_lose_nothing),
         IT(killed_daemons_lose_nothing),
         IT(a_killed_daemon_takes_its_workers_along),
+        IT(a_message_that_ends_every_daemon_is_dead_at_last),
         IT(killed_servers_lose_nothing),
         IT(the_other_daemon_takes_over),
         IT(a_daemon_that_is_cut_off_starts_no_retry),

@@ -155,6 +155,49 @@ static void servers_count_is_a_backstop(struct world *w)
     assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
 }
 
+/* As the first delivery to a process whose predecessors it took down. */
+static struct held *arrival(struct till *t, uint64_t delivered)
+{
+    struct held *h = till_message(t);
+    held_set_state(consumer_held(t->b->c), h, HELD_READY);
+    h->delivered = delivered;
+    return h;
+}
+
+static void what_is_never_settled_is_suspected_once(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct stored m;
+    struct held *first = arrival(t, 29); /* max_attempts is 3 */
+    assert_false(settle_suspects(t->s, first));
+    struct held *back = arrival(t, 30);
+    back->again = true;
+    assert_false(settle_suspects(t->s, back));
+    assert_true(settle_suspects(t->s, arrival(t, 30)));
+    struct held *later = arrival(t, 1000);
+    assert_false(settle_suspects(t->s, later));
+    settle_outcome(t->s, first, SETTLE_ACK, 0, "");
+    settle_outcome(t->s, back, SETTLE_ACK, 0, "");
+    settle_outcome(t->s, later, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    expect_header(t, &m, "Seamq-Sequence", "3");
+    expect_header(t, &m, "Seamq-Reason", "max-attempts");
+    expect_header(t, &m, "Seamq-Error", "delivered 30 times and never settled: suspected of ending the whole daemon");
+}
+
+static void nothing_is_suspected_where_nothing_would_be_left(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.dead_letter = (char *)"off";
+    till_run(t);
+    struct held *h = arrival(t, 1000);
+    assert_false(settle_suspects(t->s, h));
+    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    till_expect_settled(t);
+}
+
 static void off_means_dropped(struct world *w)
 {
     struct till *t = till_prepare(w);
@@ -360,6 +403,8 @@ int main(int argc, char **argv)
         IT(one_attempt_is_one_though_it_crashes),
         IT(hanging_message_is_dead_by_timeout),
         IT(servers_count_is_a_backstop),
+        IT(what_is_never_settled_is_suspected_once),
+        IT(nothing_is_suspected_where_nothing_would_be_left),
         IT(off_means_dropped),
         IT(copy_that_is_there_already_is_enough),
         IT(message_stays_until_its_copy_is_stored),
