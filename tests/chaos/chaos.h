@@ -44,6 +44,7 @@ struct chaos {
     struct world *w;
     uint64_t seed;
     double seconds;
+    int64_t end_ns; /* of the faults */
     const struct chaos_mode *mode;
     const char *isolated_why_not; /* NULL: hosts and mounts of its own */
     struct network *network;      /* NULL: all on loopback */
