@@ -24,7 +24,7 @@
 #include <string.h>
 
 #define BATCH_MAX 5000
-#define REQUEST_BYTES (64 * 1024 * 1024)
+#define REQUEST_BYTES (16 * 1024 * 1024) /* several may be open, and a server cuts off who is 64 MiB behind */
 #define SUBJECT_BYTES (256 * 1024) /* what the server counts beside a payload: subjects, and with them the headers */
 #define EXPIRES_NS (30 * NS_PER_SEC)
 #define EXPIRES_MIN_NS (100 * NS_PER_MS)

@@ -585,14 +585,14 @@ static void a_message_larger_than_all_bytes_of_a_request_comes(struct world *w)
         fail_msg("%" PRIu64 " pulls", consumer_stats(b->c)->pulls);
 }
 
-/* 200 messages of 1 MB are more than one request may bring. */
+/* And a reader that is slow for a moment is not cut off by the server for what it has asked for. */
 static void a_request_brings_no_more_than_its_bytes(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 1000);
     publish_large(b, 200, 1000000);
     for (int i = 0; i < 200; i++)
         ack(b, bench_next(b));
-    if (consumer_stats(b->c)->pulls < 3)
+    if (consumer_stats(b->c)->pulls < 200 / 16)
         fail_msg("200 MB by %" PRIu64 " pulls", consumer_stats(b->c)->pulls);
 }
 
