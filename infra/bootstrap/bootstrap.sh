@@ -30,7 +30,7 @@ usage: bootstrap.sh [--for SET]
   build      compiler, CMake, libraries, nats.c, nats-server (the default)
   demo       the same
   bench      the same
-  test       build + cmocka, a C++ compiler, the openssl and wget commands
+  test       build + cmocka, a C++ compiler, the openssl, wget and ip commands
   fuzz       test + clang and its runtime
   test-full  fuzz + the older nats-servers of the distribution's other releases
   lint       clang-format, shellcheck, git

@@ -9,7 +9,7 @@ packages_of()
 {
     local build="gcc libc6-dev cmake ninja-build make pkg-config
         libinih-dev libjansson-dev libssl-dev libprotobuf-c-dev libsodium-dev"
-    local test="$build libcmocka-dev g++ openssl wget"
+    local test="$build libcmocka-dev g++ openssl wget iproute2"
 
     case $1 in
     build | demo | bench) echo "$build" ;;
@@ -28,6 +28,7 @@ provided()
     case $1 in
     gcc) command -v cc ;;
     g++) command -v c++ ;;
+    iproute2) command -v ip ;;
     libc6-dev) [ -e /usr/include/stdlib.h ] ;;
     ninja-build) command -v ninja ;;
     libclang-rt-dev) compgen -G "$(clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer*.a" ;;
