@@ -230,7 +230,7 @@ void consumer_confirmed(struct consumer *c, struct held *h)
 void consumer_forget(struct consumer *c, struct held *h)
 {
     loop_disarm(c->loop, &h->retry);
-    c->stats.settled += !consumer_stale(c, h);
+    c->stats.settled += !h->counted && !consumer_stale(c, h);
     left(c, h, true);
     held_free(&c->held, h, api_link(c->api));
 }

@@ -71,6 +71,7 @@ struct consumer {
     unsigned seed; /* of the pauses: a fleet must not come back in step */
     int64_t stream_replicas;
     uint64_t last_seq;       /* the stream's end, as far as it was seen */
+    uint64_t asked_seq;      /* the same when STREAM.INFO was asked */
     bool keeps_acked;        /* the stream has limits retention */
     int64_t ack_wait_ns;     /* the server's value counts */
     int64_t max_ack_pending; /* likewise */
@@ -240,7 +241,7 @@ void document_consumer_check(struct consumer *c, json_t *config, char *drift, si
 char *document_dead_letter_create(const struct consumer *c, const char *subject);
 /* The stream's configuration with `subject` added. */
 char *document_dead_letter_update(json_t *config, const char *subject);
-/* A filter subject of the handler matches nothing that the stream captures: the sentence about it. */
+/* No filter subject of the handler matches anything that the stream captures: the sentence about it. */
 bool document_stream_lacks(const struct consumer *c, json_t *config, char *out, size_t size);
 bool document_stream_captures(json_t *config, const char *subject);
 

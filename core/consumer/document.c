@@ -209,7 +209,8 @@ bool document_stream_lacks(const struct consumer *c, json_t *config, char *out, 
 {
     static const char *const others[] = {"mirror", "sources", "subject_transform"}; /* where else messages come from */
     json_t *subjects = json_object_get(config, "subjects");
-    char captured[LIST_MAX] = "";
+    const struct strv *filters = &c->handler->filter_subjects;
+    char captured[LIST_MAX] = "", wanted[LIST_MAX] = "";
     char filter[FILTER_MAX];
     json_t *item;
     size_t k;
@@ -217,25 +218,23 @@ bool document_stream_lacks(const struct consumer *c, json_t *config, char *out, 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (json_object_get(config, others[i]))
             return false;
-    for (size_t i = 0; json_array_size(subjects) && i < c->handler->filter_subjects.n; i++) {
-        bool found = false;
+    if (!json_array_size(subjects) || !filters->n)
+        return false;
+    json_array_foreach(subjects, k, item) put_filter(captured, json_is_string(item) ? json_string_value(item) : ">");
+    for (size_t i = 0; i < filters->n; i++) {
         document_filter(c, i, filter);
-        *captured = '\0';
+        put_filter(wanted, filter);
         json_array_foreach(subjects, k, item)
         {
-            const char *subject = json_is_string(item) ? json_string_value(item) : ">";
-            found = found || subjects_overlap(subject, filter);
-            put_filter(captured, subject);
+            if (subjects_overlap(json_is_string(item) ? json_string_value(item) : ">", filter))
+                return false;
         }
-        if (found)
-            continue;
-        snprintf(out, size,
-                 "stream %s captures %s, and filter_subjects takes %s of it: nothing will come (set "
-                 "handler.%s.filter_subjects, or give the stream that subject)",
-                 c->stream, captured, filter, c->handler->name);
-        return true;
     }
-    return false;
+    snprintf(out, size,
+             "stream %s captures %s, and filter_subjects takes %s of it: nothing will come (set "
+             "handler.%s.filter_subjects, or give the stream that subject)",
+             c->stream, captured, wanted, c->handler->name);
+    return true;
 }
 
 char *document_dead_letter_create(const struct consumer *c, const char *subject)

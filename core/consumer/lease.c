@@ -214,14 +214,18 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
     bool known = a.rc == 0 && setup_known(c, a.json);
     if (known)
         lease_take_info(c, a.json);
-    if ((known || gone) && all_sent(c)) {
+    /* One that is gone while we leave takes nothing any more. */
+    if ((known && all_sent(c)) || (gone && (all_sent(c) || c->stopping))) {
         for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
             lease_confirmed(c, container_of(c->held.acked.next, struct held, node));
     }
     json_decref(a.json);
     c->confirming = 0;
     if (!list_empty(&c->held.acked))
-        loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + (a.rc ? CONFIRM_AGAIN_NS : c->stopping ? 0 : CONFIRM_NS));
+        loop_arm(c->loop, &c->confirm,
+                 loop_now_ns(c->loop) + (!known || !all_sent(c) ? CONFIRM_AGAIN_NS
+                                         : c->stopping          ? 0
+                                                                : CONFIRM_NS));
 }
 
 static void ask_confirmation(struct consumer *c)
@@ -229,8 +233,8 @@ static void ask_confirmation(struct consumer *c)
     if (c->confirm_request || list_empty(&c->held.acked))
         return;
     loop_disarm(c->loop, &c->confirm);
-    c->confirming = c->held.n_by_state[HELD_ACKED];
-    if (!all_sent(c) || setup_info(c, on_confirmed, &c->confirm_request)) {
+    c->confirming = all_sent(c) ? c->held.n_by_state[HELD_ACKED] : 0;
+    if ((!all_sent(c) && !c->stopping) || setup_info(c, on_confirmed, &c->confirm_request)) {
         c->confirming = 0;
         loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_AGAIN_NS);
     }

@@ -162,12 +162,13 @@ static void look_for_subjects(struct consumer *c, json_t *config)
 static void look_at_the_end(struct consumer *c, json_t *info)
 {
     uint64_t end = (uint64_t)json_integer_value(json_object_get(json_object_get(info, "state"), "last_seq"));
-    if (end < c->last_seq)
+    if (end < c->asked_seq)
         log_error("stream-went-back", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
-                  LOG_STR("stream", c->stream), LOG_UINT("delivered", c->last_seq), LOG_UINT("last", end),
+                  LOG_STR("stream", c->stream), LOG_UINT("delivered", c->asked_seq), LOG_UINT("last", end),
                   LOG_STR("msg", "the stream ends before a message that it has delivered: the server has lost messages "
                                  "(see sync_interval), or its leader is not up to date yet"));
-    c->last_seq = end;
+    if (end < c->asked_seq || end > c->last_seq)
+        c->last_seq = end;
 }
 
 static void on_stream(void *data, int rc, natsMsg *msg)
@@ -216,6 +217,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
 static void ask_stream(struct consumer *c)
 {
     c->stage = STAGE_STREAM;
+    c->asked_seq = c->last_seq; /* what comes before the answer may be younger than it */
     call(c, NULL, on_stream, "STREAM.INFO.%s", c->stream);
 }
 
@@ -262,10 +264,12 @@ static void consumer_missing(struct consumer *c)
     again(c);
 }
 
-/* What is held of another one of the same name is not ours to settle: an answer would reach the new one. */
-static void identify(struct consumer *c, int64_t created_ns)
+/* False: another one of the same name. What is held of the old one is not ours to settle: an answer would reach the new
+ * one. */
+static bool identify(struct consumer *c, int64_t created_ns)
 {
-    if (c->consumer_created_ns && c->consumer_created_ns != created_ns) {
+    bool same = !c->consumer_created_ns || c->consumer_created_ns == created_ns;
+    if (!same) {
         c->verified = false; /* lease_resume() forgets what is held */
         log_warn("consumer-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable),
@@ -273,6 +277,7 @@ static void identify(struct consumer *c, int64_t created_ns)
                  LOG_STR("msg", "the consumer was deleted and made anew: it delivers from where it starts"));
     }
     c->consumer_created_ns = created_ns;
+    return same;
 }
 
 static void bound(struct consumer *c, json_t *config, const char *created)
@@ -291,9 +296,12 @@ static void bound(struct consumer *c, json_t *config, const char *created)
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift),
                  LOG_STR("then", "the server's are used: `seamq stream apply` with a section [consumer.STREAM/NAME] "
                                  "changes them, `seamq seek` the start"));
-    identify(c, value_time_ns(created));
-    verified(c);
-    ask_dead_letter(c);
+    if (identify(c, value_time_ns(created))) {
+        verified(c);
+        ask_dead_letter(c);
+    } else {
+        setup_start(c); /* its stream may be another one, too */
+    }
 }
 
 static void on_consumer(void *data, int rc, natsMsg *msg)
@@ -527,11 +535,16 @@ bool setup_known(struct consumer *c, json_t *info)
     return false;
 }
 
-/* Not for each of the many that come again when a server was killed. */
+/* Not for each of the many that come again when a server was killed; nor is its stream asked, whose leader may have
+ * died with it: the consumer's is there, since it delivers. */
 void setup_suspect(struct consumer *c)
 {
-    if (c->stage == STAGE_ACTIVE && c->verified && !c->stopping && loop_now_ns(c->loop) - c->verified_ns >= SUSPECT_NS)
-        make_sure(c);
+    if (c->stage != STAGE_ACTIVE || !c->verified || c->stopping || loop_now_ns(c->loop) - c->verified_ns < SUSPECT_NS)
+        return;
+    c->verified = false;
+    pull_reset(c, 0);
+    setup_stop(c);
+    ask_consumer(c);
 }
 
 /* No answer, or one that there is no leader. */

@@ -141,7 +141,10 @@ static void on_stored(void *data, int rc, natsMsg *msg)
         t->settle->stats.dead[t->reason]++;
         settlement_step(t, STEP_CONFIRM);
     } else if (a.err_code == JS_MESSAGE_TOO_LARGE && t->extent < EXTENT_POINTER) {
-        publish(t, t->extent + 1);
+        if (consumer_settles(t->held->consumer) && !consumer_stale(t->held->consumer, t->held))
+            publish(t, t->extent + 1);
+        else
+            settlement_again(t);
     } else {
         if (a.rc == -EHOSTUNREACH)
             consumer_recheck(t->held->consumer);

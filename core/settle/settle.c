@@ -220,12 +220,17 @@ static void drop(struct settle *s, struct held *h)
     consumer_term(h->consumer, h);
 }
 
-/* Nothing is kept of it but this line. */
+/* Nothing is kept of it but this line. Of many, ten a second are told at info. */
 static void log_term(struct settle *s, struct held *h, const char *text)
 {
-    log_info("dropped", LOG_STR("handler", s->handler->name), LOG_STR("cluster", consumer_cluster(h->consumer)->name),
-             LOG_STR("stream", consumer_stream(h->consumer)), LOG_UINT("seq", h->stream_seq),
-             LOG_STR("subject", natsMsg_GetSubject(h->msg)), text && *text ? LOG_STR("reason", text) : LOG_NONE);
+    int64_t now = loop_now_ns(s->loop);
+    bool told = now - s->dropped_ns < NS_PER_SEC / 10;
+    if (!told)
+        s->dropped_ns = now;
+    LOG_AT(told ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "dropped", LOG_STR("handler", s->handler->name),
+           LOG_STR("cluster", consumer_cluster(h->consumer)->name), LOG_STR("stream", consumer_stream(h->consumer)),
+           LOG_UINT("seq", h->stream_seq), LOG_STR("subject", natsMsg_GetSubject(h->msg)),
+           text && *text ? LOG_STR("reason", text) : LOG_NONE);
 }
 
 static bool keeps_dead(const struct settle *s)

@@ -63,8 +63,9 @@ struct settle {
     struct settle_callbacks callbacks;
     void *data;
     struct list all;
-    size_t n_busy;  /* past STEP_STAGED */
-    bool suspected; /* settle_suspects() has found one */
+    size_t n_busy;      /* past STEP_STAGED */
+    int64_t dropped_ns; /* when the last "dropped" was told */
+    bool suspected;     /* settle_suspects() has found one */
     unsigned seed;
     struct settle_stats stats;
 };

@@ -656,6 +656,20 @@ static void stop_ends_once_nothing_more_can_come(struct world *w)
     assert_int_equal(consumer_stats(b->c)->pulls, pulls);
 }
 
+/* Not for the whole time of a drain. */
+static void a_deleted_consumer_holds_up_no_stop(struct world *w)
+{
+    struct bench *b = bench_run(bench_prepare(w), 10);
+    publish(b, 1);
+    struct held *h = bench_next(b);
+    client_api_ok(b->client, NULL, "CONSUMER.DELETE.WORK.d");
+    turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running"));
+    b->c->verified = false; /* as on the next connection */
+    ack(b, h);
+    consumer_stop(b->c, loop_now_ns(b->r->loop) + 600 * NS_PER_SEC, bench_stopped, b);
+    turn_until(b->r, 30, b->stopped && consumer_unconfirmed(b->c) == 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -695,6 +709,7 @@ int main(int argc, char **argv)
         IT(expires_limit_too_short_to_keep_does_not_spin),
         IT(requests_are_short_while_messages_come),
         IT(stop_ends_once_nothing_more_can_come),
+        IT(a_deleted_consumer_holds_up_no_stop),
     };
     return it_main(tests, argc, argv);
 }
