@@ -129,6 +129,11 @@ static int check(const struct generation *g)
             config_add_problem(c, "handler %s: %s", c->handlers[i].name, g->refused[i].text);
     if (config_n_problems(c))
         return print_problems(c);
+    for (size_t i = 0; i < c->dangling.n; i++) {
+        struct error err = {0};
+        if (generation_dangling(g, c->dangling.items[i], &err))
+            fprintf(stderr, "skipped: %s\n", err.text);
+    }
     printf("ok: %zu handler%s\n", c->n_handlers, c->n_handlers == 1 ? "" : "s");
     for (size_t i = 0; i < c->n_handlers; i++) {
         printf("  %-20s %s", c->handlers[i].name, c->handlers[i].enabled ? c->handlers[i].plugin_path : "(disabled)");
@@ -166,9 +171,16 @@ static int run(struct generation *g, struct generation_sources *sources, bool de
     return status;
 }
 
-static void say_no_handlers(struct config *c)
+static void say_no_handlers(const struct generation *g)
 {
-    if (c->n_handlers == 0 && config_n_problems(c) == 0)
+    struct config *c = g->config;
+    struct error err = {0};
+
+    if (c->n_handlers > 0 || config_n_problems(c) > 0)
+        return;
+    if (c->dangling.n > 0 && generation_dangling(g, c->dangling.items[0], &err))
+        config_add_problem(c, "no handlers: %s", err.text);
+    else
         config_add_problem(c,
                            "no handlers: there is no .so in %s (put one there, or name its directory with "
                            "--plugin-dir DIR or SEAMQ_PLUGIN_DIR)",
@@ -188,7 +200,7 @@ static int with_flags(struct flags *f)
     }
     struct config *c = g->config;
     log_setup(STDERR_FILENO, c->log_level, c->log_format);
-    say_no_handlers(c);
+    say_no_handlers(g);
     if (f->print_config) {
         config_print(c, stdout);
         status = config_n_problems(c) ? print_problems(c) : 0;

@@ -110,6 +110,7 @@ void config_destroy(struct config *c)
     strv_finish(&c->priv->env);
     strv_finish(&c->priv->problems);
     strv_finish(&c->plugin_dirs);
+    strv_finish(&c->dangling);
     free(c->admin);
     free(c->name);
     free(c->worker);

@@ -151,6 +151,7 @@ struct config {
     char *worker;                    /* path of the seamq-worker program; "auto": seamqd looks for it */
     struct config_cluster *clusters; /* at least "default" after config_finish */
     size_t n_clusters;
+    struct strv dangling;            /* after config_discover: links NAME.so to nothing that no section names */
     struct config_handler *handlers; /* after config_discover: explicit ones and one for each unclaimed plugin */
     size_t n_handlers;
     struct config_provision provision; /* these only after config_use_streams */
@@ -184,7 +185,8 @@ void config_set_flag(struct config *c, const char *flag, const char *section, co
 void config_finish(struct config *c);
 
 /* Scans the plugin directories: resolves each handler's plugin_path and adds an implicit
- * handler for each .so that no section names.  Missing directories and plugins are problems. */
+ * handler for each .so that no section names.  Missing directories and plugins are problems, links to
+ * nothing are none: they are `dangling`. */
 void config_discover(struct config *c);
 
 /* Takes stream, filter_subjects and option presets from the plugin where the config has none,

@@ -18,13 +18,17 @@
 #define PLACE(s, key) key_place((s), (key), (char[256]){0}, 256)
 #define QUOTE(text) value_quote((text), (char[200]){0}, 200)
 
+static bool is_dangling(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) < 0 && errno == ENOENT && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* A link that leads nowhere is one: whoever loads it says so, and what it was before goes on. */
 static bool is_file(const char *path)
 {
     struct stat st;
-    if (stat(path, &st) == 0)
-        return S_ISREG(st.st_mode);
-    return errno == ENOENT && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+    return stat(path, &st) == 0 ? S_ISREG(st.st_mode) : is_dangling(path);
 }
 
 /* "dir/name" + suffix; NULL when out of memory. The caller frees it. */
@@ -50,6 +54,7 @@ static bool has_so(const char *name)
 static char *find_plugin(struct config *c, const char *plugin)
 {
     const char *suffix = has_so(plugin) ? "" : ".so";
+    char *dangling = NULL;
 
     if (strchr(plugin, '/')) {
         char *path = join(c, "", plugin, suffix);
@@ -60,11 +65,17 @@ static char *find_plugin(struct config *c, const char *plugin)
     }
     for (size_t i = 0; i < c->plugin_dirs.n; i++) {
         char *path = join(c, c->plugin_dirs.items[i], plugin, suffix);
-        if (path && is_file(path))
+        bool leads_nowhere = path && is_dangling(path);
+        if (path && is_file(path) && !leads_nowhere) {
+            free(dangling);
             return path;
-        free(path);
+        }
+        if (leads_nowhere && !dangling)
+            dangling = path;
+        else
+            free(path);
     }
-    return NULL;
+    return dangling;
 }
 
 /* my_plugin.so serves the handler my-plugin, which has no other way to spell it. */
@@ -161,6 +172,11 @@ static void add_implicit(struct config *c, const char *plugin)
     char *path = find_plugin(c, plugin);
 
     if (!path || is_claimed(c, path)) {
+        free(path);
+        return;
+    }
+    if (is_dangling(path)) { /* left over, or on the way: whoever runs handlers knows whether one is of it */
+        strv_push(c, &c->dangling, path);
         free(path);
         return;
     }

@@ -42,6 +42,8 @@ struct generation {
 int generation_load(struct generation **ret, const struct generation_sources *sources, int give_up);
 /* Every cluster of it is the one server at `url`. 0 or -ENOMEM. */
 int generation_use_server(struct generation *g, const char *url);
+/* Whether `path` is among the links to nothing, and then a sentence that says whereto. */
+bool generation_dangling(const struct generation *g, const char *path, struct error *err);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g);
 

@@ -126,9 +126,44 @@ static void adopt_one(struct daemon *d, struct generation *g, size_t i)
     }
 }
 
+/* What runs by a link that leads nowhere now goes on. */
+static bool refuse_dangling(struct unit *u, const struct generation *g)
+{
+    const char *path = unit_config(u)->plugin_path;
+    struct error err = {0};
+
+    if (!path || !generation_dangling(g, path, &err))
+        return false;
+    unit_call_off(u);
+    reload_tell(u->daemon, unit_config(u)->name, "refused", err.text);
+    return true;
+}
+
+static bool any_runs_by(const struct daemon *d, const char *path)
+{
+    list_for_each(node, &d->units)
+    {
+        const struct unit *u = container_of(node, struct unit, node);
+        if (unit_counts(u) && unit_config(u)->plugin_path && strcmp(unit_config(u)->plugin_path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void warn_of_dangling(const struct daemon *d, const struct generation *g)
+{
+    for (size_t i = 0; i < g->config->dangling.n; i++) {
+        const char *path = g->config->dangling.items[i];
+        struct error err = {0};
+        if (!any_runs_by(d, path) && generation_dangling(g, path, &err))
+            log_warn("plugin-skipped", LOG_STR("msg", err.text));
+    }
+}
+
 int units_open(struct daemon *d, struct error *err)
 {
     struct generation *g = d->generation;
+    warn_of_dangling(d, g);
     for (size_t i = 0; i < g->config->n_handlers; i++) {
         const struct config_handler *c = &g->config->handlers[i];
         if (c->enabled && g->refused[i].code)
@@ -147,13 +182,14 @@ void units_adopt(struct daemon *d, struct generation *g)
         if (!unit_counts(u))
             continue;
         ssize_t i = index_of(g, unit_config(u)->name);
-        if (i >= 0 && g->config->handlers[i].enabled)
+        if (i >= 0 ? g->config->handlers[i].enabled : refuse_dangling(u, g))
             continue;
         reload_tell(d, unit_config(u)->name, "removed", i >= 0 ? "enabled = no" : "");
         unit_dismiss(u);
     }
     for (size_t i = 0; i < g->config->n_handlers; i++)
         adopt_one(d, g, i);
+    warn_of_dangling(d, g);
     sweep(d);
 }
 

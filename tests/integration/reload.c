@@ -267,7 +267,9 @@ static void a_link_that_leads_nowhere_leaves_the_old_code_serving(struct world *
     const char *link = world_text(w, "%s/link", s->daemon->plugin_dir);
 
     assert_int_equal(symlink("../releases/2/scripted.so", link), 0);
+    assert_int_equal(symlink("../releases/2/left.so", world_text(w, "%s/left.over.so", s->daemon->plugin_dir)), 0);
     assert_int_equal(rename(link, plugin_path(s)), 0);
+    daemon_expect_event(s->daemon, from, "plugin-skipped", "msg=*releases/2/left.so,*", 20);
     daemon_expect_event(s->daemon, from, "reload-refused", "handler=scripted msg=*releases/2/scripted.so,*", 20);
     daemon_expect_event(s->daemon, from, "reload-done", "changed=0 refused=1", 20);
     scene_publish(s, "1 ack");

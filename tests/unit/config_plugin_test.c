@@ -50,11 +50,21 @@ static void a_link_that_leads_nowhere_is_still_a_plugin(void **state)
     assert_int_equal(c->n_handlers, 1);
     assert_string_equal(c->handlers[0].plugin_path, "links/stale.so");
     config_destroy(c);
+}
 
-    c = discover("[seamqd]\nplugin_dir = links\n");
+static void a_link_that_leads_nowhere_and_that_no_section_names_is_no_handler(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("../releases/2/no.name.so", "links/no.name.so"), 0);
+    assert_int_equal(symlink("../releases/2/orders.so", "links/orders.so"), 0);
+    struct config *c = discover("[seamqd]\nplugin_dir = links plugins\n[handler.stale]\nplugin = my_audit\n");
     expect_no_problems(c);
-    assert_int_equal(c->n_handlers, 1);
+    assert_int_equal(c->n_handlers, 2);
     assert_string_equal(c->handlers[0].name, "stale");
+    assert_string_equal(c->handlers[1].plugin_path, "plugins/orders.so"); /* what is there comes first */
+    assert_int_equal(c->dangling.n, 2);
+    assert_string_equal(c->dangling.items[0], "links/no.name.so");
+    assert_string_equal(c->dangling.items[1], "links/stale.so");
     config_destroy(c);
 }
 
@@ -312,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_plugin_that_no_section_names_gets_a_handler),
         cmocka_unit_test(a_link_that_leads_nowhere_is_still_a_plugin),
+        cmocka_unit_test(a_link_that_leads_nowhere_and_that_no_section_names_is_no_handler),
         cmocka_unit_test(sections_claim_their_plugins),
         cmocka_unit_test(a_disabled_handler_claims_but_need_not_exist),
         cmocka_unit_test(missing_plugins_and_directories_are_named),
