@@ -175,21 +175,38 @@ static void check_pairs(struct config *c, size_t first)
     }
 }
 
+/* Whether the handler's filters let its own dead letters through. */
+static bool takes_own_letters(const struct config_handler *h, const char *cluster, const char *stream)
+{
+    char own[2 * STREAM_SIZE + 8];
+    char filter[1024];
+
+    snprintf(own, sizeof(own), "dlq.%s.%s.>", stream, h->durable ? h->durable : "*");
+    for (size_t i = 0; i < h->filter_subjects.n; i++) {
+        config_cluster_name(h->filter_subjects.items[i], cluster, filter, sizeof(filter));
+        if (subjects_overlap(filter, own))
+            return true;
+    }
+    return h->filter_subjects.n == 0;
+}
+
 /* Its letters would come back to it, each as a new message, for ever. */
 static void check_dead_letter_loop(struct config *c, const struct section *s, const struct config_handler *h)
 {
     char stream[STREAM_SIZE + 1];
     char letters[STREAM_SIZE + 1];
 
+    if (h->dead_letter && strcmp(h->dead_letter, "off") == 0)
+        return;
     for (size_t i = 0; i < h->clusters.n; i++) {
         const char *name = h->clusters.items[i];
         config_stream_name(h, name, stream, sizeof(stream));
         config_cluster_name(h->dead_letter, name, letters, sizeof(letters));
-        if (!*stream || strcmp(stream, letters) != 0)
+        if (!*stream || strcmp(stream, letters) != 0 || !takes_own_letters(h, name, stream))
             continue;
         config_add_problem(c,
                            "%s: %s is the handler's own stream: its dead letters would come back to it without end; "
-                           "set dead_letter = off or another stream",
+                           "set dead_letter = off or another stream, or filter_subjects that leave them out",
                            PLACE(s, "dead_letter"), letters);
         return;
     }

@@ -54,10 +54,11 @@ static void a_handler_may_not_read_its_own_dead_letters(void **state)
 {
 #define LOOP                                                                                                  \
     "is the handler's own stream: its dead letters would come back to it without end; set dead_letter = off " \
-    "or another stream"
+    "or another stream, or filter_subjects that leave them out"
     static const struct ini_case cases[] = {
         {"[handler.a]\nstream = DLQ\n", "handler.a.dead_letter: DLQ " LOOP},
         {H "dead_letter = S\n", "t.ini:3: dead_letter: S " LOOP},
+        {"[handler.a]\nstream = DLQ\nfilter_subjects = orders.> dlq.*.a.>\n", "handler.a.dead_letter: DLQ " LOOP},
         {"[cluster.x]\n[cluster.y-1]\n[handler.a]\nclusters = x y-1\nstream = S\nstream.y-1 = Y_1_D\n"
          "dead_letter = {CLUSTER}_D\n",
          "t.ini:7: dead_letter: Y_1_D " LOOP},
@@ -65,6 +66,8 @@ static void a_handler_may_not_read_its_own_dead_letters(void **state)
     static const char *const fine[] = {"[handler.a]\nstream = DLQ\ndead_letter = off\n",
                                        "[handler.a]\nstream = DLQ\ndead_letter = DLQ2\n",
                                        "[handler.a]\nstream = DLQ\nshadow = yes\n",
+                                       "[handler.a]\nstream = DLQ\nfilter_subjects = dlq.ORDERS.>\n",
+                                       "[handler.a]\nstream = off\ndead_letter = off\n",
                                        "[handler.a]\nstream = off\n"
                                        "dead_letter = D\n"};
     (void)state;
