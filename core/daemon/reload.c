@@ -58,9 +58,27 @@ static void forget_changes(struct report_reload *r, int64_t from_ns)
     r->n_changes = kept;
 }
 
+/* A later word on the same counts. */
+static void drop_earlier(struct report_reload *r, const char *handler, const char *action)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->n_changes; i++) {
+        struct report_change *c = &r->changes[i];
+        bool same = c->handler && strcmp(c->handler, handler) == 0 && (*handler || strcmp(c->action, action) == 0);
+        if (!c->earlier || !same) {
+            r->changes[kept++] = *c;
+            continue;
+        }
+        free(c->handler);
+        free(c->text);
+    }
+    r->n_changes = kept;
+}
+
 static void add_change(struct daemon *d, const char *handler, const char *action, const char *text)
 {
     struct report_reload *r = &d->reload.report;
+    drop_earlier(r, handler, action);
     struct report_change *more = realloc(r->changes, (r->n_changes + 1) * sizeof(*more));
     if (!more)
         return;
