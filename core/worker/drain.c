@@ -35,6 +35,7 @@ static int take_outcome(struct worker *w, const struct ring_record *r)
     w->finished++;
     w->front_since_ns = loop_now_ns(w->loop);
     w->extended_ns = 0;
+    watch_leaving(w);
     w->staged = w->staged_bytes = 0;
     struct worker_outcome o = {
         .id = fixed.id,

@@ -128,6 +128,7 @@ void watch_on_life(struct loop_timer *t);
 void watch_on_deadline(struct loop_timer *t);
 /* Keeps the deadline timer armed while something is outstanding. */
 void watch_front(struct worker *w);
+void watch_leaving(struct worker *w); /* after an outcome */
 /* Ends the process: SIGKILL now, or SIGTERM, grace, SIGKILL. */
 void watch_kill(struct worker *w, int reason, bool gently, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void watch_violation(struct worker *w, const char *what);

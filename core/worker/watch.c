@@ -134,6 +134,14 @@ void watch_on_deadline(struct loop_timer *t)
                w->extended_ns ? "its extended " : "", (double)w->config.timeout_ns / 1e9);
 }
 
+/* What a message asked for ends with it: its relieved worker has no longer than any other. */
+void watch_leaving(struct worker *w)
+{
+    int64_t at = loop_now_ns(w->loop) + w->leave_ns + (worker_outstanding(w) ? w->config.timeout_ns : 0);
+    if (w->phase == PHASE_ENDING && w->leave_ns && loop_timer_armed(&w->life) && at < w->life.at_ns)
+        loop_arm(w->loop, &w->life, at);
+}
+
 static void report_stopped(struct worker *w)
 {
     struct worker_exit e = {.reason = WORKER_EXIT_STOPPED, .text = "stopped", .restart_in_ns = -1};
