@@ -157,10 +157,29 @@ static bool concerns(const struct cli *cli, bool file_read, const char *problem)
            (strncmp(problem, origin, len) == 0 && problem[len] == ':');
 }
 
+/* The mistake may have swallowed the address, and another seamqd listens at the usual one.  Looking at that one
+ * harms none; to drain or reload it would. 0 or the exit status. */
+static int doubt_address(const struct cli *cli, bool file_given)
+{
+    const struct config *c = cli->config;
+    size_t n = config_n_problems(c);
+
+    if (cli->verb->asks != ASKS_DAEMON || !file_given || n == 0 ||
+        strcmp(config_origin(c, "seamqd", "admin"), "default") != 0)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        fprintf(stderr, "%s\n", config_problem(c, i));
+    if (strcmp(cli->verb->name, "status") != 0)
+        return cli_usage("the file has problems and says no admin address; say it (try seamqd.admin=%s)", c->admin);
+    fprintf(stderr, "seamq: the file has problems and says no admin address; asking %s\n", c->admin);
+    return 0;
+}
+
 static int load_config(struct cli *cli)
 {
     const char *file = cli->config_path ? cli->config_path : getenv("SEAMQ_CONFIG");
-    bool file_read = !file || !*file || config_load_file(cli->config, file) == 0;
+    bool file_given = file && *file;
+    bool file_read = !file_given || config_load_file(cli->config, file) == 0;
     config_load_env(cli->config, cli->env);
     config_finish(cli->config);
 
@@ -171,7 +190,7 @@ static int load_config(struct cli *cli)
         fprintf(stderr, "%s\n", config_problem(cli->config, i));
         n++;
     }
-    return n ? cli_usage("%zu problem%s in the configuration", n, n == 1 ? "" : "s") : 0;
+    return n ? cli_usage("%zu problem%s in the configuration", n, n == 1 ? "" : "s") : doubt_address(cli, file_given);
 }
 
 const struct config_cluster *cli_cluster(const struct cli *cli)

@@ -149,6 +149,7 @@ int config_load_file(struct config *c, const char *path)
     const char *nul = memchr(text, '\0', len);
     if (nul) {
         config_add_problem(c, "%s:%d: a NUL byte: this is not a text file", path, nul_line(text, nul));
+        r = -EINVAL;
     } else {
         in.next = text;
         if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
@@ -158,5 +159,5 @@ int config_load_file(struct config *c, const char *path)
             c->priv->oom = true;
     }
     free(text);
-    return 0;
+    return r;
 }

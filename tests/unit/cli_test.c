@@ -252,6 +252,24 @@ static void a_daemon_is_asked_whatever_else_its_configuration_says(void **state)
     expect(ARGV((char *)"status", (char *)"--config", path), 2, "", "No such file");
 }
 
+/* "[seamqd" opens no section, so that the admin line is nowhere. */
+static void another_daemon_is_not_drained_because_of_a_mistake(void **state)
+{
+    char path[] = "/tmp/seamq-cli-XXXXXX";
+    static const char text[] = "[seamqd\nadmin = 127.0.0.1:1\n";
+    static const char nul[] = "[seamqd]\nadmin = 127.0.0.1:1\n";
+    int fd = mkstemp(path);
+    (void)state;
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    expect(ARGV((char *)"drain", (char *)"--config", path), 2, "", "says no admin address");
+    expect(ARGV((char *)"reload", (char *)"--config", path), 2, "", ":1: ");
+    expect(ARGV((char *)"drain", (char *)"--config", path, (char *)"seamqd.admin=off"), 1, "", "seamqd.admin is off");
+    assert_int_equal(pwrite(fd, nul, sizeof(nul), 0), sizeof(nul));
+    close(fd);
+    expect(ARGV((char *)"drain", (char *)"--config", path), 2, "", "a NUL byte");
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +278,7 @@ int main(void)
         cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
         cmocka_unit_test(a_cluster_is_chosen_only_where_it_counts),
         cmocka_unit_test(a_daemon_is_asked_whatever_else_its_configuration_says),
+        cmocka_unit_test(another_daemon_is_not_drained_because_of_a_mistake),
         cmocka_unit_test(usage_errors_exit_2_and_name_what_is_near),
         cmocka_unit_test(configuration_errors_exit_2),
         cmocka_unit_test(a_table_is_aligned_and_shows_no_control_bytes),

@@ -203,7 +203,7 @@ static void a_nul_byte_is_refused_with_its_line(void **state)
     (void)state;
     write_bytes("nul.ini", "[seamqd]\nadmin = o\0ff\n", 22);
     assert_int_equal(config_create(&c), 0);
-    assert_int_equal(config_load_file(c, "nul.ini"), 0);
+    assert_int_equal(config_load_file(c, "nul.ini"), -EINVAL);
     expect_problem(c, "nul.ini:2: a NUL byte: this is not a text file");
     config_destroy(c);
 }
