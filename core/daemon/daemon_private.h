@@ -48,6 +48,7 @@ struct unit { /* a handler at work */
     bool gone;                /* swept at the end of the step: nobody may hold on to it */
     int64_t give_up_ns;       /* of a successor: the predecessor stays if it is not ready by then */
     int64_t leave_until_ns;
+    int64_t settle_until_ns; /* it is over then if no worker runs any more */
 };
 
 struct watch { /* the plugin directories */

@@ -152,11 +152,8 @@ void unit_dismiss(struct unit *u)
     drop_successor(u);
     u->leaving = true;
     /* The daemon lives on, so nothing ends before a message that has just begun. */
-    int64_t time_ns = unit_config(u)->timeout_ns + HANDLER_LEAVE_NS;
-    if (time_ns < d->generation->config->drain_timeout_ns)
-        time_ns = d->generation->config->drain_timeout_ns;
-    u->leave_until_ns = loop_now_ns(d->loop) + time_ns;
-    handler_drain(u->handler, u->leave_until_ns);
+    u->settle_until_ns = loop_now_ns(d->loop) + d->generation->config->drain_timeout_ns;
+    u->leave_until_ns = handler_dismiss(u->handler, u->settle_until_ns);
 }
 
 /* Order, and one acknowledgement for many, hold for one handler at a time. */
@@ -278,7 +275,8 @@ bool unit_step(struct unit *u)
     if (u->leaving) {
         if (u->predecessor) /* in their order */
             return true;
-        bool late = loop_now_ns(u->daemon->loop) >= u->leave_until_ns;
+        int64_t now = loop_now_ns(u->daemon->loop);
+        bool late = now >= u->leave_until_ns || (now >= u->settle_until_ns && handler_workers_ended(u->handler));
         if (!late && !handler_drained(u->handler))
             return true;
         if (late)

@@ -70,19 +70,23 @@ static void dismiss_crew(struct crew *crew, int64_t until_ns)
     }
 }
 
+/* Relieved ones have their time already, and keep it unless the daemon ends. */
 static void dismiss_workers(struct handler *h)
 {
     dismiss_crew(h->crew, h->workers_until_ns);
+    if (h->dismissed)
+        return;
     list_for_each(node, &h->leaving) dismiss_crew(container_of(node, struct crew, node), h->workers_until_ns);
 }
 
 static bool unfinished(const struct handler *h)
 {
+    bool in_time = loop_now_ns(h->loop) < h->settle_until_ns;
     if (h->n_stopping > 0)
         return true;
     for (size_t i = 0; h->config->ack == ACK_CUMULATIVE && i < h->n_consumers; i++) {
         const size_t *n = consumer_held(h->consumers[i])->n_by_state;
-        if (n[HELD_READY] || n[HELD_RUNNING] || n[HELD_WAITING] || n[HELD_SETTLING])
+        if (n[HELD_READY] || n[HELD_RUNNING] || (in_time && (n[HELD_WAITING] || n[HELD_SETTLING])))
             return true;
     }
     return false;
@@ -102,12 +106,33 @@ static void on_finish(struct loop_timer *t)
     dismiss_workers(h);
 }
 
+static void begin(struct handler *h, int64_t until_ns)
+{
+    int64_t now = loop_now_ns(h->loop);
+
+    h->draining = true;
+    h->finishing = h->config->ack == ACK_CUMULATIVE || h->duration_ns < HANDLER_SLOW_NS;
+    h->workers_until_ns = until_ns;
+
+    h->n_stopping = h->n_consumers;
+    for (size_t i = 0; i < h->n_consumers; i++)
+        consumer_stop(h->consumers[i], h->settle_until_ns, pulls_ended, h);
+    crew_destroy(h->next);
+    h->next = NULL;
+    h->finish = (struct loop_timer){.fire = on_finish, .data = h};
+    if (h->finishing)
+        loop_arm(h->loop, &h->finish, now);
+    else
+        dismiss_workers(h);
+    handler_update_state(h);
+}
+
 /* It leaves while the daemon begins to: by then it has to be over, too. */
 static void hurry(struct handler *h, int64_t until_ns)
 {
-    if (until_ns >= h->workers_until_ns)
-        return;
-    h->workers_until_ns = until_ns;
+    h->dismissed = false;
+    if (until_ns < h->workers_until_ns)
+        h->workers_until_ns = until_ns;
     if (!h->finishing)
         dismiss_workers(h);
 }
@@ -120,27 +145,29 @@ void handler_drain(struct handler *h, int64_t deadline_ns)
         hurry(h, until_ns);
         return;
     }
-    h->draining = true;
-    h->finishing = h->config->ack == ACK_CUMULATIVE || h->duration_ns < HANDLER_SLOW_NS;
-    h->workers_until_ns = until_ns;
-
-    h->n_stopping = h->n_consumers;
-    for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_stop(h->consumers[i], deadline_ns, pulls_ended, h);
-    crew_destroy(h->next);
-    h->next = NULL;
-    h->finish = (struct loop_timer){.fire = on_finish, .data = h};
-    if (h->finishing)
-        loop_arm(h->loop, &h->finish, now);
-    else
-        dismiss_workers(h);
-    handler_update_state(h);
+    h->settle_until_ns = deadline_ns;
+    begin(h, until_ns);
 }
 
-bool handler_drained(const struct handler *h)
+int64_t handler_dismiss(struct handler *h, int64_t settle_until_ns)
 {
-    if (h->finishing || h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
-        return false;
+    int64_t timeout_ns = h->config->timeout_ns;
+    list_for_each(node, &h->leaving)
+    {
+        int64_t ns = container_of(node, struct crew, node)->plan.config->timeout_ns;
+        timeout_ns = ns > timeout_ns ? ns : timeout_ns;
+    }
+    int64_t until_ns = loop_now_ns(h->loop) + timeout_ns + HANDLER_LEAVE_NS;
+    if (until_ns < settle_until_ns)
+        until_ns = settle_until_ns;
+    h->dismissed = true;
+    h->settle_until_ns = settle_until_ns;
+    begin(h, until_ns);
+    return until_ns + RESERVE_NS;
+}
+
+bool handler_workers_ended(const struct handler *h)
+{
     if (!crew_ended(h->crew))
         return false;
     list_for_each(node, &h->leaving)
@@ -148,6 +175,15 @@ bool handler_drained(const struct handler *h)
         if (!crew_ended(container_of(node, struct crew, node)))
             return false;
     }
+    return true;
+}
+
+bool handler_drained(const struct handler *h)
+{
+    if (h->finishing || h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
+        return false;
+    if (!handler_workers_ended(h))
+        return false;
     for (size_t i = 0; i < h->n_consumers; i++)
         if (consumer_unconfirmed(h->consumers[i]))
             return false;

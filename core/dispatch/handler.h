@@ -97,6 +97,11 @@ const char *handler_hopeless(const struct handler *h);
 /* Stops pulling, gives unstarted messages back, lets running ones finish until `deadline_ns`. Called again, it counts
  * if it is earlier. */
 void handler_drain(struct handler *h, int64_t deadline_ns);
+/* The same while the daemon lives on: workers have the time of their messages, all else ends by `settle_until_ns`.
+ * Says when all is over. */
+int64_t handler_dismiss(struct handler *h, int64_t settle_until_ns);
+/* All workers, the relieved ones too. */
+bool handler_workers_ended(const struct handler *h);
 /* Nothing is held any more and all workers have ended. */
 bool handler_drained(const struct handler *h);
 

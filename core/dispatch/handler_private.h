@@ -73,8 +73,10 @@ struct handler {
     bool waiting;        /* for its predecessor: nothing is pulled */
     bool stumbled;       /* a worker ended while it waited */
     bool draining;
+    bool dismissed; /* draining while the daemon lives on */
     bool finishing; /* draining, and going on with what is here */
     int64_t workers_until_ns;
+    int64_t settle_until_ns; /* what no worker is at is not waited for longer */
     struct loop_timer finish;
     size_t n_stopping; /* consumers whose pulls have not ended */
     bool was_ready;

@@ -194,6 +194,28 @@ static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
     assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
 }
 
+/* The long time is for what runs, not for a retry that is due in a minute. */
+static void a_retry_does_not_hold_up_the_successor(struct world *w)
+{
+    static const char keys[] = "timeout = 5m\nack = cumulative\nexclusive = yes\n";
+    struct scene *s = scene_prepare(w, NULL);
+    configure(s, keys);
+    daemon_arg(s->daemon, "--config");
+    daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
+    scene_start(s);
+    size_t from = daemon_mark(s->daemon);
+
+    scene_publish(s, "1 nak 60000");
+    scene_expect_effects(s, 1, 10);
+    configure(s, world_text(w, "%smax_ack_pending = 100\n", keys));
+    hang_up(s);
+    expect_action(s, from, SCENE_HANDLER, "replaced");
+    assert_true(daemon_wait_workers(s->daemon, 1, 20));
+    scene_publish(s, "2 ack");
+    scene_expect_effects(s, 2, 20);
+}
+
 static void a_stop_does_not_wait_for_a_handler_that_leaves(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -458,6 +480,7 @@ int main(int argc, char **argv)
         IT(another_directory_under_the_name_is_noticed),
         IT(a_long_message_ends_in_its_old_worker),
         IT(a_long_message_ends_in_a_handler_that_is_replaced),
+        IT(a_retry_does_not_hold_up_the_successor),
         IT(a_stop_does_not_wait_for_a_handler_that_leaves),
         IT(attempts_are_counted_on),
         IT(a_broken_file_leaves_the_old_code_serving),
