@@ -215,6 +215,9 @@ static int64_t settle(struct chaos *c)
     faults_end(c->faults);
     if (!world_until(whole, c, PATIENCE_S))
         fail_msg("the cluster does not become whole within %d s", PATIENCE_S);
+    /* A leader that was frozen may have had a request of ours to pause, and have done it since. */
+    if (!world_until(consumer_resumed, c, PATIENCE_S))
+        fail_msg("the consumer cannot be resumed within %d s", PATIENCE_S);
     ledger_stop(c->ledger);
     ledger_finish(c->ledger, PATIENCE_S);
     if (died(c))

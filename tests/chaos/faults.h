@@ -55,6 +55,8 @@ struct faults *faults_create(struct chaos *c);
 void faults_step(struct faults *f);
 /* Undoes everything, and injects nothing more. */
 void faults_end(struct faults *f);
+/* Asks for it; a struct chaos, as world_until() wants it. */
+bool consumer_resumed(void *data);
 
 /* A kind that has not come and gone yet, although it can come here; NULL: each has. */
 const char *faults_yet_to_come(const struct faults *f);
