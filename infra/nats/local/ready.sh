@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # "Ready" as the mesh design defines it, asked of every node's monitoring port: JetStream has a leader of the node's own
-# cluster and three members, the leader sees its followers current, and a gateway leads out. Sourced by local-mesh.
+# cluster and three members, the node has all that its leader has, and a gateway leads out. Sourced by local-mesh.
 # shellcheck disable=SC2154 # nodes
 
 : "${mesh?}" "${shape?}" "${json?}" "${fresh?}"
@@ -22,7 +22,7 @@ http_get()
 # look NODE: sets leader, size, outbound and why (empty: ready).
 look()
 {
-    local remote=sea-b monitor page replicas
+    local remote=sea-b monitor page
     leader='' size='' outbound='' why=''
     alive "$1" || { why="does not run" && return; }
     monitor=$(endpoint "$1" monitor)
@@ -34,15 +34,14 @@ look()
     page=${page#*\"meta_cluster\":}
     [[ $page =~ \"leader\":\ *\"([^\"]*)\" ]] && leader=${BASH_REMATCH[1]}
     [[ $page =~ \"cluster_size\":\ *([0-9]+) ]] && size=${BASH_REMATCH[1]}
-    replicas=${page//\"current\": true/+}
-    replicas=${replicas//[!+]/}
     case $leader in
     '') why="JetStream has no leader yet" ;;
     "${1%-*}"-*) alive "$leader" || why="its JetStream leader $leader does not run" ;;
     *) why="led by $leader, a node of the other cluster: the system accounts are shared" ;;
     esac
     if [ -z "$why" ] && [ "$size" != 3 ]; then why="meta size ${size:-unknown}, not 3"; fi
-    if [ -z "$why" ] && [ "$leader" = "$1" ] && [ "$replicas" != ++ ]; then why="followers not current yet"; fi
+    # Of itself: the leader of an idle 2.10 calls a follower that is back not current until something new is written.
+    if [ -z "$why" ] && ! http_get "$monitor" '/healthz?js-server-only=true'; then why="behind its JetStream leader yet"; fi
     [ "$shape" = mesh ] || return 0
     [[ $1 != sea-b-* ]] || remote=sea-a
     if http_get "$monitor" /gatewayz && [[ $page =~ \"outbound_gateways\":\ *\{[[:space:]]*\"$remote\" ]]; then
