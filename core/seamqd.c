@@ -10,6 +10,7 @@
 #include "daemon/generation.h"
 #include "daemon/init.h"
 #include "federation/link.h"
+#include "worker/worker.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -131,7 +132,7 @@ static int check(const struct generation *g)
         return print_problems(c);
     for (size_t i = 0; i < c->dangling.n; i++) {
         struct error err = {0};
-        if (generation_dangling(g, c->dangling.items[i], &err))
+        if (worker_lost_link(c->dangling.items[i], &err))
             fprintf(stderr, "skipped: %s\n", err.text);
     }
     printf("ok: %zu handler%s\n", c->n_handlers, c->n_handlers == 1 ? "" : "s");
@@ -171,14 +172,13 @@ static int run(struct generation *g, struct generation_sources *sources, bool de
     return status;
 }
 
-static void say_no_handlers(const struct generation *g)
+static void say_no_handlers(struct config *c)
 {
-    struct config *c = g->config;
     struct error err = {0};
 
     if (c->n_handlers > 0 || config_n_problems(c) > 0)
         return;
-    if (c->dangling.n > 0 && generation_dangling(g, c->dangling.items[0], &err))
+    if (c->dangling.n > 0 && worker_lost_link(c->dangling.items[0], &err))
         config_add_problem(c, "no handlers: %s", err.text);
     else
         config_add_problem(c,
@@ -200,7 +200,7 @@ static int with_flags(struct flags *f)
     }
     struct config *c = g->config;
     log_setup(STDERR_FILENO, c->log_level, c->log_format);
-    say_no_handlers(g);
+    say_no_handlers(c);
     if (f->print_config) {
         config_print(c, stdout);
         status = config_n_problems(c) ? print_problems(c) : 0;

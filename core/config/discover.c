@@ -18,6 +18,12 @@
 #define PLACE(s, key) key_place((s), (key), (char[256]){0}, 256)
 #define QUOTE(text) value_quote((text), (char[200]){0}, 200)
 
+static bool is_regular(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static bool is_dangling(const char *path)
 {
     struct stat st;
@@ -27,8 +33,7 @@ static bool is_dangling(const char *path)
 /* A link that leads nowhere is one: whoever loads it says so, and what it was before goes on. */
 static bool is_file(const char *path)
 {
-    struct stat st;
-    return stat(path, &st) == 0 ? S_ISREG(st.st_mode) : is_dangling(path);
+    return is_regular(path) || is_dangling(path);
 }
 
 /* "dir/name" + suffix; NULL when out of memory. The caller frees it. */
@@ -65,12 +70,11 @@ static char *find_plugin(struct config *c, const char *plugin)
     }
     for (size_t i = 0; i < c->plugin_dirs.n; i++) {
         char *path = join(c, c->plugin_dirs.items[i], plugin, suffix);
-        bool leads_nowhere = path && is_dangling(path);
-        if (path && is_file(path) && !leads_nowhere) {
+        if (path && is_regular(path)) {
             free(dangling);
             return path;
         }
-        if (leads_nowhere && !dangling)
+        if (path && !dangling && is_dangling(path))
             dangling = path;
         else
             free(path);

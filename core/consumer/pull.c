@@ -199,19 +199,19 @@ static void on_pull_again(struct loop_timer *t)
     (void)t; /* the hook runs at the end of this iteration */
 }
 
+static bool learn(int64_t *limit, int64_t said)
+{
+    if (said <= 0 || (*limit && said >= *limit))
+        return false;
+    *limit = said;
+    return true;
+}
+
 static void apply_limit(struct consumer *c, const struct pull_status *s)
 {
-    bool learned = false;
-    if (s->max_batch > 0 && (c->max_batch == 0 || s->max_batch < c->max_batch)) {
-        c->max_batch = s->max_batch;
-        learned = true;
-    }
+    bool learned = learn(&c->max_batch, s->max_batch) || learn(&c->max_bytes, s->max_bytes); /* a status names one */
     if (s->max_expires_ns >= EXPIRES_MIN_NS && s->max_expires_ns < c->expires_ns) {
         c->expires_ns = s->max_expires_ns;
-        learned = true;
-    }
-    if (s->max_bytes > 0 && (c->max_bytes == 0 || s->max_bytes < c->max_bytes)) {
-        c->max_bytes = s->max_bytes;
         learned = true;
     }
     if (learned)

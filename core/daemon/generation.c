@@ -161,17 +161,11 @@ int generation_load(struct generation **ret, const struct generation_sources *so
 bool generation_dangling(const struct generation *g, const char *path, struct error *err)
 {
     const struct strv *v = &g->config->dangling;
-    char target[PATH_MAX];
     size_t i = 0;
 
     while (i < v->n && strcmp(v->items[i], path) != 0)
         i++;
-    if (i == v->n)
-        return false;
-    ssize_t len = readlink(path, target, sizeof(target) - 1);
-    target[len > 0 ? len : 0] = '\0';
-    error_set(err, -ENOENT, "%s: a link to %s, which is not there", path, target);
-    return true;
+    return i < v->n && worker_lost_link(path, err);
 }
 
 struct generation *generation_ref(struct generation *g)

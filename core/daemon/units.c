@@ -14,6 +14,7 @@
 #include "generation.h"
 
 #include "base/log.h"
+#include "worker/worker.h"
 
 #include <string.h>
 
@@ -155,7 +156,7 @@ static void warn_of_dangling(const struct daemon *d, const struct generation *g)
     for (size_t i = 0; i < g->config->dangling.n; i++) {
         const char *path = g->config->dangling.items[i];
         struct error err = {0};
-        if (!any_runs_by(d, path) && generation_dangling(g, path, &err))
+        if (!any_runs_by(d, path) && worker_lost_link(path, &err))
             log_warn("plugin-skipped", LOG_STR("msg", err.text));
     }
 }

@@ -119,12 +119,13 @@ static bool is_shortage(int rc)
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOSPC;
 }
 
-static void name_lost_link(struct probe *b)
+bool worker_lost_link(const char *path, struct error *err)
 {
     char to[PATH_MAX];
-    ssize_t n = readlink(b->plugin, to, sizeof(to));
+    ssize_t n = readlink(path, to, sizeof(to));
     if (n > 0)
-        error_set(b->err, -ENOEXEC, "%s: a link to %.*s, which is not there", b->plugin, (int)n, to);
+        error_set(err, -ENOEXEC, "%s: a link to %.*s, which is not there", path, (int)n, to);
+    return n > 0;
 }
 
 static void start(struct probe *b, const struct worker_probe *how)
@@ -139,7 +140,7 @@ static void start(struct probe *b, const struct worker_probe *how)
     else if (is_shortage(rc))
         error_set(b->err, -EAGAIN, "%s: cannot be copied: %s", b->plugin, strerror(-rc));
     else if (rc == -ENOENT)
-        name_lost_link(b);
+        worker_lost_link(b->plugin, b->err);
     if (b->err->code) { /* anything else that is wrong with the file is said by the child */
         b->told = b->done = true;
         return;

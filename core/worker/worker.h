@@ -179,5 +179,8 @@ struct worker_probe {    /* how plugins are asked */
 /* images[i] is what was asked: to be closed by the caller. Any thread, which must not end meanwhile. */
 void worker_probe(const struct worker_probe *how, const char *const *plugins, size_t n, struct plugin_info *infos,
                   struct image *images, struct error *errs);
+/* Where nothing is at `path`, a link that leads nowhere: true with a sentence that says whereto, false if it is no
+ * link. */
+bool worker_lost_link(const char *path, struct error *err);
 
 #endif
