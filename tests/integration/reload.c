@@ -41,12 +41,18 @@ static void configure(struct scene *s, const char *keys)
     world_write(world_path(s->w, "seamq.ini"), world_text(s->w, "[handler.scripted]\n%s", keys));
 }
 
-static struct scene *scene_with_file(struct world *w, const char *keys)
+static struct scene *prepare_with_file(struct world *w, const char *keys)
 {
     struct scene *s = scene_prepare(w, NULL);
     configure(s, keys);
     daemon_arg(s->daemon, "--config");
     daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    return s;
+}
+
+static struct scene *scene_with_file(struct world *w, const char *keys)
+{
+    struct scene *s = prepare_with_file(w, keys);
     scene_start(s);
     return s;
 }
@@ -175,10 +181,7 @@ static void a_long_message_ends_in_its_old_worker(struct world *w)
 /* drain_timeout is for the end of the daemon. */
 static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
 {
-    struct scene *s = scene_prepare(w, NULL);
-    configure(s, "timeout = 10s\n");
-    daemon_arg(s->daemon, "--config");
-    daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    struct scene *s = prepare_with_file(w, "timeout = 10s\n");
     daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
     scene_start(s);
     size_t from = daemon_mark(s->daemon);
@@ -198,10 +201,7 @@ static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
 static void a_retry_does_not_hold_up_the_successor(struct world *w)
 {
     static const char keys[] = "timeout = 5m\nack = cumulative\nexclusive = yes\n";
-    struct scene *s = scene_prepare(w, NULL);
-    configure(s, keys);
-    daemon_arg(s->daemon, "--config");
-    daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    struct scene *s = prepare_with_file(w, keys);
     daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
     scene_start(s);
     size_t from = daemon_mark(s->daemon);
@@ -218,10 +218,7 @@ static void a_retry_does_not_hold_up_the_successor(struct world *w)
 
 static void a_stop_does_not_wait_for_a_handler_that_leaves(struct world *w)
 {
-    struct scene *s = scene_prepare(w, NULL);
-    configure(s, "timeout = 60s\n");
-    daemon_arg(s->daemon, "--config");
-    daemon_arg(s->daemon, "%s", world_path(w, "seamq.ini"));
+    struct scene *s = prepare_with_file(w, "timeout = 60s\n");
     daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
     scene_start(s);
     size_t from = daemon_mark(s->daemon);

@@ -2,6 +2,16 @@
  * config, bindings: stream names per cluster, and what all handlers together must hold. */
 #include "config_helper.h"
 
+static void expect_fine(const char *const *inis, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct config *c = make_config(inis[i], NULL, NULL);
+        config_check_bindings(c);
+        expect_no_problems(c);
+        config_destroy(c);
+    }
+}
+
 static void stream_names_follow_the_cluster(void **state)
 {
     struct config *c = make_config("[cluster.sea-a]\n[cluster.sea-b]\n[handler.h]\nclusters = sea-a\n"
@@ -72,12 +82,7 @@ static void a_handler_may_not_read_its_own_dead_letters(void **state)
                                        "dead_letter = D\n"};
     (void)state;
     EXPECT_INI_CASES(cases);
-    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
-        struct config *c = make_config(fine[i], NULL, NULL);
-        config_check_bindings(c);
-        expect_no_problems(c);
-        config_destroy(c);
-    }
+    expect_fine(fine, sizeof(fine) / sizeof(fine[0]));
 }
 
 static void a_disabled_handler_is_not_checked(void **state)
@@ -136,12 +141,7 @@ static void two_handlers_may_not_be_one_consumer(void **state)
     };
     (void)state;
     EXPECT_INI_CASES(cases);
-    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
-        struct config *c = make_config(fine[i], NULL, NULL);
-        config_check_bindings(c);
-        expect_no_problems(c);
-        config_destroy(c);
-    }
+    expect_fine(fine, sizeof(fine) / sizeof(fine[0]));
 }
 
 static void callers_add_problems_of_their_own_once(void **state)
