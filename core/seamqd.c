@@ -7,9 +7,9 @@
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "daemon/dev.h"
-#include "daemon/generation.h"
+#include "daemon/config_snapshot.h"
 #include "daemon/init.h"
-#include "federation/link.h"
+#include "federation/connection.h"
 #include "worker/worker.h"
 
 #include <getopt.h>
@@ -21,7 +21,7 @@
 extern char **environ;
 
 struct flags {
-    struct generation_sources sources;
+    struct config_sources sources;
     bool dev;
     bool check;
     bool print_config;
@@ -94,7 +94,7 @@ static int parse_flags(int argc, char **argv, char **dirs, struct flags *f)
     return -1;
 }
 
-static size_t n_refused(const struct generation *g)
+static size_t n_refused(const struct config_snapshot *g)
 {
     size_t n = 0;
     for (size_t i = 0; g->refused && i < g->config->n_handlers; i++)
@@ -122,7 +122,7 @@ static void print_streams(const struct config_handler *h)
     }
 }
 
-static int check(const struct generation *g)
+static int check(const struct config_snapshot *g)
 {
     struct config *c = g->config;
     for (size_t i = 0; g->refused && i < c->n_handlers; i++)
@@ -144,7 +144,7 @@ static int check(const struct generation *g)
     return 0;
 }
 
-static int run(struct generation *g, struct generation_sources *sources, bool dev)
+static int run(struct config_snapshot *g, struct config_sources *sources, bool dev)
 {
     struct dev *server = NULL;
     struct daemon *d = NULL;
@@ -154,7 +154,7 @@ static int run(struct generation *g, struct generation_sources *sources, bool de
     int rc = dev ? dev_start(&server, &err) : 0;
     if (rc == 0 && dev) {
         sources->url = dev_url(server);
-        rc = generation_use_server(g, sources->url);
+        rc = config_snapshot_use_server(g, sources->url);
         if (rc)
             error_set(&err, rc, "out of memory");
     }
@@ -189,12 +189,12 @@ static void say_no_handlers(struct config *c)
 
 static int with_flags(struct flags *f)
 {
-    struct generation *g;
+    struct config_snapshot *g;
     int status;
 
     f->sources.env = environ;
     f->sources.trust_any = f->dev;
-    if (generation_load(&g, &f->sources, -1)) {
+    if (config_snapshot_load(&g, &f->sources, -1)) {
         fprintf(stderr, "seamqd: out of memory\n");
         return 1;
     }
@@ -213,7 +213,7 @@ static int with_flags(struct flags *f)
                  LOG_UINT("handlers", c->n_handlers), LOG_UINT("refused", n_refused(g)));
         status = run(g, &f->sources, f->dev);
     }
-    generation_unref(g);
+    config_snapshot_unref(g);
     return status;
 }
 
@@ -233,7 +233,7 @@ int main(int argc, char **argv)
     if (status < 0)
         status = with_flags(&flags);
     free(dirs);
-    if (link_thread_left()) {
+    if (connection_thread_left()) {
         fflush(stdout);
         _exit(status);
     }

@@ -14,8 +14,8 @@
 #define PREFIX "$SRV."
 
 struct discovery {
-    struct link *link;
-    struct link_sub *sub;
+    struct connection *connection;
+    struct connection_sub *sub;
     const struct report *report;
     const char *id; /* unique for this daemon: the random part of its inbox */
 };
@@ -25,7 +25,7 @@ static struct consumer *consumer_here(const struct discovery *d, const struct ha
 {
     for (size_t i = 0; i < handler_n_consumers(h); i++) {
         struct consumer *c = handler_consumer(h, i);
-        if (strcmp(consumer_cluster(c)->name, link_cluster(d->link)) == 0)
+        if (strcmp(consumer_cluster(c)->name, connection_cluster(d->connection)) == 0)
             return c;
     }
     return NULL;
@@ -123,23 +123,24 @@ static void on_question(void *data, natsMsg *msg)
         json_t *json = answer(d, verb);
         char *text = json_dumps(json, JSON_COMPACT);
         if (text)
-            link_publish(d->link, &(struct link_publish){.subject = reply, .data = text, .size = strlen(text)});
+            connection_publish(d->connection,
+                               &(struct connection_publish){.subject = reply, .data = text, .size = strlen(text)});
         free(text);
         json_decref(json);
     }
     if (msg)
-        link_recycle(d->link, msg);
+        connection_recycle(d->connection, msg);
 }
 
-int discovery_create(struct discovery **ret, struct link *link, const struct report *report)
+int discovery_create(struct discovery **ret, struct connection *connection, const struct report *report)
 {
     struct discovery *d = calloc(1, sizeof(*d));
     if (!d)
         return -ENOMEM;
-    d->link = link;
+    d->connection = connection;
     d->report = report;
-    d->id = strrchr(link_inbox(link), '.') + 1;
-    d->sub = link_subscribe(link, PREFIX ">", LINK_STREAM, on_question, d);
+    d->id = strrchr(connection_inbox(connection), '.') + 1;
+    d->sub = connection_subscribe(connection, PREFIX ">", CONNECTION_STREAM, on_question, d);
     if (!d->sub) {
         free(d);
         return -ENOMEM;
@@ -152,6 +153,6 @@ void discovery_destroy(struct discovery *d)
 {
     if (!d)
         return;
-    link_unsubscribe(d->sub);
+    connection_unsubscribe(d->sub);
     free(d);
 }

@@ -14,7 +14,7 @@
 struct discovery;
 
 /* Answers on `link` for what `report` shows; both outlive it. 0 or -ENOMEM. */
-int discovery_create(struct discovery **ret, struct link *link, const struct report *report);
+int discovery_create(struct discovery **ret, struct connection *connection, const struct report *report);
 void discovery_destroy(struct discovery *d);
 
 #endif

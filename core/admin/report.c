@@ -75,25 +75,27 @@ static void serve_status(const struct report *r, struct http_response *out)
     out->status = 200;
     buf_printf(&out->body, "seamqd %s, instance %s, up %lld s\n\n", r->version, r->name,
                (long long)((clock_wall_ns() - r->started_ns) / NS_PER_SEC));
-    for (size_t i = 0; i < r->n_links; i++)
-        buf_printf(&out->body, "cluster %-16s %s %s\n", link_cluster(r->links[i]),
-                   link_state(r->links[i]) == LINK_UP ? "up" : "down", link_state_text(r->links[i]));
+    for (size_t i = 0; i < r->n_connections; i++)
+        buf_printf(&out->body, "cluster %-16s %s %s\n", connection_cluster(r->connections[i]),
+                   connection_state(r->connections[i]) == CONNECTION_UP ? "up" : "down",
+                   connection_state_text(r->connections[i]));
     buf_printf(&out->body, "\n%-20s %-9s %12s %12s %10s %10s %8s  %s\n", "handler", "state", "handled", "acked",
                "pending", "in flight", "restarts", "");
     for (size_t i = 0; i < r->n_handlers; i++) {
         const struct handler *h = r->handlers[i];
         uint64_t pending = 0;
-        size_t held = 0;
+        size_t message = 0;
         char note[512];
         for (size_t k = 0; k < handler_n_consumers(h); k++) {
             struct consumer *c = handler_consumer(h, k);
             pending += consumer_stats(c)->num_pending;
-            held += consumer_held(c)->n_by_state[HELD_RUNNING] + consumer_held(c)->n_by_state[HELD_READY];
+            message +=
+                consumer_messages(c)->n_by_state[MESSAGE_RUNNING] + consumer_messages(c)->n_by_state[MESSAGE_READY];
         }
         handler_note(h, note, sizeof(note));
         buf_printf(&out->body, "%-20s %-9s %12llu %12llu %10llu %10zu %8llu  %s\n", handler_config(h)->name,
                    handler_ready(h) ? "ready" : "not ready", (unsigned long long)handler_stats(h)->handled,
-                   (unsigned long long)handler_settle_stats(h)->acked, (unsigned long long)pending, held,
+                   (unsigned long long)handler_settle_stats(h)->acked, (unsigned long long)pending, message,
                    (unsigned long long)handler_stats(h)->restarts, handler_ready(h) ? note : handler_reason(h));
     }
     for (size_t i = 0; i < r->n_refused; i++)

@@ -43,8 +43,8 @@ struct report { /* filled by the daemon, which owns everything in it */
     bool draining;
     struct handler *const *handlers;
     size_t n_handlers;
-    struct link *const *links;
-    size_t n_links;
+    struct connection *const *connections;
+    size_t n_connections;
     const struct report_refused *refused;
     size_t n_refused;
     struct report_reload *reload;

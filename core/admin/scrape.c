@@ -48,14 +48,16 @@ static void put_daemon(const struct report *r, struct metrics *m)
     metrics_uint(m, NULL, log_dropped());
 }
 
-static void put_links(const struct report *r, struct metrics *m)
+static void put_connections(const struct report *r, struct metrics *m)
 {
     metrics_family(m, METRIC_GAUGE, "seamq_cluster_connected", "1 while the connection to the cluster is up.");
-    for (size_t i = 0; i < r->n_links; i++)
-        metrics_uint(m, METRIC_LABELS({"cluster", link_cluster(r->links[i])}), link_state(r->links[i]) == LINK_UP);
+    for (size_t i = 0; i < r->n_connections; i++)
+        metrics_uint(m, METRIC_LABELS({"cluster", connection_cluster(r->connections[i])}),
+                     connection_state(r->connections[i]) == CONNECTION_UP);
     metrics_family(m, METRIC_COUNTER, "seamq_reconnects_total", "Connections made after the first one.");
-    for (size_t i = 0; i < r->n_links; i++)
-        metrics_uint(m, METRIC_LABELS({"cluster", link_cluster(r->links[i])}), link_reconnects(r->links[i]));
+    for (size_t i = 0; i < r->n_connections; i++)
+        metrics_uint(m, METRIC_LABELS({"cluster", connection_cluster(r->connections[i])}),
+                     connection_reconnects(r->connections[i]));
 }
 
 /* One counter of each handler's settle stats. */
@@ -149,28 +151,29 @@ static const struct {
     const char *name;
     const char *help;
     size_t offset;
-} lanes_metrics[] = {
-    {METRIC_GAUGE, "seamq_lanes", "Keys of an ordered handler with messages here.", offsetof(struct lanes_stats, n)},
+} key_queues_metrics[] = {
+    {METRIC_GAUGE, "seamq_lanes", "Keys of an ordered handler with messages here.",
+     offsetof(struct key_queues_stats, n)},
     {METRIC_GAUGE, "seamq_lanes_full", "Keys at lane_max_held, whose handler pulls nothing meanwhile.",
-     offsetof(struct lanes_stats, n_full)},
+     offsetof(struct key_queues_stats, n_full)},
     {METRIC_COUNTER, "seamq_lane_stops_total", "Times that a key reached lane_max_held.",
-     offsetof(struct lanes_stats, stops)},
+     offsetof(struct key_queues_stats, stops)},
     {METRIC_GAUGE, "seamq_order_awaited", "Messages delivered before, for which an ordered handler waits.",
-     offsetof(struct lanes_stats, awaited)},
+     offsetof(struct key_queues_stats, awaited)},
 };
 
 static void put_lanes(const struct report *r, struct metrics *m)
 {
-    for (size_t f = 0; f < sizeof(lanes_metrics) / sizeof(lanes_metrics[0]); f++) {
-        metrics_family(m, lanes_metrics[f].kind, lanes_metrics[f].name, lanes_metrics[f].help);
+    for (size_t f = 0; f < sizeof(key_queues_metrics) / sizeof(key_queues_metrics[0]); f++) {
+        metrics_family(m, key_queues_metrics[f].kind, key_queues_metrics[f].name, key_queues_metrics[f].help);
         for (size_t i = 0; i < r->n_handlers; i++) {
             const struct handler *h = r->handlers[i];
             for (size_t k = 0; handler_config(h)->ordering != ORDERING_NONE && k < handler_n_consumers(h); k++) {
-                struct lanes_stats s = handler_lanes(h, k);
+                struct key_queues_stats s = handler_key_queues(h, k);
                 metrics_uint(m,
                              METRIC_LABELS({"handler", handler_name(h)},
                                            {"cluster", consumer_cluster(handler_consumer(h, k))->name}),
-                             *(const uint64_t *)(const void *)((const char *)&s + lanes_metrics[f].offset));
+                             *(const uint64_t *)(const void *)((const char *)&s + key_queues_metrics[f].offset));
             }
         }
     }
@@ -279,12 +282,13 @@ static void put_consumers(const struct report *r, struct metrics *m)
     for (size_t i = 0; i < r->n_handlers; i++) {
         for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++) {
             struct consumer *c = handler_consumer(r->handlers[i], k);
-            for (enum held_state s = HELD_READY; s <= HELD_SETTLED; s++)
-                if (held_state_name(s))
+            for (enum message_state s = MESSAGE_READY; s <= MESSAGE_SETTLED; s++)
+                if (message_state_name(s))
                     metrics_uint(m,
                                  METRIC_LABELS({"handler", handler_name(r->handlers[i])},
-                                               {"cluster", consumer_cluster(c)->name}, {"state", held_state_name(s)}),
-                                 consumer_held(c)->n_by_state[s]);
+                                               {"cluster", consumer_cluster(c)->name},
+                                               {"state", message_state_name(s)}),
+                                 consumer_messages(c)->n_by_state[s]);
         }
     }
 }
@@ -295,7 +299,7 @@ void scrape_serve(const struct report *r, struct http_response *out)
     out->status = 200;
     out->content_type = METRICS_CONTENT_TYPE;
     put_daemon(r, &m);
-    put_links(r, &m);
+    put_connections(r, &m);
     put_settled(r, &m);
     put_breakers(r, &m);
     put_lanes(r, &m);

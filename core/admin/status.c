@@ -21,18 +21,19 @@ static void add_number(json_t *object, const char *key, uint64_t n)
     json_object_set_new(object, key, json_integer((json_int_t)n));
 }
 
-static json_t *describe_link(const struct link *l)
+static json_t *describe_link(const struct connection *l)
 {
-    return json_pack("{s:o, s:b, s:o, s:I}", "name", text(link_cluster(l)), "up", link_state(l) == LINK_UP, "server",
-                     text(link_state_text(l)), "reconnects", (json_int_t)link_reconnects(l));
+    return json_pack("{s:o, s:b, s:o, s:I}", "name", text(connection_cluster(l)), "up",
+                     connection_state(l) == CONNECTION_UP, "server", text(connection_state_text(l)), "reconnects",
+                     (json_int_t)connection_reconnects(l));
 }
 
 static json_t *describe_held(const size_t *n)
 {
     json_t *json = json_object();
-    for (enum held_state s = HELD_READY; s <= HELD_SETTLED; s++)
-        if (held_state_name(s))
-            add_number(json, held_state_name(s), n[s]);
+    for (enum message_state s = MESSAGE_READY; s <= MESSAGE_SETTLED; s++)
+        if (message_state_name(s))
+            add_number(json, message_state_name(s), n[s]);
     return json;
 }
 
@@ -53,7 +54,7 @@ static json_t *describe_consumer(const struct handler *h, size_t i)
     add_number(json, "settled", s->settled);
     add_number(json, "pending", s->num_pending);
     add_number(json, "ack_pending", s->num_ack_pending);
-    json_object_set_new(json, "held", describe_held(consumer_held(c)->n_by_state));
+    json_object_set_new(json, "held", describe_held(consumer_messages(c)->n_by_state));
     return json;
 }
 
@@ -86,7 +87,8 @@ static json_t *describe_handler(const struct handler *h)
     for (size_t i = 0; i < handler_n_consumers(h); i++) {
         struct consumer *c = handler_consumer(h, i);
         pending += consumer_stats(c)->num_pending;
-        in_flight += consumer_held(c)->n_by_state[HELD_RUNNING] + consumer_held(c)->n_by_state[HELD_READY];
+        in_flight +=
+            consumer_messages(c)->n_by_state[MESSAGE_RUNNING] + consumer_messages(c)->n_by_state[MESSAGE_READY];
         json_array_append_new(consumers, describe_consumer(h, i));
     }
     json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:o}", "name", handler_config(h)->name,
@@ -106,8 +108,8 @@ static json_t *describe_all(const struct report *r)
     char started[64];
 
     value_format_time(r->started_ns, started, sizeof(started));
-    for (size_t i = 0; i < r->n_links; i++)
-        json_array_append_new(clusters, describe_link(r->links[i]));
+    for (size_t i = 0; i < r->n_connections; i++)
+        json_array_append_new(clusters, describe_link(r->connections[i]));
     for (size_t i = 0; i < r->n_handlers; i++)
         json_array_append_new(handlers, describe_handler(r->handlers[i]));
     for (size_t i = 0; i < r->n_refused; i++)

@@ -4,7 +4,7 @@
 #include "session.h"
 
 #include "base/clock.h"
-#include "federation/options.h"
+#include "federation/nats_options.h"
 #include "federation/queue.h"
 
 #include <errno.h>
@@ -106,7 +106,7 @@ static int connect_once(struct session *s, const char *name, struct error *err)
 {
     natsOptions *options = NULL;
     char why[ERROR_TEXT_MAX / 2];
-    int rc = connection_options(&options, s->cluster, name, err);
+    int rc = nats_options_create(&options, s->cluster, name, err);
     if (rc < 0)
         return rc;
 
@@ -117,7 +117,7 @@ static int connect_once(struct session *s, const char *name, struct error *err)
     if (st == NATS_OK)
         return 0;
     s->nats = NULL;
-    connection_explain(s->cluster, st, why, sizeof(why));
+    nats_failure_text(s->cluster, st, why, sizeof(why));
     rc = st == NATS_NO_SERVER || st == NATS_TIMEOUT || st == NATS_IO_ERROR ? -ENOTCONN : -EACCES;
     return error_set(err, rc, "cluster %s: %s", s->cluster->name, why);
 }
@@ -143,7 +143,7 @@ int session_open(struct session **ret, const struct config_cluster *cluster, con
     sem_init(&s->closed, 0, 0);
     int rc = queue_init(&s->incoming);
     if (rc == 0)
-        rc = connection_inbox(cluster, s->inbox, sizeof(s->inbox));
+        rc = nats_inbox_create(cluster, s->inbox, sizeof(s->inbox));
     if (rc < 0)
         error_set(err, rc, "cannot make a reply subject: %s", strerror(-rc));
     while (rc == 0 && (rc = connect_once(s, name, err)) == -ENOTCONN && clock_now_ns() + AGAIN_NS < deadline_ns) {

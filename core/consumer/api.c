@@ -30,9 +30,9 @@ struct api_request {
 
 struct api {
     struct loop *loop;
-    struct link *link;
-    struct link_sub *replies; /* "<inbox>.r.*" */
-    struct link_sub *answers; /* "<inbox>.a.*": to api_ask() */
+    struct connection *connection;
+    struct connection_sub *replies; /* "<inbox>.r.*" */
+    struct connection_sub *answers; /* "<inbox>.a.*": to api_ask() */
     struct list buckets[BUCKETS];
     struct list due; /* all pending, oldest first */
     uint64_t next_id;
@@ -94,16 +94,17 @@ static void on_reply(void *data, natsMsg *msg)
             break;
         }
     }
-    link_recycle(a->link, msg); /* answers that came too late end here too */
+    connection_recycle(a->connection, msg); /* answers that came too late end here too */
 }
 
-static int publish(struct api *a, uint64_t id, bool asked, struct link_publish p)
+static int publish(struct api *a, uint64_t id, bool asked, struct connection_publish p)
 {
     char reply[SUBJECT_MAX];
 
-    snprintf(reply, sizeof(reply), "%s.%c.%llu", link_inbox(a->link), asked ? 'a' : 'r', (unsigned long long)id);
+    snprintf(reply, sizeof(reply), "%s.%c.%llu", connection_inbox(a->connection), asked ? 'a' : 'r',
+             (unsigned long long)id);
     p.reply = reply;
-    return link_publish(a->link, &p);
+    return connection_publish(a->connection, &p);
 }
 
 static void wake_at(struct api *a, int64_t at_ns)
@@ -128,7 +129,7 @@ static void expire(struct loop_timer *t)
             break;
         }
         if (r->question && r->again_ns <= now) {
-            publish(a, r->id, r->asked, (struct link_publish){.subject = r->question});
+            publish(a, r->id, r->asked, (struct connection_publish){.subject = r->question});
             r->again_ns = now + CALL_AGAIN_NS;
         }
         int64_t due = r->question && r->again_ns < r->deadline_ns ? r->again_ns : r->deadline_ns;
@@ -139,28 +140,28 @@ static void expire(struct loop_timer *t)
         loop_arm(a->loop, t, next);
 }
 
-static struct link_sub *listen_on(struct api *a, char kind, enum link_delivery delivery)
+static struct connection_sub *listen_on(struct api *a, char kind, enum connection_delivery delivery)
 {
     char subject[SUBJECT_MAX];
-    int n = snprintf(subject, sizeof(subject), "%s.%c.*", link_inbox(a->link), kind);
+    int n = snprintf(subject, sizeof(subject), "%s.%c.*", connection_inbox(a->connection), kind);
     a->prefix_len = (size_t)n - 1;
-    return link_subscribe(a->link, subject, delivery, on_reply, a);
+    return connection_subscribe(a->connection, subject, delivery, on_reply, a);
 }
 
-int api_create(struct api **ret, struct loop *loop, struct link *link)
+int api_create(struct api **ret, struct loop *loop, struct connection *connection)
 {
     struct api *a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
     a->loop = loop;
-    a->link = link;
+    a->connection = connection;
     a->next_id = 1;
     a->timer = (struct loop_timer){.fire = expire, .data = a};
     list_init(&a->due);
     for (size_t i = 0; i < BUCKETS; i++)
         list_init(&a->buckets[i]);
-    a->replies = listen_on(a, 'r', LINK_REPLIES);
-    a->answers = listen_on(a, 'a', LINK_STREAM);
+    a->replies = listen_on(a, 'r', CONNECTION_REPLIES);
+    a->answers = listen_on(a, 'a', CONNECTION_STREAM);
     if (!a->replies || !a->answers) {
         api_destroy(a);
         return -ENOMEM;
@@ -175,22 +176,22 @@ void api_destroy(struct api *a)
         return;
     list_for_each_safe(node, &a->due) api_cancel(container_of(node, struct api_request, due));
     loop_disarm(a->loop, &a->timer);
-    link_unsubscribe(a->replies);
-    link_unsubscribe(a->answers);
+    connection_unsubscribe(a->replies);
+    connection_unsubscribe(a->answers);
     free(a);
 }
 
-struct link *api_link(const struct api *a)
+struct connection *api_connection(const struct api *a)
 {
-    return a->link;
+    return a->connection;
 }
 
-void api_link_down(struct api *a)
+void api_connection_down(struct api *a)
 {
     end_all(a, false, -ENOTCONN);
 }
 
-static int send_request(struct api *a, struct link_publish p, bool asked, int64_t timeout_ns, api_reply_fn fn,
+static int send_request(struct api *a, struct connection_publish p, bool asked, int64_t timeout_ns, api_reply_fn fn,
                         void *data, struct api_request **ret)
 {
     uint64_t id = a->next_id++;
@@ -212,7 +213,7 @@ static int send_request(struct api *a, struct link_publish p, bool asked, int64_
     return 0;
 }
 
-int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
+int api_send(struct api *a, struct connection_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
              struct api_request **ret)
 {
     return send_request(a, p, false, timeout_ns, fn, data, ret);
@@ -233,7 +234,7 @@ static int call(struct api *a, const char *domain, const char *rest, const char 
     int n = snprintf(subject, sizeof(subject), "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", rest);
     if (n < 0 || (size_t)n >= sizeof(subject))
         return -ENAMETOOLONG;
-    struct link_publish p = {.subject = subject, .data = json, .size = json ? strlen(json) : 0};
+    struct connection_publish p = {.subject = subject, .data = json, .size = json ? strlen(json) : 0};
     int rc = send_request(a, p, asked, CALL_TIMEOUT_NS, fn, data, &r);
     if (rc)
         return rc;

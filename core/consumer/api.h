@@ -10,7 +10,7 @@
 #define SEAMQ_CONSUMER_API_H
 
 #include "federation/answer.h"
-#include "federation/link.h"
+#include "federation/connection.h"
 
 struct api;
 struct api_request;
@@ -20,16 +20,16 @@ struct api_request;
  * and stays the api's. */
 typedef void (*api_reply_fn)(void *data, int rc, natsMsg *msg);
 
-int api_create(struct api **ret, struct loop *loop, struct link *link);
+int api_create(struct api **ret, struct loop *loop, struct connection *connection);
 void api_destroy(struct api *a); /* pending requests are dropped without a callback */
-struct link *api_link(const struct api *a);
+struct connection *api_connection(const struct api *a);
 
-/* To be called on LINK_DOWN: ends all pending requests with -ENOTCONN. */
-void api_link_down(struct api *a);
+/* To be called on CONNECTION_DOWN: ends all pending requests with -ENOTCONN. */
+void api_connection_down(struct api *a);
 
 /* Sends `p` (its `reply` is set here). On failure a negative errno, and fn is not called;
  * *ret (if not NULL) is valid until fn is called or api_cancel(). */
-int api_send(struct api *a, struct link_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
+int api_send(struct api *a, struct connection_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
              struct api_request **ret);
 void api_cancel(struct api_request *r);
 

@@ -11,7 +11,7 @@
 #define AWAY_MAX 10000
 #define WAITING_MIN 16
 #define WAITING_MAX 10000
-#define HELD_BYTES_MAX ((size_t)256 * 1024 * 1024)
+#define MESSAGE_BYTES_MAX ((size_t)256 * 1024 * 1024)
 #define NAME_MAX_LEN 256
 
 int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, const struct config_handler *handler,
@@ -39,9 +39,9 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
     c->dead_letter = strdup(dead_letter);
     lease_init(c);
     pull_init(c);
-    recall_init(c);
+    redelivery_sync_init(c);
     cumulative_init(c);
-    int rc = c->stream && c->dead_letter ? held_table_init(&c->held) : -ENOMEM;
+    int rc = c->stream && c->dead_letter ? message_table_init(&c->messages) : -ENOMEM;
     if (rc == 0)
         rc = consumer_add_route(c, api); /* its own */
     if (rc) {
@@ -62,13 +62,13 @@ void consumer_destroy(struct consumer *c)
     route_finish(c);
     pull_finish(c);
     lease_finish(c);
-    recall_finish(c);
+    redelivery_sync_finish(c);
     cumulative_finish(c);
     stop_finish(c);
-    for (size_t i = 0; i < c->held.n_buckets && c->held.buckets; i++)
-        for (struct held *h = c->held.buckets[i]; h; h = h->chain)
+    for (size_t i = 0; i < c->messages.n_buckets && c->messages.buckets; i++)
+        for (struct message *h = c->messages.buckets[i]; h; h = h->chain)
             loop_disarm(c->loop, &h->retry);
-    held_table_finish(&c->held);
+    message_table_finish(&c->messages);
     free(c->stream);
     free(c->dead_letter);
     free(c);
@@ -113,7 +113,7 @@ void consumer_shut(struct consumer *c, bool shut)
 {
     c->shut = shut;
     if (!shut && c->stage == STAGE_ACTIVE)
-        recall_begin(c); /* what the one before has left behind is asked for from now on */
+        redelivery_sync_begin(c); /* what the one before has left behind is asked for from now on */
 }
 
 size_t consumer_window(const struct consumer *c)
@@ -128,19 +128,19 @@ void consumer_set_patience(struct consumer *c, int64_t patience_ns)
 
 /* ---- settling ------------------------------------------------------------------------ */
 
-static void left(struct consumer *c, struct held *h, bool for_good)
+static void left(struct consumer *c, struct message *h, bool for_good)
 {
-    if (h->lane)
+    if (h->key_queue)
         c->callbacks.on_left(c->data, h, for_good);
 }
 
-static int answer(struct consumer *c, const struct held *h, const char *body)
+static int answer(struct consumer *c, const struct message *h, const char *body)
 {
-    struct link_publish p = {.subject = held_reply(h), .data = body, .size = strlen(body)};
-    return link_publish(api_link(c->api), &p);
+    struct connection_publish p = {.subject = message_reply(h), .data = body, .size = strlen(body)};
+    return connection_publish(api_connection(c->api), &p);
 }
 
-bool consumer_stale(const struct consumer *c, const struct held *h)
+bool consumer_stale(const struct consumer *c, const struct message *h)
 {
     return h->stream_created_ns != c->stream_created_ns || h->consumer_created_ns != c->consumer_created_ns;
 }
@@ -150,18 +150,18 @@ bool consumer_settles(const struct consumer *c)
     return c->verified;
 }
 
-bool consumer_lease_holds(const struct consumer *c, const struct held *h)
+bool consumer_lease_holds(const struct consumer *c, const struct message *h)
 {
     return h->msg && !h->lease_lost && consumer_settles(c) && !consumer_stale(c, h) &&
            loop_now_ns(c->loop) < h->lease_until_ns - c->ack_wait_ns / 20;
 }
 
-bool consumer_lease_over(const struct consumer *c, const struct held *h)
+bool consumer_lease_over(const struct consumer *c, const struct message *h)
 {
-    return !h->lane && !c->cumulative.on && (h->lease_lost || loop_now_ns(c->loop) >= h->lease_until_ns);
+    return !h->key_queue && !c->cumulative.on && (h->lease_lost || loop_now_ns(c->loop) >= h->lease_until_ns);
 }
 
-void consumer_ack(struct consumer *c, struct held *h)
+void consumer_ack(struct consumer *c, struct message *h)
 {
     if (c->cumulative.on) {
         cumulative_done(c, h);
@@ -173,22 +173,22 @@ void consumer_ack(struct consumer *c, struct held *h)
     }
     if (consumer_settles(c)) /* else it is sent by lease_resume */
         answer(c, h, "");    /* an empty body acknowledges */
-    if (h->state != HELD_ACKED) {
-        c->stats.settled += h->state != HELD_SETTLED;
-        held_set_state(&c->held, h, HELD_ACKED);
+    if (h->state != MESSAGE_ACKED) {
+        c->stats.settled += h->state != MESSAGE_SETTLED;
+        message_set_state(&c->messages, h, MESSAGE_ACKED);
         left(c, h, true);
     } else {
         c->confirming = 0; /* sent again: the question under way was asked before */
     }
-    held_drop_message(&c->held, h, api_link(c->api));
+    message_drop_message(&c->messages, h, api_connection(c->api));
     lease_acked(c);
 }
 
-void consumer_term(struct consumer *c, struct held *h)
+void consumer_term(struct consumer *c, struct message *h)
 {
     /* +TERM is sent once, and by the holder only. In order the message must not come again if it was lost, alone and
      * behind its followers; under cumulative it would take all before it along. */
-    if (h->lane || c->cumulative.on || !consumer_lease_holds(c, h)) {
+    if (h->key_queue || c->cumulative.on || !consumer_lease_holds(c, h)) {
         consumer_ack(c, h);
         return;
     }
@@ -196,7 +196,7 @@ void consumer_term(struct consumer *c, struct held *h)
     consumer_forget(c, h);
 }
 
-void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
+void consumer_give_back(struct consumer *c, struct message *h, int64_t delay_ns)
 {
     char body[64] = "-NAK";
     if (delay_ns > 0)
@@ -208,15 +208,15 @@ void consumer_give_back(struct consumer *c, struct held *h, int64_t delay_ns)
         consumer_forget(c, h);
         return;
     }
-    held_set_state(&c->held, h, HELD_AWAY);
-    held_drop_message(&c->held, h, api_link(c->api));
+    message_set_state(&c->messages, h, MESSAGE_AWAY);
+    message_drop_message(&c->messages, h, api_connection(c->api));
     left(c, h, false);
-    struct held *oldest = container_of(c->held.away.next, struct held, node);
-    if (c->held.n_by_state[HELD_AWAY] > AWAY_MAX && !oldest->lane && !c->cumulative.on)
-        held_free(&c->held, oldest, api_link(c->api));
+    struct message *oldest = container_of(c->messages.away.next, struct message, node);
+    if (c->messages.n_by_state[MESSAGE_AWAY] > AWAY_MAX && !oldest->key_queue && !c->cumulative.on)
+        message_free(&c->messages, oldest, api_connection(c->api));
 }
 
-void consumer_confirmed(struct consumer *c, struct held *h)
+void consumer_confirmed(struct consumer *c, struct message *h)
 {
     if (consumer_stale(c, h)) {
         consumer_forget(c, h);
@@ -227,12 +227,12 @@ void consumer_confirmed(struct consumer *c, struct held *h)
     lease_confirmed(c, h);
 }
 
-void consumer_forget(struct consumer *c, struct held *h)
+void consumer_forget(struct consumer *c, struct message *h)
 {
     loop_disarm(c->loop, &h->retry);
     c->stats.settled += !h->counted && !consumer_stale(c, h);
     left(c, h, true);
-    held_free(&c->held, h, api_link(c->api));
+    message_free(&c->messages, h, api_connection(c->api));
 }
 
 /* ---- what others want to know ----------------------------------------------------------- */
@@ -272,9 +272,9 @@ bool consumer_keeps_acked(const struct consumer *c)
     return c->keeps_acked;
 }
 
-struct held_table *consumer_held(struct consumer *c)
+struct message_table *consumer_messages(struct consumer *c)
 {
-    return &c->held;
+    return &c->messages;
 }
 
 const struct consumer_stats *consumer_stats(const struct consumer *c)
@@ -287,12 +287,12 @@ size_t consumer_max_waiting(const struct consumer *c)
     size_t half = (size_t)c->max_ack_pending / 2;
     if (c->cumulative.on)
         return SIZE_MAX; /* the server bounds what is not acknowledged */
-    if (c->held.bytes > HELD_BYTES_MAX)
+    if (c->messages.bytes > MESSAGE_BYTES_MAX)
         return 0;
     return half < WAITING_MIN ? WAITING_MIN : half > WAITING_MAX ? WAITING_MAX : half;
 }
 
 size_t consumer_unconfirmed(const struct consumer *c)
 {
-    return c->held.n_by_state[HELD_ACKED];
+    return c->messages.n_by_state[MESSAGE_ACKED];
 }

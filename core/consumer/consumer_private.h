@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * consumer_private - the state that setup.c (getting there, with document.c), route.c (by whose servers), pull.c
- * (asking), lease.c (keeping), recall.c (order after a start), cumulative.c, stop.c (ending) and consumer.c (the rest)
- * share.
+ * (asking), lease.c (keeping), redelivery_sync.c (order after a start), cumulative.c, stop.c (ending) and consumer.c
+ * (the rest) share.
  */
 #ifndef SEAMQ_CONSUMER_CONSUMER_PRIVATE_H
 #define SEAMQ_CONSUMER_CONSUMER_PRIVATE_H
@@ -16,7 +16,7 @@
 #define ROUTES_MAX 8                        /* the own connection and seven others; more are not tried */
 
 enum consumer_stage {
-    STAGE_LINK,        /* no connection */
+    STAGE_CONNECTION,  /* no connection */
     STAGE_STREAM,      /* asking for the stream */
     STAGE_CONSUMER,    /* asking for the consumer, or creating it */
     STAGE_DEAD_LETTER, /* making sure of the dead-letter stream */
@@ -27,7 +27,7 @@ enum consumer_stage {
 struct route { /* a connection by which the stream can be reached */
     struct consumer *consumer;
     struct api *api;
-    struct link_sub *inbox;
+    struct connection_sub *inbox;
     size_t inbox_len; /* of "<inbox>.p<index>." */
     bool up;
 };
@@ -104,7 +104,7 @@ struct consumer {
     char seen_status[64]; /* the last unknown one, logged once */
 
     /* lease.c */
-    struct held_table held;
+    struct message_table messages;
     struct loop_timer lease;
     struct loop_timer confirm;
     struct api_request *confirm_request;
@@ -113,8 +113,8 @@ struct consumer {
     int64_t paused_until_ns;
     size_t confirming; /* how many of held.acked the request under way covers */
 
-    /* recall.c */
-    struct recall {
+    /* redelivery_sync.c */
+    struct redelivery_sync {
         bool on;
         uint64_t missing; /* by the last answer */
         int64_t until_ns;
@@ -123,7 +123,7 @@ struct consumer {
         char leader[64]; /* who answered last; longer names are cut */
         struct loop_timer look;
         struct api_request *request;
-    } recall;
+    } sync;
 
     /* cumulative.c */
     struct cumulative {
@@ -188,7 +188,7 @@ int pull_listen(struct route *r);
 void pull_finish(struct consumer *c);
 void pull_start(struct consumer *c);
 /* Sees to it that at least `n` messages are asked for, whatever the window. */
-void pull_recall(struct consumer *c, uint64_t n);
+void pull_redeliveries(struct consumer *c, uint64_t n);
 /* Forgets what was asked for; asks again not before `pause_ns` from now. */
 void pull_reset(struct consumer *c, int64_t pause_ns);
 
@@ -200,31 +200,31 @@ void stop_finish(struct consumer *c);
 /* lease.c */
 void lease_init(struct consumer *c);
 void lease_finish(struct consumer *c);
-void lease_begin(struct consumer *c, struct held *h);
+void lease_begin(struct consumer *c, struct message *h);
 void lease_resume(struct consumer *c);
-void lease_link_down(struct consumer *c);
+void lease_connection_down(struct consumer *c);
 /* The numbers of an answer to CONSUMER.INFO, whether it is paused, and who leads it. */
 void lease_take_info(struct consumer *c, json_t *info);
 /* The server has its acknowledgement. */
-void lease_confirmed(struct consumer *c, struct held *h);
+void lease_confirmed(struct consumer *c, struct message *h);
 void lease_acked(struct consumer *c); /* one more is; also when stopping, to ask without waiting for more */
 
-/* recall.c: for ordered handlers, nothing for others */
-void recall_init(struct consumer *c);
-void recall_finish(struct consumer *c);
+/* redelivery_sync.c: for ordered handlers, nothing for others */
+void redelivery_sync_init(struct consumer *c);
+void redelivery_sync_finish(struct consumer *c);
 /* There may be messages that the server has delivered and that are not here. */
-void recall_begin(struct consumer *c);
+void redelivery_sync_begin(struct consumer *c);
 /* One that was delivered before has come. */
-void recall_arrived(struct consumer *c);
+void redelivery_sync_arrived(struct consumer *c);
 
 /* cumulative.c: nothing but for ack = cumulative */
 void cumulative_init(struct consumer *c);
 void cumulative_finish(struct consumer *c);
 /* Each delivery, new or again, in the order in which they came. */
-void cumulative_arrived(struct consumer *c, struct held *h);
+void cumulative_arrived(struct consumer *c, struct message *h);
 /* An acknowledged one came again. */
-void cumulative_again(struct consumer *c, struct held *h);
-void cumulative_done(struct consumer *c, struct held *h);
+void cumulative_again(struct consumer *c, struct message *h);
+void cumulative_done(struct consumer *c, struct message *h);
 void cumulative_flush(struct consumer *c);
 /* Something may have been delivered that is not here. */
 void cumulative_unsure(struct consumer *c);

@@ -39,22 +39,22 @@ static void ask_later(struct consumer *c)
 /* ---- the run of what is done ------------------------------------------------------------ */
 
 /* By place in the stream. Messages come nearly in order. */
-static void insert(struct cumulative *q, struct held *h)
+static void insert(struct cumulative *q, struct message *h)
 {
     struct list *at = q->order.prev;
-    while (at != &q->order && container_of(at, struct held, order)->stream_seq > h->stream_seq)
+    while (at != &q->order && container_of(at, struct message, order)->stream_seq > h->stream_seq)
         at = at->prev;
     list_insert_after(at, &h->order);
 }
 
 /* The last of the run that the server would take; NULL: none. */
-static struct held *last_done(const struct cumulative *q)
+static struct message *last_done(const struct cumulative *q)
 {
-    struct held *last = NULL;
+    struct message *last = NULL;
     list_for_each(node, &q->order)
     {
-        struct held *h = container_of(node, struct held, order);
-        if (h->state != HELD_DONE || consumer_stale(h->consumer, h))
+        struct message *h = container_of(node, struct message, order);
+        if (h->state != MESSAGE_DONE || consumer_stale(h->consumer, h))
             break;
         if (h->consumer_seq > q->floor_consumer)
             last = h;
@@ -65,25 +65,26 @@ static struct held *last_done(const struct cumulative *q)
 void cumulative_flush(struct consumer *c)
 {
     struct cumulative *q = &c->cumulative;
-    struct held *last = q->sure && c->verified ? last_done(q) : NULL;
+    struct message *last = q->sure && c->verified ? last_done(q) : NULL;
 
     q->n_done = 0;
-    if (!last || link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(last)}))
+    if (!last ||
+        connection_publish(api_connection(c->api), &(struct connection_publish){.subject = message_reply(last)}))
         return;
     q->floor_consumer = last->consumer_seq;
     for (bool end = false; !end;) {
-        struct held *h = container_of(q->order.next, struct held, order);
+        struct message *h = container_of(q->order.next, struct message, order);
         end = h == last;
         list_remove(&h->order);
-        held_set_state(&c->held, h, HELD_ACKED);
-        held_drop_message(&c->held, h, api_link(c->api));
+        message_set_state(&c->messages, h, MESSAGE_ACKED);
+        message_drop_message(&c->messages, h, api_connection(c->api));
         c->stats.settled += !h->counted;
         h->counted = true;
     }
     lease_acked(c);
 }
 
-void cumulative_done(struct consumer *c, struct held *h)
+void cumulative_done(struct consumer *c, struct message *h)
 {
     struct cumulative *q = &c->cumulative;
 
@@ -91,7 +92,7 @@ void cumulative_done(struct consumer *c, struct held *h)
         consumer_forget(c, h);
         return;
     }
-    held_set_state(&c->held, h, HELD_DONE);
+    message_set_state(&c->messages, h, MESSAGE_DONE);
     if (++q->n_done >= ACK_AT || c->stopping)
         cumulative_flush(c);
     else if (!loop_timer_armed(&q->flush))
@@ -103,16 +104,16 @@ void cumulative_done(struct consumer *c, struct held *h)
 /* What the server has taken already; acknowledgements that it has not are due again. */
 static void compare_floor(struct consumer *c, uint64_t floor_stream)
 {
-    list_for_each_safe(node, &c->held.acked)
+    list_for_each_safe(node, &c->messages.acked)
     {
-        struct held *h = container_of(node, struct held, node);
+        struct message *h = container_of(node, struct message, node);
         if (h->stream_seq > floor_stream)
             cumulative_again(c, h);
     }
     list_for_each_safe(node, &c->cumulative.order)
     {
-        struct held *h = container_of(node, struct held, order);
-        if (h->stream_seq <= floor_stream && h->state == HELD_DONE)
+        struct message *h = container_of(node, struct message, order);
+        if (h->stream_seq <= floor_stream && h->state == MESSAGE_DONE)
             consumer_forget(c, h);
     }
 }
@@ -123,7 +124,7 @@ static uint64_t known(const struct consumer *c, uint64_t delivered_stream)
     uint64_t n = 0;
     list_for_each(node, &c->cumulative.order)
     {
-        const struct held *h = container_of(node, struct held, order);
+        const struct message *h = container_of(node, struct message, order);
         n += h->stream_seq <= delivered_stream && !consumer_stale(c, h);
     }
     return n;
@@ -207,23 +208,23 @@ void cumulative_unsure(struct consumer *c)
 
 /* ---- what others tell ----------------------------------------------------------------------------- */
 
-void cumulative_arrived(struct consumer *c, struct held *h)
+void cumulative_arrived(struct consumer *c, struct message *h)
 {
     struct cumulative *q = &c->cumulative;
 
     if (h->consumer_seq != q->next_consumer)
         cumulative_unsure(c);
     q->next_consumer = h->consumer_seq + 1;
-    if (list_empty(&h->order) && h->state != HELD_ACKED)
+    if (list_empty(&h->order) && h->state != MESSAGE_ACKED)
         insert(q, h);
 }
 
 /* It was acknowledged, and the server does not know it. */
-void cumulative_again(struct consumer *c, struct held *h)
+void cumulative_again(struct consumer *c, struct message *h)
 {
     list_remove(&h->node);
-    held_set_state(&c->held, h, HELD_DONE);
-    list_push_back(&c->held.leases, &h->lease);
+    message_set_state(&c->messages, h, MESSAGE_DONE);
+    list_push_back(&c->messages.leases, &h->lease);
     lease_begin(c, h);
     insert(&c->cumulative, h);
     c->confirming = 0;

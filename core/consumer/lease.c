@@ -23,12 +23,12 @@
 #define SETTLED_MAX 4096
 #define ACKED_MAX 65536 /* more are forgotten: they come again at worst */
 
-static int64_t renew_at(const struct consumer *c, const struct held *h)
+static int64_t renew_at(const struct consumer *c, const struct message *h)
 {
     return h->lease_until_ns - c->ack_wait_ns + c->ack_wait_ns / 3;
 }
 
-void lease_begin(struct consumer *c, struct held *h)
+void lease_begin(struct consumer *c, struct message *h)
 {
     int64_t now = loop_now_ns(c->loop);
     h->lease_until_ns = now + c->ack_wait_ns;
@@ -39,47 +39,48 @@ void lease_begin(struct consumer *c, struct held *h)
         loop_arm(c->loop, &c->lease, now + c->ack_wait_ns / 3);
 }
 
-static void renew(struct consumer *c, struct held *h, int64_t now)
+static void renew(struct consumer *c, struct message *h, int64_t now)
 {
-    struct link_publish p = {.subject = held_reply(h), .data = "+WPI", .size = 4};
-    if (link_publish(api_link(c->api), &p) == 0) {
+    struct connection_publish p = {.subject = message_reply(h), .data = "+WPI", .size = 4};
+    if (connection_publish(api_connection(c->api), &p) == 0) {
         h->lease_until_ns = now + c->ack_wait_ns;
         c->stats.leases_renewed++;
     }
     list_remove(&h->lease);
-    list_push_back(&c->held.leases, &h->lease);
+    list_push_back(&c->messages.leases, &h->lease);
 }
 
 /* It ran out: somebody else may hold the message by now, and only a new delivery makes it ours again.
  * What is being worked on goes on (an ack is right at any time), the rest is not ours to start. */
-static void lose(struct consumer *c, struct held *h)
+static void lose(struct consumer *c, struct message *h)
 {
     h->lease_lost = true;
     list_remove(&h->lease);
     if (c->cumulative.on && !consumer_stale(c, h))
         return; /* nobody else takes from this consumer */
-    if (h->state != HELD_READY && h->state != HELD_WAITING)
+    if (h->state != MESSAGE_READY && h->state != MESSAGE_WAITING)
         return;
     consumer_give_back(c, h, 0);
     if (c->stage == STAGE_ACTIVE)
-        recall_begin(c);
+        redelivery_sync_begin(c);
 }
 
 static void on_lease(struct loop_timer *t)
 {
     struct consumer *c = t->data;
     int64_t now = loop_now_ns(c->loop);
-    struct held *last = list_empty(&c->held.leases) ? NULL : container_of(c->held.leases.prev, struct held, lease);
+    struct message *last =
+        list_empty(&c->messages.leases) ? NULL : container_of(c->messages.leases.prev, struct message, lease);
 
-    while (!list_empty(&c->held.leases) && link_state(api_link(c->api)) == LINK_UP) {
-        struct held *h = container_of(c->held.leases.next, struct held, lease);
+    while (!list_empty(&c->messages.leases) && connection_state(api_connection(c->api)) == CONNECTION_UP) {
+        struct message *h = container_of(c->messages.leases.next, struct message, lease);
         /* What is due within a twentieth goes along: one wake-up for a batch that arrived together. */
         if (renew_at(c, h) > now + c->ack_wait_ns / 20)
             break;
         bool end = h == last;
         if (h->lease_until_ns <= now) {
             lose(c, h);
-        } else if (h->state == HELD_READY && !h->keep && !h->lane && !c->cumulative.on &&
+        } else if (h->state == MESSAGE_READY && !h->keep && !h->key_queue && !c->cumulative.on &&
                    now - h->arrived_ns > c->handler->timeout_ns) {
             list_remove(&h->node); /* waited here for longer than a handler may take: another worker may have it */
             consumer_give_back(c, h, 0);
@@ -89,8 +90,8 @@ static void on_lease(struct loop_timer *t)
         if (end)
             break;
     }
-    if (!list_empty(&c->held.leases)) {
-        int64_t at = renew_at(c, container_of(c->held.leases.next, struct held, lease));
+    if (!list_empty(&c->messages.leases)) {
+        int64_t at = renew_at(c, container_of(c->messages.leases.next, struct message, lease));
         loop_arm(c->loop, t, at > now ? at : now + c->ack_wait_ns / 20);
     }
 }
@@ -125,10 +126,10 @@ static void send_acks_again(struct consumer *c)
     cumulative_unsure(c);
     if (c->cumulative.on)
         return;
-    list_for_each(node, &c->held.acked)
+    list_for_each(node, &c->messages.acked)
     {
-        const struct held *h = container_of(node, struct held, node);
-        link_publish(api_link(c->api), &(struct link_publish){.subject = held_reply(h)});
+        const struct message *h = container_of(node, struct message, node);
+        connection_publish(api_connection(c->api), &(struct connection_publish){.subject = message_reply(h)});
     }
 }
 
@@ -182,16 +183,17 @@ void consumer_ask_lag(struct consumer *c)
 
 /* A server that is killed forgets the acknowledgements of its last moments.  Of an ordered handler's messages
  * the latest are remembered: an old one must not run again behind its followers. */
-void lease_confirmed(struct consumer *c, struct held *h)
+void lease_confirmed(struct consumer *c, struct message *h)
 {
     if (c->handler->ordering == ORDERING_NONE) {
-        held_free(&c->held, h, api_link(c->api));
+        message_free(&c->messages, h, api_connection(c->api));
         return;
     }
-    held_set_state(&c->held, h, HELD_SETTLED);
-    held_drop_message(&c->held, h, api_link(c->api));
-    if (c->held.n_by_state[HELD_SETTLED] > SETTLED_MAX)
-        held_free(&c->held, container_of(c->held.settled.next, struct held, node), api_link(c->api));
+    message_set_state(&c->messages, h, MESSAGE_SETTLED);
+    message_drop_message(&c->messages, h, api_connection(c->api));
+    if (c->messages.n_by_state[MESSAGE_SETTLED] > SETTLED_MAX)
+        message_free(&c->messages, container_of(c->messages.settled.next, struct message, node),
+                     api_connection(c->api));
 }
 
 /* Until stream and consumer are known to be the same, nothing that is kept was sent on this connection; under
@@ -210,18 +212,18 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
     api_answer(&a, rc, msg);
     bool gone = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
     if (gone) /* with all that it could have forgotten */
-        c->confirming = c->held.n_by_state[HELD_ACKED];
+        c->confirming = c->messages.n_by_state[MESSAGE_ACKED];
     bool known = a.rc == 0 && setup_known(c, a.json);
     if (known)
         lease_take_info(c, a.json);
     /* One that is gone while we leave takes nothing any more. */
     if ((known && all_sent(c)) || (gone && (all_sent(c) || c->stopping))) {
-        for (; c->confirming && !list_empty(&c->held.acked); c->confirming--)
-            lease_confirmed(c, container_of(c->held.acked.next, struct held, node));
+        for (; c->confirming && !list_empty(&c->messages.acked); c->confirming--)
+            lease_confirmed(c, container_of(c->messages.acked.next, struct message, node));
     }
     json_decref(a.json);
     c->confirming = 0;
-    if (!list_empty(&c->held.acked))
+    if (!list_empty(&c->messages.acked))
         loop_arm(c->loop, &c->confirm,
                  loop_now_ns(c->loop) + (!known || !all_sent(c) ? CONFIRM_AGAIN_NS
                                          : c->stopping          ? 0
@@ -230,10 +232,10 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
 
 static void ask_confirmation(struct consumer *c)
 {
-    if (c->confirm_request || list_empty(&c->held.acked))
+    if (c->confirm_request || list_empty(&c->messages.acked))
         return;
     loop_disarm(c->loop, &c->confirm);
-    c->confirming = all_sent(c) ? c->held.n_by_state[HELD_ACKED] : 0;
+    c->confirming = all_sent(c) ? c->messages.n_by_state[MESSAGE_ACKED] : 0;
     if ((!all_sent(c) && !c->stopping) || setup_info(c, on_confirmed, &c->confirm_request)) {
         c->confirming = 0;
         loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_AGAIN_NS);
@@ -247,27 +249,27 @@ static void on_confirm_timer(struct loop_timer *t)
 
 void lease_acked(struct consumer *c)
 {
-    size_t n = c->held.n_by_state[HELD_ACKED];
+    size_t n = c->messages.n_by_state[MESSAGE_ACKED];
     if (n > ACKED_MAX) {
-        held_free(&c->held, container_of(c->held.acked.next, struct held, node), api_link(c->api));
+        message_free(&c->messages, container_of(c->messages.acked.next, struct message, node), api_connection(c->api));
         if (c->confirming)
             c->confirming--;
     }
     bool soon = n >= CONFIRM_AT || (c->stopping && n > 0);
-    if (soon && !c->confirm_request && link_state(api_link(c->api)) == LINK_UP)
+    if (soon && !c->confirm_request && connection_state(api_connection(c->api)) == CONNECTION_UP)
         ask_confirmation(c);
     else if (!c->confirm_request && !loop_timer_armed(&c->confirm))
         loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_NS);
 }
 
 /* What was renewed in the last moments of a connection may never have arrived. */
-void lease_link_down(struct consumer *c)
+void lease_connection_down(struct consumer *c)
 {
     int64_t lost = 3 * c->cluster->ping_interval_ns + c->ack_wait_ns / 3;
     int64_t latest = loop_now_ns(c->loop) - lost + c->ack_wait_ns;
-    list_for_each(node, &c->held.leases)
+    list_for_each(node, &c->messages.leases)
     {
-        struct held *h = container_of(node, struct held, lease);
+        struct message *h = container_of(node, struct message, lease);
         if (h->lease_until_ns > latest)
             h->lease_until_ns = latest;
     }
@@ -277,7 +279,7 @@ static void forget_stale(struct consumer *c, struct list *list)
 {
     list_for_each_safe(node, list)
     {
-        struct held *h = container_of(node, struct held, node);
+        struct message *h = container_of(node, struct message, node);
         if (consumer_stale(c, h))
             consumer_forget(c, h);
     }
@@ -289,25 +291,25 @@ void lease_resume(struct consumer *c)
 {
     int64_t now = loop_now_ns(c->loop);
 
-    forget_stale(c, &c->held.acked);
-    forget_stale(c, &c->held.away); /* nobody delivers it any more: it would hold up its key */
-    forget_stale(c, &c->held.settled);
+    forget_stale(c, &c->messages.acked);
+    forget_stale(c, &c->messages.away); /* nobody delivers it any more: it would hold up its key */
+    forget_stale(c, &c->messages.settled);
     send_acks_again(c);
     list_for_each_safe(node, &c->cumulative.order)
     {
-        struct held *h = container_of(node, struct held, order);
+        struct message *h = container_of(node, struct message, order);
         /* Those two are forgotten when they end. */
-        if (consumer_stale(c, h) && h->state != HELD_RUNNING && h->state != HELD_SETTLING)
+        if (consumer_stale(c, h) && h->state != MESSAGE_RUNNING && h->state != MESSAGE_SETTLING)
             consumer_forget(c, h);
     }
-    list_for_each_safe(node, &c->held.leases)
+    list_for_each_safe(node, &c->messages.leases)
     {
-        struct held *h = container_of(node, struct held, lease);
+        struct message *h = container_of(node, struct message, lease);
         if (h->lease_until_ns <= now || consumer_stale(c, h))
             lose(c, h);
     }
     ask_confirmation(c);
-    if (!list_empty(&c->held.leases))
+    if (!list_empty(&c->messages.leases))
         loop_arm(c->loop, &c->lease, now);
 }
 

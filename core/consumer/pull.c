@@ -55,13 +55,14 @@ static int64_t heartbeat_ns(const struct consumer *c, int64_t expires_ns)
 /* What is here and will not go away by waiting for a timer. */
 static size_t in_house(const struct consumer *c)
 {
-    return c->held.n_by_state[HELD_READY] + c->held.n_by_state[HELD_RUNNING] + c->held.n_by_state[HELD_SETTLING];
+    return c->messages.n_by_state[MESSAGE_READY] + c->messages.n_by_state[MESSAGE_RUNNING] +
+           c->messages.n_by_state[MESSAGE_SETTLING];
 }
 
 /* Credit counts messages, and what the last ones measured says nothing of the next: 5,000 of 1 MiB would be 5 GB. */
 static int64_t request_bytes(const struct consumer *c)
 {
-    int64_t most = link_max_payload(api_link(c->api)) + SUBJECT_BYTES;
+    int64_t most = connection_max_payload(api_connection(c->api)) + SUBJECT_BYTES;
     if (c->any_size)
         return 0;
     if (most < REQUEST_BYTES)
@@ -79,13 +80,14 @@ static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
     snprintf(subject, sizeof(subject), "$JS%s%s.API.CONSUMER.MSG.NEXT.%s.%s", domain ? "." : "", domain ? domain : "",
              c->stream, c->handler->durable);
     /* Its own for each request: the server forgets a subject with the first request that is done. */
-    snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", link_inbox(api_link(c->api)), c->index,
+    snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", connection_inbox(api_connection(c->api)), c->index,
              (unsigned long long)c->epoch, (unsigned long long)c->stats.pulls);
     int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"max_bytes\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}",
                      (long long)batch, (long long)request_bytes(c), (long long)expires_ns,
                      (long long)heartbeat_ns(c, expires_ns));
-    return link_publish(api_link(c->api),
-                        &(struct link_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
+    return connection_publish(
+        api_connection(c->api),
+        &(struct connection_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
 }
 
 static void arm_watchdog(struct consumer *c)
@@ -104,7 +106,7 @@ static void request(struct consumer *c, int64_t room)
     if (c->max_batch && room > c->max_batch)
         room = c->max_batch;
     if (ask(c, room, expires))
-        return; /* not connected: LINK_DOWN is on its way */
+        return; /* not connected: CONNECTION_DOWN is on its way */
     if (c->outstanding == 0) {
         c->heard_ns = now;
         c->longest_ns = 0;
@@ -125,7 +127,7 @@ static void pump(struct loop_hook *hook)
         stop_step(c);
         return;
     }
-    if (c->stage != STAGE_ACTIVE || c->window == 0 || c->recall.on)
+    if (c->stage != STAGE_ACTIVE || c->window == 0 || c->sync.on)
         return;
     int64_t window = (int64_t)(c->window < (size_t)c->max_ack_pending ? c->window : (size_t)c->max_ack_pending);
     int64_t here = (int64_t)in_house(c);
@@ -142,7 +144,7 @@ static void pump(struct loop_hook *hook)
     request(c, room);
 }
 
-void pull_recall(struct consumer *c, uint64_t n)
+void pull_redeliveries(struct consumer *c, uint64_t n)
 {
     int64_t room = (int64_t)n - c->outstanding;
     if (room > 0 && !c->stopping && !c->shut && loop_now_ns(c->loop) >= c->not_before_ns)
@@ -316,7 +318,7 @@ static void on_status(struct consumer *c, natsMsg *msg)
 
 static bool is_status(const struct route *r, const char *subject, uint64_t *ret_epoch)
 {
-    const char *inbox = link_inbox(api_link(r->api));
+    const char *inbox = connection_inbox(api_connection(r->api));
     if (subject[0] != inbox[0] || strncmp(subject, inbox, strlen(inbox)) != 0 || strlen(subject) <= r->inbox_len)
         return false;
     *ret_epoch = strtoull(subject + r->inbox_len, NULL, 10);
@@ -325,7 +327,7 @@ static bool is_status(const struct route *r, const char *subject, uint64_t *ret_
 
 static void on_delivery(struct consumer *c, natsMsg *msg)
 {
-    struct link *link = api_link(c->api);
+    struct connection *connection = api_connection(c->api);
     struct ack_meta meta;
 
     if (ack_meta_parse(natsMsg_GetReply(msg), &meta)) {
@@ -333,7 +335,7 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
             log_warn("message-refused", LOG_STR("handler", c->handler->name),
                      LOG_STR("subject", natsMsg_GetSubject(msg)),
                      LOG_STR("msg", "it came without an acknowledgement subject: not from JetStream (said once)"));
-        link_recycle(link, msg);
+        connection_recycle(connection, msg);
         return;
     }
     c->pause_ns = 0;
@@ -347,44 +349,45 @@ static void on_delivery(struct consumer *c, natsMsg *msg)
         c->last_seq = meta.stream_seq;
     if (meta.delivered > 1) {
         c->stats.redelivered++;
-        recall_arrived(c);
+        redelivery_sync_arrived(c);
     }
     if (c->outstanding > 0)
         c->outstanding--;
 
     /* Looked for even at a first delivery: a server that was killed counts from its last saved state. */
-    struct held *h = held_find(&c->held, meta.stream_seq, meta.stored_ns);
+    struct message *h = message_find(&c->messages, meta.stream_seq, meta.stored_ns);
     if (h && !consumer_stale(c, h)) {
         c->stats.repeated++;
-        held_refresh(&c->held, h, msg, &meta, link);
+        message_refresh(&c->messages, h, msg, &meta, connection);
         lease_begin(c, h);
-        if (h->state == HELD_ACKED || h->state == HELD_SETTLED)
+        if (h->state == MESSAGE_ACKED || h->state == MESSAGE_SETTLED)
             setup_suspect(c);
         if (c->cumulative.on) {
             cumulative_arrived(c, h);
-            if (h->state == HELD_ACKED) {
+            if (h->state == MESSAGE_ACKED) {
                 cumulative_again(c, h);
                 return;
             }
-            if (h->state == HELD_DONE) {
+            if (h->state == MESSAGE_DONE) {
                 cumulative_done(c, h);
                 return;
             }
         }
-        if (h->state == HELD_ACKED || h->state == HELD_SETTLED) { /* the acknowledgement was lost: the work was not */
+        if (h->state == MESSAGE_ACKED ||
+            h->state == MESSAGE_SETTLED) { /* the acknowledgement was lost: the work was not */
             consumer_ack(c, h);
             return;
         }
-        if (h->state != HELD_AWAY)
+        if (h->state != MESSAGE_AWAY)
             return;
         list_remove(&h->node); /* its lease is back in its list already */
         h->again = true;
-        held_set_state(&c->held, h, HELD_READY);
+        message_set_state(&c->messages, h, MESSAGE_READY);
     } else {
-        h = held_add(&c->held, c, msg, &meta);
+        h = message_add(&c->messages, c, msg, &meta);
         if (!h) {
-            link_recycle(link, msg); /* comes again after ack wait */
-            recall_begin(c);
+            connection_recycle(connection, msg); /* comes again after ack wait */
+            redelivery_sync_begin(c);
             return;
         }
         lease_begin(c, h);
@@ -415,17 +418,17 @@ static void on_inbox(void *data, natsMsg *msg)
         on_status(c, msg);
     else
         on_late_status(c, msg);
-    link_recycle(api_link(c->api), msg);
+    connection_recycle(api_connection(c->api), msg);
 }
 
 int pull_listen(struct route *r)
 {
     char subject[SUBJECT_MAX];
-    struct link *link = api_link(r->api);
+    struct connection *connection = api_connection(r->api);
 
-    int n = snprintf(subject, sizeof(subject), "%s.p%u.>", link_inbox(link), r->consumer->index);
+    int n = snprintf(subject, sizeof(subject), "%s.p%u.>", connection_inbox(connection), r->consumer->index);
     r->inbox_len = (size_t)n - 1;
-    r->inbox = link_subscribe(link, subject, LINK_STREAM, on_inbox, r);
+    r->inbox = connection_subscribe(connection, subject, CONNECTION_STREAM, on_inbox, r);
     return r->inbox ? 0 : -ENOMEM;
 }
 

@@ -20,7 +20,7 @@ int consumer_add_route(struct consumer *c, struct api *api)
     if (c->n_routes == ROUTES_MAX)
         return 0;
     struct route *r = &c->routes[c->n_routes];
-    *r = (struct route){.consumer = c, .api = api, .up = link_state(api_link(api)) == LINK_UP};
+    *r = (struct route){.consumer = c, .api = api, .up = connection_state(api_connection(api)) == CONNECTION_UP};
     int rc = pull_listen(r);
     if (rc == 0)
         c->n_routes++;
@@ -31,7 +31,7 @@ void route_finish(struct consumer *c)
 {
     loop_disarm(c->loop, &c->detour);
     for (size_t i = 0; i < c->n_routes; i++)
-        link_unsubscribe(c->routes[i].inbox);
+        connection_unsubscribe(c->routes[i].inbox);
     c->n_routes = 0;
 }
 
@@ -40,9 +40,9 @@ void route_finish(struct consumer *c)
 static void leave(struct consumer *c, const char *why)
 {
     setup_stop(c);
-    lease_link_down(c);
+    lease_connection_down(c);
     pull_reset(c, 0);
-    c->stage = STAGE_LINK;
+    c->stage = STAGE_CONNECTION;
     c->verified = false;
     c->route = 0;
     c->api = c->routes[0].api;
@@ -55,7 +55,7 @@ static void take(struct consumer *c, size_t i)
 
     snprintf(why, sizeof(why), "cluster %s: its own servers answer again: leaving those of cluster %s",
              c->cluster->name, consumer_via(c));
-    if (c->stage != STAGE_LINK)
+    if (c->stage != STAGE_CONNECTION)
         leave(c, why);
     c->route = i;
     c->api = c->routes[i].api;
@@ -67,11 +67,11 @@ static void choose(struct consumer *c)
     int64_t now = loop_now_ns(c->loop);
 
     if (c->routes[0].up) {
-        if (c->route != 0 || c->stage == STAGE_LINK)
+        if (c->route != 0 || c->stage == STAGE_CONNECTION)
             take(c, 0);
         return;
     }
-    if (c->stage != STAGE_LINK || c->n_routes == 1)
+    if (c->stage != STAGE_CONNECTION || c->n_routes == 1)
         return;
     if (now < c->detour_from_ns) {
         loop_arm(c->loop, &c->detour, c->detour_from_ns);
@@ -98,7 +98,7 @@ void route_retry(struct consumer *c)
         size_t i = 1 + (c->route - 1 + k) % (c->n_routes - 1);
         if (c->routes[i].up) {
             if (i != c->route) { /* what was sent by the other may be lost: the setup leads to lease_resume() */
-                lease_link_down(c);
+                lease_connection_down(c);
                 c->verified = false;
             }
             c->route = i;
@@ -116,34 +116,35 @@ void route_start(struct consumer *c)
     loop_arm(c->loop, &c->detour, loop_now_ns(c->loop));
 }
 
-void consumer_link_state(struct consumer *c, const struct link *link, enum link_state state, const char *text)
+void consumer_connection_state(struct consumer *c, const struct connection *connection, enum connection_state state,
+                               const char *text)
 {
     size_t i = 0;
-    while (i < c->n_routes && api_link(c->routes[i].api) != link)
+    while (i < c->n_routes && api_connection(c->routes[i].api) != connection)
         i++;
     if (i == c->n_routes || c->stage == STAGE_STOPPED)
         return;
     bool was_up = c->routes[i].up;
-    c->routes[i].up = state == LINK_UP;
-    if (i == 0 && state != LINK_UP) {
+    c->routes[i].up = state == CONNECTION_UP;
+    if (i == 0 && state != CONNECTION_UP) {
         snprintf(c->own_trouble, sizeof(c->own_trouble), "cluster %s: not connected: %s", c->cluster->name, text);
         if (was_up)
             c->detour_from_ns = loop_now_ns(c->loop) + DETOUR_AFTER_NS;
     }
-    if (i == c->route && state != LINK_UP)
+    if (i == c->route && state != CONNECTION_UP)
         leave(c, c->own_trouble);
     choose(c);
 }
 
-bool consumer_uses(const struct consumer *c, const struct link *link)
+bool consumer_uses(const struct consumer *c, const struct connection *connection)
 {
     for (size_t i = 0; i < c->n_routes; i++)
-        if (api_link(c->routes[i].api) == link)
+        if (api_connection(c->routes[i].api) == connection)
             return true;
     return false;
 }
 
 const char *consumer_via(const struct consumer *c)
 {
-    return link_cluster(api_link(c->api));
+    return connection_cluster(api_connection(c->api));
 }

@@ -97,7 +97,7 @@ call(struct consumer *c, const char *json, api_reply_fn fn, const char *fmt, ...
     va_end(ap);
     int rc = api_call(c->api, c->cluster->domain, rest, json, fn, c, &c->setup_request);
     if (rc == -ENOTCONN)
-        return false; /* LINK_DOWN follows and starts over */
+        return false; /* CONNECTION_DOWN follows and starts over */
     if (rc) {
         setup_reason(c, "cannot ask the server (%s): %s", rest, strerror(-rc));
         again(c);
@@ -273,7 +273,7 @@ static bool identify(struct consumer *c, int64_t created_ns)
         c->verified = false; /* lease_resume() forgets what is held */
         log_warn("consumer-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable),
-                 LOG_UINT("forgotten", c->held.n - c->held.n_by_state[HELD_AWAY]),
+                 LOG_UINT("forgotten", c->messages.n - c->messages.n_by_state[MESSAGE_AWAY]),
                  LOG_STR("msg", "the consumer was deleted and made anew: it delivers from where it starts"));
     }
     c->consumer_created_ns = created_ns;
@@ -347,7 +347,7 @@ static void pull(struct consumer *c)
     c->stage = STAGE_ACTIVE;
     c->was_active = true;
     pull_start(c);
-    recall_begin(c);
+    redelivery_sync_begin(c);
 }
 
 static void active(struct consumer *c)
@@ -492,7 +492,7 @@ void consumer_recheck(struct consumer *c)
 static bool needs_subject(const struct consumer *c, const char *subject)
 {
     char token[SUBJECT_MAX];
-    const char *inbox = link_inbox(api_link(c->api));
+    const char *inbox = connection_inbox(api_connection(c->api));
 
     if (strncmp(subject, inbox, strlen(inbox)) == 0)
         return true;
@@ -509,10 +509,10 @@ static bool needs_subject(const struct consumer *c, const char *subject)
 }
 
 /* Violation texts name the subject: "Permissions Violation for Publish to "$JS.API...."". */
-void consumer_server_error(struct consumer *c, const struct link *link, const char *text)
+void consumer_server_error(struct consumer *c, const struct connection *connection, const char *text)
 {
     const char *subject = strchr(text, '"');
-    if (link != api_link(c->api) || !strstr(text, "Permissions Violation") || !subject ||
+    if (connection != api_connection(c->api) || !strstr(text, "Permissions Violation") || !subject ||
         !needs_subject(c, subject + 1))
         return;
     doubt(c, "the server refuses: %s (grant it to the user of cluster %s)", text, consumer_via(c));

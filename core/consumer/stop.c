@@ -61,7 +61,7 @@ static void end(struct consumer *c)
 
     s->ended = true;
     for (size_t i = 0; i < c->n_routes; i++)
-        link_drain_sub(c->routes[i].inbox);
+        connection_drain_sub(c->routes[i].inbox);
     s->timer.fire = on_late;
     loop_arm(c->loop, &s->timer, s->until_ns);
     if (setup_info(c, on_answer, &s->request))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * clusters - the connections: opened for the handlers that use them, closed when none does. */
 #include "daemon_private.h"
-#include "generation.h"
+#include "config_snapshot.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,29 +13,29 @@
 
 #define FLUSH_NS NS_PER_SEC
 
-static void on_link_state(void *data, enum link_state state, const char *text)
+static void on_connection_state(void *data, enum connection_state state, const char *text)
 {
     struct cluster *c = data;
 
-    if (state != LINK_UP)
-        api_link_down(c->api);
-    if (state == LINK_UP)
+    if (state != CONNECTION_UP)
+        api_connection_down(c->api);
+    if (state == CONNECTION_UP)
         log_info("connected", LOG_STR("cluster", c->config->name), LOG_STR("server", text));
     else if (!c->said || strcmp(c->said, text) != 0)
         log_warn("disconnected", LOG_STR("cluster", c->config->name), LOG_STR("msg", text),
                  LOG_STR("then", "trying again until it answers"));
     free(c->said);
-    c->said = state == LINK_UP ? NULL : strdup(text);
-    list_for_each(node, &c->daemon->units)
-        handler_link_state(container_of(node, struct unit, node)->handler, c->link, state, text);
+    c->said = state == CONNECTION_UP ? NULL : strdup(text);
+    list_for_each(node, &c->daemon->instances)
+        handler_connection_state(container_of(node, struct instance, node)->handler, c->connection, state, text);
 }
 
-static void on_link_error(void *data, const char *text)
+static void on_connection_error(void *data, const char *text)
 {
     struct cluster *c = data;
     log_warn("server-error", LOG_STR("cluster", c->config->name), LOG_STR("msg", text));
-    list_for_each(node, &c->daemon->units)
-        handler_link_error(container_of(node, struct unit, node)->handler, c->link, text);
+    list_for_each(node, &c->daemon->instances)
+        handler_connection_error(container_of(node, struct instance, node)->handler, c->connection, text);
 }
 
 static void close_cluster(struct cluster *c)
@@ -43,13 +43,13 @@ static void close_cluster(struct cluster *c)
     list_remove(&c->node);
     discovery_destroy(c->discovery);
     api_destroy(c->api);
-    if (link_destroy(c->link, FLUSH_NS))
-        generation_unref(c->generation); /* else its thread still reads it */
+    if (connection_destroy(c->connection, FLUSH_NS))
+        config_snapshot_unref(c->snapshot); /* else its thread still reads it */
     free(c->said);
     free(c);
 }
 
-struct cluster *clusters_find(const struct daemon *d, const struct generation *g, const char *name)
+struct cluster *clusters_find(const struct daemon *d, const struct config_snapshot *g, const char *name)
 {
     const struct config_cluster *wanted = config_find_cluster(g->config, name);
 
@@ -62,9 +62,10 @@ struct cluster *clusters_find(const struct daemon *d, const struct generation *g
     return NULL;
 }
 
-static int open_cluster(struct daemon *d, struct generation *g, const char *name, struct error *err)
+static int open_cluster(struct daemon *d, struct config_snapshot *g, const char *name, struct error *err)
 {
-    static const struct link_callbacks callbacks = {.on_state = on_link_state, .on_error = on_link_error};
+    static const struct connection_callbacks callbacks = {.on_state = on_connection_state,
+                                                          .on_error = on_connection_error};
     char title[256];
 
     if (clusters_find(d, g, name))
@@ -72,14 +73,15 @@ static int open_cluster(struct daemon *d, struct generation *g, const char *name
     struct cluster *c = calloc(1, sizeof(*c));
     if (!c)
         return error_set(err, -ENOMEM, "cluster %s: out of memory", name);
-    *c = (struct cluster){.daemon = d, .generation = generation_ref(g), .config = config_find_cluster(g->config, name)};
+    *c = (struct cluster){
+        .daemon = d, .snapshot = config_snapshot_ref(g), .config = config_find_cluster(g->config, name)};
     list_push_back(&d->clusters, &c->node);
     snprintf(title, sizeof(title), "seamqd %s", g->config->name);
-    int rc = link_create(&c->link, d->loop, c->config, title, &callbacks, c, err);
+    int rc = connection_create(&c->connection, d->loop, c->config, title, &callbacks, c, err);
     if (rc == 0) {
-        rc = api_create(&c->api, d->loop, c->link);
+        rc = api_create(&c->api, d->loop, c->connection);
         if (rc == 0)
-            rc = discovery_create(&c->discovery, c->link, &d->report);
+            rc = discovery_create(&c->discovery, c->connection, &d->report);
         if (rc)
             error_set(err, rc, "cluster %s: %s", name, strerror(-rc));
     }
@@ -88,12 +90,12 @@ static int open_cluster(struct daemon *d, struct generation *g, const char *name
     return rc;
 }
 
-static bool uses(const struct generation *g, const char *name, bool *ret_mesh)
+static bool uses(const struct config_snapshot *g, const char *name, bool *ret_mesh)
 {
     bool used = false;
     for (size_t i = 0; i < g->config->n_handlers; i++) {
         const struct config_handler *h = &g->config->handlers[i];
-        for (size_t k = 0; unit_wanted(g, i) && k < h->clusters.n; k++) {
+        for (size_t k = 0; instance_wanted(g, i) && k < h->clusters.n; k++) {
             used = used || strcmp(h->clusters.items[k], name) == 0;
             *ret_mesh = *ret_mesh || config_find_cluster(g->config, h->clusters.items[k])->domain;
         }
@@ -102,13 +104,13 @@ static bool uses(const struct generation *g, const char *name, bool *ret_mesh)
 }
 
 /* A mesh is what has JetStream domains: each of its clusters may be the way to another one. */
-static bool wants(const struct generation *g, const struct config_cluster *c)
+static bool wants(const struct config_snapshot *g, const struct config_cluster *c)
 {
     bool mesh = false;
     return uses(g, c->name, &mesh) || (mesh && c->domain);
 }
 
-int clusters_open(struct daemon *d, struct generation *g, struct error *err)
+int clusters_open(struct daemon *d, struct config_snapshot *g, struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < g->config->n_clusters; i++)
@@ -122,9 +124,9 @@ void clusters_close_unused(struct daemon *d)
     list_for_each_safe(node, &d->clusters)
     {
         struct cluster *c = container_of(node, struct cluster, node);
-        const struct config_cluster *now = config_find_cluster(d->generation->config, c->config->name);
-        bool wanted = now && config_cluster_same(now, c->config) && wants(d->generation, now);
-        if (!wanted && !units_use(d, c))
+        const struct config_cluster *now = config_find_cluster(d->snapshot->config, c->config->name);
+        bool wanted = now && config_cluster_same(now, c->config) && wants(d->snapshot, now);
+        if (!wanted && !instances_use(d, c))
             close_cluster(c);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * daemon - life, signals, ready and drain. */
 #include "daemon_private.h"
-#include "generation.h"
+#include "config_snapshot.h"
 
 #include "admin/notify.h"
 #include "base/clock.h"
@@ -30,12 +30,12 @@ void daemon_look_ready(struct daemon *d)
 
     if (d->said_ready || d->draining)
         return;
-    list_for_each(node, &d->units)
+    list_for_each(node, &d->instances)
     {
-        const struct unit *u = container_of(node, struct unit, node);
-        if (unit_counts(u) && !handler_ready(u->handler))
+        const struct instance *u = container_of(node, struct instance, node);
+        if (instance_counts(u) && !handler_ready(u->handler))
             return;
-        n += unit_counts(u);
+        n += instance_counts(u);
     }
     d->said_ready = true;
     if (d->http)
@@ -63,30 +63,31 @@ static size_t length(const struct list *l)
 
 int daemon_update_report(struct daemon *d)
 {
-    const struct config *c = d->generation->config;
+    const struct config *c = d->snapshot->config;
     struct report *r = &d->report;
-    struct handler **shown = realloc(d->shown, (length(&d->units) + 1) * sizeof(*shown));
-    struct link **links = realloc(d->links, (length(&d->clusters) + 1) * sizeof(*links));
+    struct handler **shown = realloc(d->shown, (length(&d->instances) + 1) * sizeof(*shown));
+    struct connection **connections = realloc(d->connections, (length(&d->clusters) + 1) * sizeof(*connections));
     struct report_refused *refused = realloc(d->refused, (c->n_handlers + 1) * sizeof(*refused));
 
     d->shown = shown ? shown : d->shown;
-    d->links = links ? links : d->links;
+    d->connections = connections ? connections : d->connections;
     d->refused = refused ? refused : d->refused;
-    r->n_handlers = r->n_links = r->n_refused = 0;
-    if (!shown || !links || !refused)
+    r->n_handlers = r->n_connections = r->n_refused = 0;
+    if (!shown || !connections || !refused)
         return -ENOMEM;
-    list_for_each(node, &d->units)
+    list_for_each(node, &d->instances)
     {
-        const struct unit *u = container_of(node, struct unit, node);
-        if (unit_counts(u))
+        const struct instance *u = container_of(node, struct instance, node);
+        if (instance_counts(u))
             shown[r->n_handlers++] = u->handler;
     }
-    list_for_each(node, &d->clusters) links[r->n_links++] = container_of(node, struct cluster, node)->link;
+    list_for_each(node, &d->clusters) connections[r->n_connections++] =
+        container_of(node, struct cluster, node)->connection;
     for (size_t i = 0; i < c->n_handlers; i++)
-        if (d->generation->refused[i].code && !is_shown(d, c->handlers[i].name))
-            refused[r->n_refused++] = (struct report_refused){c->handlers[i].name, d->generation->refused[i].text};
+        if (d->snapshot->refused[i].code && !is_shown(d, c->handlers[i].name))
+            refused[r->n_refused++] = (struct report_refused){c->handlers[i].name, d->snapshot->refused[i].text};
     r->handlers = shown;
-    r->links = links;
+    r->connections = connections;
     r->refused = refused;
     return 0;
 }
@@ -97,7 +98,7 @@ static void look_drained(struct loop_timer *t)
 {
     struct daemon *d = t->data;
     int64_t now = loop_now_ns(d->loop);
-    bool done = units_drained(d);
+    bool done = instances_drained(d);
 
     if (!done && now < d->drain_until_ns) {
         loop_arm(d->loop, t, now + DRAIN_LOOK_NS);
@@ -107,7 +108,7 @@ static void look_drained(struct loop_timer *t)
         log_info("drained", LOG_STR("msg", "everything is settled or given back"));
     } else {
         d->status = 1;
-        log_warn("drain-timeout", LOG_NS("drain_timeout", d->generation->config->drain_timeout_ns),
+        log_warn("drain-timeout", LOG_NS("drain_timeout", d->snapshot->config->drain_timeout_ns),
                  LOG_STR("msg", "some messages are unsettled: the server delivers them again after ack wait"));
     }
     loop_stop(d->loop);
@@ -122,11 +123,11 @@ static void drain(struct daemon *d, const char *signal)
         return;
     }
     d->draining = d->report.draining = true;
-    int64_t at_most = d->generation->config->drain_timeout_ns;
+    int64_t at_most = d->snapshot->config->drain_timeout_ns;
     d->drain_until_ns = loop_now_ns(d->loop) + at_most;
     log_info("draining", LOG_STR("signal", signal), LOG_NS("at_most", at_most));
     notify_stopping();
-    units_drain(d);
+    instances_drain(d);
     loop_arm(d->loop, &d->drain_look, loop_now_ns(d->loop));
 }
 
@@ -220,7 +221,7 @@ static void start_drain(void *data)
 
 static int start(struct daemon *d, struct error *err)
 {
-    const struct config *c = d->generation->config;
+    const struct config *c = d->snapshot->config;
 
     raise_fd_limit();
     int rc = loop_create(&d->loop);
@@ -238,9 +239,9 @@ static int start(struct daemon *d, struct error *err)
     if (rc == -EADDRINUSE && d->sources->url && strcmp(config_origin(c, "seamqd", "admin"), "default") == 0)
         rc = http_create(&d->http, d->loop, "127.0.0.1:0", report_serve, &d->report, err);
     if (rc == 0)
-        rc = clusters_open(d, d->generation, err);
+        rc = clusters_open(d, d->snapshot, err);
     if (rc == 0)
-        rc = units_open(d, err);
+        rc = instances_open(d, err);
     if (rc)
         return rc;
     d->report.version = d->version;
@@ -265,18 +266,18 @@ static int start(struct daemon *d, struct error *err)
     return 0;
 }
 
-int daemon_create(struct daemon **ret, struct generation *generation, const struct generation_sources *sources,
+int daemon_create(struct daemon **ret, struct config_snapshot *snapshot, const struct config_sources *sources,
                   const char *version, struct error *err)
 {
     struct daemon *d = calloc(1, sizeof(*d));
     if (!d)
         return error_set(err, -ENOMEM, "out of memory");
-    d->generation = generation_ref(generation);
+    d->snapshot = config_snapshot_ref(snapshot);
     d->sources = sources;
     d->version = version;
     d->signals.fd = d->reload.loaded.fd = d->reload.give_up = d->watch.inotify.fd = -1;
     list_init(&d->clusters);
-    list_init(&d->units);
+    list_init(&d->instances);
     int rc = start(d, err);
     if (rc) {
         daemon_destroy(d);
@@ -303,14 +304,14 @@ void daemon_destroy(struct daemon *d)
     http_destroy(d->http);
     reload_finish(d);
     watch_finish(d);
-    units_destroy(d);
+    instances_destroy(d);
     clusters_close_all(d);
     if (d->signals.fd >= 0)
         close(d->signals.fd);
     loop_destroy(d->loop);
-    generation_unref(d->generation);
+    config_snapshot_unref(d->snapshot);
     free(d->shown);
-    free(d->links);
+    free(d->connections);
     free(d->refused);
     free(d);
 }

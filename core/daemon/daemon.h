@@ -11,15 +11,15 @@
 
 struct daemon;
 
-struct generation;
-struct generation_sources;
+struct config_snapshot;
+struct config_sources;
 
 /* SIGTERM, SIGINT and SIGHUP are for the daemon's loop: to be called before any thread is started,
  * which would take them otherwise.  SIGPIPE is ignored. */
 void daemon_block_signals(void);
 
 /* `generation` is what it starts with, `sources` where each reload reads from; they and `version` outlive it. */
-int daemon_create(struct daemon **ret, struct generation *generation, const struct generation_sources *sources,
+int daemon_create(struct daemon **ret, struct config_snapshot *snapshot, const struct config_sources *sources,
                   const char *version, struct error *err);
 /* Runs until drained. The exit status: 0, or 1 when something was left unsettled at the deadline. */
 int daemon_run(struct daemon *d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * daemon_private - the state that daemon.c (life, signals, drain), clusters.c (connections), unit.c (a
- * handler at work), units.c (all of them), reload.c (another reading of everything) and watch.c (plugin
+ * daemon_private - the state that daemon.c (life, signals, drain), clusters.c (connections), instance.c (a
+ * handler at work), instances.c (all of them), reload.c (another reading of everything) and watch.c (plugin
  * directories) share.
  */
 #ifndef SEAMQ_DAEMON_DAEMON_PRIVATE_H
@@ -21,32 +21,32 @@
 struct cluster { /* a link and its api, by one reading of its section */
     struct list node;
     struct daemon *daemon;
-    struct generation *generation;
+    struct config_snapshot *snapshot;
     const struct config_cluster *config;
-    struct link *link;
+    struct connection *connection;
     struct api *api;
     struct discovery *discovery;
     char *said; /* the last reason for being down: a server that stays away is logged once */
 };
 
 struct form { /* a handler as one reading says it */
-    struct generation *generation;
+    struct config_snapshot *snapshot;
     size_t index; /* in the generation's handlers */
 };
 
-struct unit { /* a handler at work */
+struct instance { /* a handler at work */
     struct list node;
     struct daemon *daemon;
     struct form form;
     struct handler *handler;
-    struct form renewing;        /* its workers are being renewed to this one; zero: they are not */
-    struct generation **formers; /* what workers that leave still run by */
+    struct form renewing;             /* its workers are being renewed to this one; zero: they are not */
+    struct config_snapshot **formers; /* what workers that leave still run by */
     size_t n_formers;
-    struct unit *successor;   /* starting, to take over its consumers' place; NULL: none */
-    struct unit *predecessor; /* of a successor, until that one has left */
-    bool leaving;             /* drains, and is gone then */
-    bool gone;                /* swept at the end of the step: nobody may hold on to it */
-    int64_t give_up_ns;       /* of a successor: the predecessor stays if it is not ready by then */
+    struct instance *successor;   /* starting, to take over its consumers' place; NULL: none */
+    struct instance *predecessor; /* of a successor, until that one has left */
+    bool leaving;                 /* drains, and is gone then */
+    bool gone;                    /* swept at the end of the step: nobody may hold on to it */
+    int64_t give_up_ns;           /* of a successor: the predecessor stays if it is not ready by then */
     int64_t leave_until_ns;
     int64_t settle_until_ns; /* it is over then if no worker runs any more */
 };
@@ -58,27 +58,27 @@ struct watch { /* the plugin directories */
 
 struct reload {
     pthread_t thread;
-    bool loading;            /* the thread runs */
-    struct generation *next; /* the thread's result; NULL: out of memory */
-    struct loop_fd loaded;   /* eventfd */
-    int give_up;             /* eventfd: the daemon ends */
-    struct loop_timer look;  /* while units change */
-    struct loop_timer retry; /* a file was being written */
+    bool loading;                 /* the thread runs */
+    struct config_snapshot *next; /* the thread's result; NULL: out of memory */
+    struct loop_fd loaded;        /* eventfd */
+    int give_up;                  /* eventfd: the daemon ends */
+    struct loop_timer look;       /* while units change */
+    struct loop_timer retry;      /* a file was being written */
     struct report_reload report;
 };
 
 struct daemon {
-    struct generation *generation; /* the current one */
-    const struct generation_sources *sources;
+    struct config_snapshot *snapshot; /* the current one */
+    const struct config_sources *sources;
     const char *version;
     struct loop *loop;
     struct loop_fd signals;
     struct list clusters; /* those that a handler uses, and the rest of their mesh */
-    struct list units;
+    struct list instances;
     unsigned n_consumers; /* ever: their inboxes must differ */
     struct report report;
     struct handler **shown; /* of the report */
-    struct link **links;
+    struct connection **connections;
     struct report_refused *refused;
     struct http *http;
     struct watch watch;
@@ -99,48 +99,48 @@ int daemon_update_report(struct daemon *d);
 
 /* clusters.c */
 /* Opens what the generation's handlers use and is not there in the same form. */
-int clusters_open(struct daemon *d, struct generation *g, struct error *err);
+int clusters_open(struct daemon *d, struct config_snapshot *g, struct error *err);
 /* By the configuration of `g`; NULL: not open in that form. */
-struct cluster *clusters_find(const struct daemon *d, const struct generation *g, const char *name);
+struct cluster *clusters_find(const struct daemon *d, const struct config_snapshot *g, const char *name);
 /* Closes those that no unit uses and the current generation does not want. */
 void clusters_close_unused(struct daemon *d);
 void clusters_close_all(struct daemon *d);
 
-/* units.c */
+/* instances.c */
 /* Starts all handlers of the current generation. */
-int units_open(struct daemon *d, struct error *err);
+int instances_open(struct daemon *d, struct error *err);
 /* Makes what runs what `g` says; failures concern one handler each and are reported. */
-void units_adopt(struct daemon *d, struct generation *g);
+void instances_adopt(struct daemon *d, struct config_snapshot *g);
 /* Goes on with what changes; false: nothing does any more. */
-bool units_step(struct daemon *d);
+bool instances_step(struct daemon *d);
 /* A change that decides about a reload's success is under way. */
-bool units_changing(const struct daemon *d);
-bool units_use(const struct daemon *d, const struct cluster *c);
-void units_drain(struct daemon *d);
-bool units_drained(const struct daemon *d);
-void units_destroy(struct daemon *d);
+bool instances_changing(const struct daemon *d);
+bool instances_use(const struct daemon *d, const struct cluster *c);
+void instances_drain(struct daemon *d);
+bool instances_drained(const struct daemon *d);
+void instances_destroy(struct daemon *d);
 
-/* unit.c */
+/* instance.c */
 const struct config_handler *form_config(struct form f);
-const struct config_handler *unit_config(const struct unit *u);
+const struct config_handler *instance_config(const struct instance *u);
 /* Whether handler `i` is wanted and can be. */
-bool unit_wanted(const struct generation *g, size_t i);
+bool instance_wanted(const struct config_snapshot *g, size_t i);
 /* Of the two of a change, the one that people see and that later readings are about. */
-bool unit_counts(const struct unit *u);
+bool instance_counts(const struct instance *u);
 /* Order, and one acknowledgement for many, hold for one handler at a time. */
-bool unit_alone(const struct unit *u);
-struct unit *unit_create(struct daemon *d, struct generation *g, size_t i, struct error *err);
+bool instance_alone(const struct instance *u);
+struct instance *instance_create(struct daemon *d, struct config_snapshot *g, size_t i, struct error *err);
 /* Not while the list of units is being walked. */
-void unit_destroy(struct unit *u);
+void instance_destroy(struct instance *u);
 /* It drains, and is gone then. */
-void unit_dismiss(struct unit *u);
+void instance_dismiss(struct instance *u);
 /* To handler `i` of `g`: by other workers, or by a successor. What comes of it is told by reload_tell(). */
-void unit_renew(struct unit *u, struct generation *g, size_t i);
-void unit_replace(struct unit *u, struct generation *g, size_t i);
+void instance_renew(struct instance *u, struct config_snapshot *g, size_t i);
+void instance_replace(struct instance *u, struct config_snapshot *g, size_t i);
 /* What an earlier reading has begun and not finished. */
-void unit_call_off(struct unit *u);
+void instance_call_off(struct instance *u);
 /* Goes on with what changes; false: nothing does any more. */
-bool unit_step(struct unit *u);
+bool instance_step(struct instance *u);
 
 /* reload.c */
 int reload_init(struct daemon *d);

@@ -6,7 +6,7 @@
  * nothing; a plugin that does not load concerns its own handlers only.
  */
 #include "daemon_private.h"
-#include "generation.h"
+#include "config_snapshot.h"
 
 #include "admin/notify.h"
 #include "base/clock.h"
@@ -33,7 +33,7 @@ static void signal_event(int fd)
 static void *load(void *data)
 {
     struct daemon *d = data;
-    if (generation_load(&d->reload.next, d->sources, d->reload.give_up))
+    if (config_snapshot_load(&d->reload.next, d->sources, d->reload.give_up))
         d->reload.next = NULL;
     signal_event(d->reload.loaded.fd);
     return NULL;
@@ -100,7 +100,7 @@ void reload_tell(struct daemon *d, const char *handler, const char *action, cons
 
 /* ---- what a new reading brings ------------------------------------------------------------------- */
 
-static bool has_problems(struct daemon *d, const struct generation *g)
+static bool has_problems(struct daemon *d, const struct config_snapshot *g)
 {
     size_t n = g ? config_n_problems(g->config) : 0;
     if (!g)
@@ -110,10 +110,10 @@ static bool has_problems(struct daemon *d, const struct generation *g)
     return !g || n > 0;
 }
 
-static void take_settings(struct daemon *d, const struct generation *g)
+static void take_settings(struct daemon *d, const struct config_snapshot *g)
 {
     const struct config *c = g->config;
-    const char *key = config_needs_restart(d->generation->config, c);
+    const char *key = config_needs_restart(d->snapshot->config, c);
     if (key) {
         char text[128];
         snprintf(text, sizeof(text), "seamqd.%s is read at start only: restart seamqd for it", key);
@@ -124,14 +124,14 @@ static void take_settings(struct daemon *d, const struct generation *g)
 }
 
 /* A file that was being written when it was looked at will be whole soon. */
-static void look_again_at_unfinished(struct daemon *d, const struct generation *g)
+static void look_again_at_unfinished(struct daemon *d, const struct config_snapshot *g)
 {
     for (size_t i = 0; i < g->config->n_handlers; i++)
         if (g->refused[i].code == -EAGAIN)
             loop_arm(d->loop, &d->reload.retry, loop_now_ns(d->loop) + RETRY_NS);
 }
 
-static void adopt(struct daemon *d, struct generation *g)
+static void adopt(struct daemon *d, struct config_snapshot *g)
 {
     struct error err = {0};
 
@@ -141,14 +141,14 @@ static void adopt(struct daemon *d, struct generation *g)
         d->reload.report.failed = true;
     }
     if (d->reload.report.failed) {
-        generation_unref(g);
+        config_snapshot_unref(g);
         return;
     }
     take_settings(d, g);
     look_again_at_unfinished(d, g);
-    units_adopt(d, g);
-    generation_unref(d->generation);
-    d->generation = g;
+    instances_adopt(d, g);
+    config_snapshot_unref(d->snapshot);
+    d->snapshot = g;
     daemon_update_report(d);
     watch_update(d);
 }
@@ -176,11 +176,11 @@ static void done(struct daemon *d)
 static void on_look(struct loop_timer *t)
 {
     struct daemon *d = t->data;
-    bool more = units_step(d);
+    bool more = instances_step(d);
 
     clusters_close_unused(d);
     daemon_update_report(d);
-    if (d->reload.report.running && !d->reload.loading && !units_changing(d))
+    if (d->reload.report.running && !d->reload.loading && !instances_changing(d))
         done(d);
     if (more)
         loop_arm(d->loop, t, loop_now_ns(d->loop) + LOOK_NS);
@@ -198,7 +198,7 @@ static void on_loaded(struct loop_fd *f, uint32_t events)
     pthread_join(d->reload.thread, NULL);
     d->reload.loading = false;
     if (d->draining)
-        generation_unref(d->reload.next);
+        config_snapshot_unref(d->reload.next);
     else
         adopt(d, d->reload.next);
     d->reload.next = NULL;
@@ -261,7 +261,7 @@ void reload_finish(struct daemon *d)
     if (r->loading) {
         signal_event(r->give_up); /* a constructor that hangs must not hold up the end */
         pthread_join(r->thread, NULL);
-        generation_unref(r->next);
+        config_snapshot_unref(r->next);
     }
     if (r->loaded.fd >= 0)
         close(r->loaded.fd);

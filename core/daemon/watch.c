@@ -11,7 +11,7 @@
  * that was left stays watched until it is removed: a reading more, which finds nothing new.
  */
 #include "daemon_private.h"
-#include "generation.h"
+#include "config_snapshot.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -62,7 +62,7 @@ static bool concerns(const struct daemon *d, const struct inotify_event *e)
         return true;
     if (len > 3 && e->name[0] != '.' && strcmp(e->name + len - 3, ".so") == 0)
         return true;
-    return len && is_on_the_way(d->generation->config, e->name);
+    return len && is_on_the_way(d->snapshot->config, e->name);
 }
 
 static void on_events(struct loop_fd *f, uint32_t events)
@@ -120,7 +120,7 @@ static void add(struct daemon *d, const char *dir)
 
 void watch_update(struct daemon *d)
 {
-    const struct config *c = d->generation->config;
+    const struct config *c = d->snapshot->config;
     char dir[PATH_MAX];
 
     if (d->watch.inotify.fd < 0)

@@ -16,7 +16,7 @@ static void take_back(struct handler *h)
 {
     struct list *node;
     while ((node = list_pop_front(&h->ready))) {
-        struct held *m = container_of(node, struct held, node);
+        struct message *m = container_of(node, struct message, node);
         consumer_give_back(m->consumer, m, 0);
     }
 }
@@ -25,13 +25,13 @@ static void take_back(struct handler *h)
  * all, and at once: the next daemon starts none of them before it has the first. */
 static void give_back_waiting(struct consumer *c, int64_t now)
 {
-    struct held_table *t = consumer_held(c);
+    struct message_table *t = consumer_messages(c);
     list_for_each_safe(node, &t->leases)
     {
-        struct held *m = container_of(node, struct held, lease);
-        if (m->lane && (m->state == HELD_READY || m->state == HELD_WAITING))
+        struct message *m = container_of(node, struct message, lease);
+        if (m->key_queue && (m->state == MESSAGE_READY || m->state == MESSAGE_WAITING))
             consumer_give_back(c, m, 0);
-        else if (m->state == HELD_WAITING)
+        else if (m->state == MESSAGE_WAITING)
             consumer_give_back(c, m, m->retry.at_ns > now ? m->retry.at_ns - now : 0);
     }
 }
@@ -60,23 +60,23 @@ bool drain_gives_back(const struct handler *h)
     return h->draining && !h->finishing;
 }
 
-static void dismiss_crew(struct crew *crew, int64_t until_ns)
+static void dismiss_crew(struct worker_pool *pool, int64_t until_ns)
 {
-    for (size_t i = 0; i < crew->n; i++) {
-        if (crew->slots[i].refused)
-            crew->slots[i].ended = true;
+    for (size_t i = 0; i < pool->n; i++) {
+        if (pool->slots[i].refused)
+            pool->slots[i].ended = true;
         else
-            worker_revoke(crew->slots[i].worker, until_ns);
+            worker_revoke(pool->slots[i].worker, until_ns);
     }
 }
 
 /* Relieved ones have their time already, and keep it unless the daemon ends. */
 static void dismiss_workers(struct handler *h)
 {
-    dismiss_crew(h->crew, h->workers_until_ns);
+    dismiss_crew(h->pool, h->workers_until_ns);
     if (h->dismissed)
         return;
-    list_for_each(node, &h->leaving) dismiss_crew(container_of(node, struct crew, node), h->workers_until_ns);
+    list_for_each(node, &h->leaving) dismiss_crew(container_of(node, struct worker_pool, node), h->workers_until_ns);
 }
 
 static bool unfinished(const struct handler *h)
@@ -85,8 +85,8 @@ static bool unfinished(const struct handler *h)
     if (h->n_stopping > 0)
         return true;
     for (size_t i = 0; h->config->ack == ACK_CUMULATIVE && i < h->n_consumers; i++) {
-        const size_t *n = consumer_held(h->consumers[i])->n_by_state;
-        if (n[HELD_READY] || n[HELD_RUNNING] || (in_time && (n[HELD_WAITING] || n[HELD_SETTLING])))
+        const size_t *n = consumer_messages(h->consumers[i])->n_by_state;
+        if (n[MESSAGE_READY] || n[MESSAGE_RUNNING] || (in_time && (n[MESSAGE_WAITING] || n[MESSAGE_SETTLING])))
             return true;
     }
     return false;
@@ -117,7 +117,7 @@ static void begin(struct handler *h, int64_t until_ns)
     h->n_stopping = h->n_consumers;
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_stop(h->consumers[i], h->settle_until_ns, pulls_ended, h);
-    crew_destroy(h->next);
+    worker_pool_destroy(h->next);
     h->next = NULL;
     h->finish = (struct loop_timer){.fire = on_finish, .data = h};
     if (h->finishing)
@@ -154,7 +154,7 @@ int64_t handler_dismiss(struct handler *h, int64_t settle_until_ns)
     int64_t timeout_ns = h->config->timeout_ns;
     list_for_each(node, &h->leaving)
     {
-        int64_t ns = container_of(node, struct crew, node)->plan.config->timeout_ns;
+        int64_t ns = container_of(node, struct worker_pool, node)->plan.config->timeout_ns;
         timeout_ns = ns > timeout_ns ? ns : timeout_ns;
     }
     int64_t until_ns = loop_now_ns(h->loop) + timeout_ns + HANDLER_LEAVE_NS;
@@ -168,11 +168,11 @@ int64_t handler_dismiss(struct handler *h, int64_t settle_until_ns)
 
 bool handler_workers_ended(const struct handler *h)
 {
-    if (!crew_ended(h->crew))
+    if (!worker_pool_ended(h->pool))
         return false;
     list_for_each(node, &h->leaving)
     {
-        if (!crew_ended(container_of(node, struct crew, node)))
+        if (!worker_pool_ended(container_of(node, struct worker_pool, node)))
             return false;
     }
     return true;

@@ -27,10 +27,10 @@ static void on_ready(void *data, struct worker *w)
 }
 
 /* Its refusals say nothing of how long a message takes, so they are not measured. */
-static void unavailable(struct handler *h, struct held *m, const struct worker_outcome *o)
+static void unavailable(struct handler *h, struct message *m, const struct worker_outcome *o)
 {
     settle_unstage(h->settle, m);
-    gate_unavailable(h, m, o->delay_ns, o->text);
+    admission_unavailable(h, m, o->delay_ns, o->text);
     if (drain_gives_back(h) && h->n_stopping == 0)
         drain_give_back_all(h);
 }
@@ -39,7 +39,7 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
 {
     struct slot *slot = data;
     struct handler *h = slot->handler;
-    struct held *m = feed_running(slot, o->id);
+    struct message *m = feed_running(slot, o->id);
     (void)w;
 
     if (!m) {
@@ -57,15 +57,15 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
         return;
     }
     feed_measure(h, o->duration_ns);
-    if (h->gate.watched)
-        gate_result(h, m, outcome != SETTLE_NAK);
+    if (h->admission.watched)
+        admission_result(h, m, outcome != SETTLE_NAK);
     settle_outcome(h->settle, m, (enum settle_outcome)outcome, o->delay_ns, o->text);
 }
 
 static void on_staged(void *data, struct worker *w, const struct worker_staged *s)
 {
     struct slot *slot = data;
-    struct held *m = feed_running(slot, s->id);
+    struct message *m = feed_running(slot, s->id);
     (void)w;
 
     if (!m) {
@@ -120,7 +120,7 @@ const char *handler_exit_name(enum worker_exit_reason reason)
 static void log_exit(const struct slot *slot, const struct worker_exit *e)
 {
     const struct config_handler *c = slot->handler->config;
-    const struct held *m = e->running_n && slot->n ? container_of(slot->running.next, struct held, node) : NULL;
+    const struct message *m = e->running_n && slot->n ? container_of(slot->running.next, struct message, node) : NULL;
     bool calm = !m && (e->reason == WORKER_EXIT_STOPPED || e->reason == WORKER_EXIT_RECYCLE);
     enum log_level level = e->reason == WORKER_EXIT_REFUSED ? LOG_LEVEL_ERROR : calm ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
 
@@ -147,11 +147,11 @@ static bool blames(const struct worker_exit *e)
 static void take_back(struct slot *slot, const struct worker_exit *e)
 {
     struct handler *h = slot->handler;
-    struct held *guilty = NULL;
+    struct message *guilty = NULL;
     size_t suspects = blames(e) ? e->running_n : 0; /* from the front */
 
     while (!list_empty(&slot->running)) {
-        struct held *m = container_of(slot->running.prev, struct held, node);
+        struct message *m = container_of(slot->running.prev, struct message, node);
         feed_done(slot, m);
         settle_unstage(h->settle, m);
         if (slot->n < suspects && (suspects > 1 || h->config->batch_max > 1))
@@ -160,11 +160,11 @@ static void take_back(struct slot *slot, const struct worker_exit *e)
             guilty = m;
             continue;
         }
-        gate_withdrawn(h, m);
+        admission_withdrawn(h, m);
         feed_front(h, m);
     }
     if (guilty) {
-        gate_result(h, guilty, false);
+        admission_result(h, guilty, false);
         settle_crashed(h->settle, guilty,
                        &(struct settle_crash){.signal = e->signal,
                                               .text = e->text,
@@ -188,11 +188,11 @@ static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
     slot->coming = e->restart_in_ns == 0;
     slot->refused = e->reason == WORKER_EXIT_REFUSED && e->restart_in_ns < 0;
     take_back(slot, e);
-    if (slot->crew == h->crew) {
+    if (slot->pool == h->pool) {
         snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", e->text);
         h->stumbled = h->stumbled || h->waiting;
-    } else if (slot->crew == h->next) {
-        crew_failed(slot->crew, e->text);
+    } else if (slot->pool == h->next) {
+        worker_pool_failed(slot->pool, e->text);
     }
     if (drain_gives_back(h) && h->n_stopping == 0)
         drain_give_back_all(h);

@@ -38,9 +38,9 @@ static const char *cluster_name(const struct handler *h, size_t i)
 
 static void give(struct handler *h, size_t i, size_t window)
 {
-    if (h->lanes)
-        window = lanes_window(h->lanes[i], window);
-    consumer_set_window(h->consumers[i], gate_window(h, h->consumers[i], window));
+    if (h->key_queues)
+        window = key_queues_window(h->key_queues[i], window);
+    consumer_set_window(h->consumers[i], admission_window(h, h->consumers[i], window));
 }
 
 /* ---- failover --------------------------------------------------------------------- */
@@ -109,8 +109,8 @@ static void all(struct handler *h, size_t window)
 
 static size_t at_work(struct consumer *c)
 {
-    const struct held_table *t = consumer_held(c);
-    return t->n_by_state[HELD_READY] + t->n_by_state[HELD_RUNNING];
+    const struct message_table *t = consumer_messages(c);
+    return t->n_by_state[MESSAGE_READY] + t->n_by_state[MESSAGE_RUNNING];
 }
 
 /* How many messages more than home gives could be worked on; 0: home needs all. */

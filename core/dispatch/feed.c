@@ -12,13 +12,13 @@
 #define FEED_AGAIN_NS (20 * NS_PER_MS)
 #define WINDOW_BYTES (64.0 * 1024 * 1024)
 
-void feed_front(struct handler *h, struct held *m)
+void feed_front(struct handler *h, struct message *m)
 {
-    held_set_state(consumer_held(m->consumer), m, HELD_READY);
-    if (m->lane)
-        lane_back(m);
+    message_set_state(consumer_messages(m->consumer), m, MESSAGE_READY);
+    if (m->key_queue)
+        key_queue_back(m);
     else
-        held_put_back(&h->ready, m);
+        message_put_back(&h->ready, m);
 }
 
 static size_t consumer_number(const struct handler *h, const struct consumer *c)
@@ -29,7 +29,7 @@ static size_t consumer_number(const struct handler *h, const struct consumer *c)
     return i;
 }
 
-void feed_message(void *data, struct held *m)
+void feed_message(void *data, struct message *m)
 {
     struct handler *h = data;
     if (drain_gives_back(h) && h->n_stopping == 0) {
@@ -39,30 +39,30 @@ void feed_message(void *data, struct held *m)
     if (settle_suspects(h->settle, m))
         return;
     h->size_bytes += ((double)natsMsg_GetDataLength(m->msg) - h->size_bytes) / 64;
-    if (h->lanes)
-        lanes_arrive(h->lanes[consumer_number(h, m->consumer)], m);
+    if (h->key_queues)
+        key_queues_arrive(h->key_queues[consumer_number(h, m->consumer)], m);
     else
         list_push_back(&h->ready, &m->node);
 }
 
 static void retry_due(struct loop_timer *t)
 {
-    struct held *m = container_of(t, struct held, retry);
+    struct message *m = container_of(t, struct message, retry);
     struct handler *h = t->data;
-    held_set_state(consumer_held(m->consumer), m, HELD_READY);
-    if (m->lane)
-        lane_ready(m);
+    message_set_state(consumer_messages(m->consumer), m, MESSAGE_READY);
+    if (m->key_queue)
+        key_queue_ready(m);
     else
         list_push_back(&h->ready, &m->node);
 }
 
-void feed_retry(void *data, struct held *m, int64_t delay_ns)
+void feed_retry(void *data, struct message *m, int64_t delay_ns)
 {
     struct handler *h = data;
-    if (m->lane)
-        lane_wait(m);
-    if (drain_gives_back(h) && (h->n_stopping == 0 || (delay_ns > 0 && !m->lane))) {
-        consumer_give_back(m->consumer, m, m->lane ? 0 : delay_ns);
+    if (m->key_queue)
+        key_queue_wait(m);
+    if (drain_gives_back(h) && (h->n_stopping == 0 || (delay_ns > 0 && !m->key_queue))) {
+        consumer_give_back(m->consumer, m, m->key_queue ? 0 : delay_ns);
         return;
     }
     m->retry.fire = retry_due;
@@ -70,15 +70,15 @@ void feed_retry(void *data, struct held *m, int64_t delay_ns)
     loop_arm(h->loop, &m->retry, loop_now_ns(h->loop) + delay_ns);
 }
 
-struct held *feed_running(struct slot *slot, uint64_t id)
+struct message *feed_running(struct slot *slot, uint64_t id)
 {
     if (list_empty(&slot->running))
         return NULL;
-    struct held *m = container_of(slot->running.next, struct held, node);
+    struct message *m = container_of(slot->running.next, struct message, node);
     return m->run_id == id ? m : NULL;
 }
 
-void feed_done(struct slot *slot, struct held *m)
+void feed_done(struct slot *slot, struct message *m)
 {
     list_remove(&m->node);
     slot->n--;
@@ -138,14 +138,14 @@ static void collect_headers(struct buf *b, natsMsg *msg)
     free(keys);
 }
 
-static int push(struct slot *slot, struct held *m)
+static int push(struct slot *slot, struct message *m)
 {
     struct handler *h = slot->handler;
     collect_headers(&h->headers, m->msg);
     struct worker_message w = {
         .id = ++h->next_run_id,
         .binding = (uint16_t)consumer_number(h, m->consumer),
-        .alone = m->alone || h->gate.breaker.open, /* or the probe */
+        .alone = m->alone || h->admission.breaker.open, /* or the probe */
         .subject = natsMsg_GetSubject(m->msg),
         .data = natsMsg_GetData(m->msg),
         .size = (size_t)natsMsg_GetDataLength(m->msg),
@@ -156,7 +156,7 @@ static int push(struct slot *slot, struct held *m)
         .delivered = m->attempts + 1,
         .pending = m->pending,
         .stored_ns = m->stored_ns,
-        .key = m->lane ? lane_key(m->lane) : NULL,
+        .key = m->key_queue ? key_queue_key(m->key_queue) : NULL,
     };
     int rc = worker_push(slot->worker, &w);
     if (rc == 0)
@@ -178,15 +178,15 @@ static bool takes(const struct handler *h, const struct slot *s, size_t limit)
         return false;
     if (h->config->max_messages > 0 && s->pushed >= h->config->max_messages)
         return false;
-    return s->n != 1 || !container_of(s->running.next, struct held, node)->alone;
+    return s->n != 1 || !container_of(s->running.next, struct message, node)->alone;
 }
 
 /* The ready worker with the fewest messages, if it may have one more. */
 static struct slot *least_busy(struct handler *h, size_t limit)
 {
     struct slot *best = NULL;
-    for (size_t i = 0; i < h->crew->n; i++) {
-        struct slot *s = &h->crew->slots[i];
+    for (size_t i = 0; i < h->pool->n; i++) {
+        struct slot *s = &h->pool->slots[i];
         if (takes(h, s, limit) && (!best || s->n < best->n))
             best = s;
     }
@@ -196,22 +196,22 @@ static struct slot *least_busy(struct handler *h, size_t limit)
 void feed_again(struct loop_timer *timer)
 {
     struct handler *h = timer->data;
-    for (size_t i = 0; i < h->crew->n; i++)
-        if (h->crew->slots[i].n == 0)
-            h->crew->slots[i].full = false;
+    for (size_t i = 0; i < h->pool->n; i++)
+        if (h->pool->slots[i].n == 0)
+            h->pool->slots[i].full = false;
 }
 
 static void feed(struct handler *h)
 {
     size_t limit = prefetch(h);
     while (!drain_gives_back(h) && !list_empty(&h->ready)) {
-        struct held *m = container_of(h->ready.next, struct held, node);
+        struct message *m = container_of(h->ready.next, struct message, node);
         if (consumer_lease_over(m->consumer, m)) { /* cut off for long, or lost while it ran: it comes again */
             consumer_give_back(m->consumer, m, 0);
             continue;
         }
         struct slot *slot = least_busy(h, m->alone ? 1 : limit);
-        if (!slot || !gate_open(h))
+        if (!slot || !admission_open(h))
             return;
         int rc = push(slot, m);
         if (rc == -EMSGSIZE) { /* cannot happen to what a server took; never lose it if it does */
@@ -226,12 +226,12 @@ static void feed(struct handler *h)
             continue;
         }
         list_remove(&m->node);
-        held_set_state(consumer_held(m->consumer), m, HELD_RUNNING);
+        message_set_state(consumer_messages(m->consumer), m, MESSAGE_RUNNING);
         list_push_back(&slot->running, &m->node);
         slot->pushed++;
         if (slot->n++ == 0)
             slot->since_ns = loop_now_ns(h->loop);
-        gate_pass(h, m);
+        admission_pass(h, m);
     }
 }
 
@@ -240,8 +240,8 @@ static void feed(struct handler *h)
 size_t feed_ready_workers(const struct handler *h)
 {
     size_t n = 0;
-    for (size_t i = 0; i < h->crew->n; i++)
-        n += worker_ready(h->crew->slots[i].worker);
+    for (size_t i = 0; i < h->pool->n; i++)
+        n += worker_ready(h->pool->slots[i].worker);
     return n;
 }
 
@@ -269,7 +269,7 @@ void feed_hook(struct loop_hook *hook)
 {
     struct handler *h = hook->data;
     feed(h);
-    for (size_t i = 0; i < h->crew->n; i++)
-        worker_submit(h->crew->slots[i].worker);
+    for (size_t i = 0; i < h->pool->n; i++)
+        worker_submit(h->pool->slots[i].worker);
     set_windows(h);
 }

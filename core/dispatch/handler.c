@@ -12,7 +12,7 @@
 
 static const char starting[] = "its workers are starting";
 
-int handler_create(struct handler **ret, struct loop *loop, const struct crew_plan *plan,
+int handler_create(struct handler **ret, struct loop *loop, const struct worker_pool_plan *plan,
                    const struct handler_callbacks *callbacks, void *data, struct error *err)
 {
     const struct config_handler *config = plan->config;
@@ -30,21 +30,22 @@ int handler_create(struct handler **ret, struct loop *loop, const struct crew_pl
     snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", starting);
     h->consumers = calloc(config->clusters.n, sizeof(struct consumer *));
     if (config->ordering != ORDERING_NONE)
-        h->lanes = calloc(config->clusters.n, sizeof(struct lanes *));
-    int rc = h->consumers && (h->lanes || config->ordering == ORDERING_NONE) ? 0 : -ENOMEM;
+        h->key_queues = calloc(config->clusters.n, sizeof(struct key_queues *));
+    int rc = h->consumers && (h->key_queues || config->ordering == ORDERING_NONE) ? 0 : -ENOMEM;
     if (rc == 0)
         rc = settle_create(&h->settle, loop, config, h->info->version, &(struct settle_callbacks){.retry = feed_retry},
                            h);
-    rc = rc ? error_set(err, rc, "handler %s: out of memory", config->name) : crew_create(&h->crew, h, plan, err);
+    rc =
+        rc ? error_set(err, rc, "handler %s: out of memory", config->name) : worker_pool_create(&h->pool, h, plan, err);
     if (rc) {
         handler_destroy(h);
         return rc;
     }
-    crew_start(h->crew);
+    worker_pool_start(h->pool);
     h->hook = (struct loop_hook){.order = LOOP_ORDER_DISPATCH, .run = feed_hook, .data = h};
     loop_add_hook(loop, &h->hook);
     h->feed_again = (struct loop_timer){.fire = feed_again, .data = h};
-    gate_init(h);
+    admission_init(h);
     *ret = h;
     return 0;
 }
@@ -57,18 +58,18 @@ void handler_destroy(struct handler *h)
         loop_remove_hook(h->loop, &h->hook);
     loop_disarm(h->loop, &h->feed_again);
     loop_disarm(h->loop, &h->finish);
-    gate_finish(h);
+    admission_finish(h);
     federate_finish(h);
-    crew_destroy(h->crew);
-    crew_destroy(h->next);
-    list_for_each_safe(node, &h->leaving) crew_destroy(container_of(node, struct crew, node));
+    worker_pool_destroy(h->pool);
+    worker_pool_destroy(h->next);
+    list_for_each_safe(node, &h->leaving) worker_pool_destroy(container_of(node, struct worker_pool, node));
     settle_destroy(h->settle);
     for (size_t i = 0; i < h->n_consumers; i++) {
-        if (h->lanes)
-            lanes_destroy(h->lanes[i]);
+        if (h->key_queues)
+            key_queues_destroy(h->key_queues[i]);
         consumer_destroy(h->consumers[i]);
     }
-    free(h->lanes);
+    free(h->key_queues);
     free(h->consumers);
     free(h->stats.counters);
     buf_finish(&h->headers);
@@ -110,13 +111,13 @@ static void on_order(void *data, struct consumer *c)
     struct handler *h = data;
     for (size_t i = 0; i < h->n_consumers; i++)
         if (h->consumers[i] == c)
-            lanes_order(h->lanes[i]);
+            key_queues_order(h->key_queues[i]);
 }
 
-static void on_left(void *data, struct held *m, bool for_good)
+static void on_left(void *data, struct message *m, bool for_good)
 {
     (void)data;
-    lane_left(m, for_good);
+    key_queue_left(m, for_good);
 }
 
 int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
@@ -128,7 +129,7 @@ int handler_add_consumer(struct handler *h, struct api *api, const struct config
     int rc = consumer_create(&c, h->loop, api, h->config, cluster, index, &callbacks, h, err);
     if (rc)
         return rc;
-    if (h->lanes && lanes_create(&h->lanes[h->n_consumers], h->config, c, &h->ready)) {
+    if (h->key_queues && key_queues_create(&h->key_queues[h->n_consumers], h->config, c, &h->ready)) {
         consumer_destroy(c);
         return error_set(err, -ENOMEM, "handler %s: out of memory", h->config->name);
     }
@@ -144,16 +145,17 @@ int handler_add_route(struct handler *h, struct api *api)
     return consumer_add_route(h->consumers[h->n_consumers - 1], api);
 }
 
-void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text)
+void handler_connection_state(struct handler *h, const struct connection *connection, enum connection_state state,
+                              const char *text)
 {
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_link_state(h->consumers[i], link, state, text);
+        consumer_connection_state(h->consumers[i], connection, state, text);
 }
 
-void handler_link_error(struct handler *h, const struct link *link, const char *text)
+void handler_connection_error(struct handler *h, const struct connection *connection, const char *text)
 {
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_server_error(h->consumers[i], link, text);
+        consumer_server_error(h->consumers[i], connection, text);
 }
 
 void handler_wait(struct handler *h, bool wait)
@@ -170,7 +172,7 @@ const char *handler_hopeless(const struct handler *h)
 
 bool handler_relieved(struct handler *h)
 {
-    crew_bury(h);
+    worker_pool_bury(h);
     return list_empty(&h->leaving);
 }
 
@@ -178,8 +180,8 @@ bool handler_relieved(struct handler *h)
 
 static bool any_worker_ready(const struct handler *h)
 {
-    for (size_t i = 0; i < h->crew->n; i++)
-        if (worker_ready(h->crew->slots[i].worker) || h->crew->slots[i].coming)
+    for (size_t i = 0; i < h->pool->n; i++)
+        if (worker_ready(h->pool->slots[i].worker) || h->pool->slots[i].coming)
             return true;
     return false;
 }
@@ -215,10 +217,10 @@ const char *handler_reason(const struct handler *h)
 
 /* ---- what others want to know ----------------------------------------------------------- */
 
-bool handler_uses(const struct handler *h, const struct link *link)
+bool handler_uses(const struct handler *h, const struct connection *connection)
 {
     for (size_t i = 0; i < h->n_consumers; i++)
-        if (consumer_uses(h->consumers[i], link))
+        if (consumer_uses(h->consumers[i], connection))
             return true;
     return false;
 }
@@ -241,7 +243,7 @@ const struct handler_stats *handler_stats(const struct handler *h)
 /* Of one cluster's lanes. */
 static void note_order(const struct handler *h, size_t i, struct buf *out)
 {
-    struct lanes_stats s = lanes_stats(h->lanes[i]);
+    struct key_queues_stats s = key_queues_stats(h->key_queues[i]);
     const char *cluster = consumer_cluster(h->consumers[i])->name;
 
     if (!consumer_ready(h->consumers[i]))
@@ -260,8 +262,8 @@ void handler_note(const struct handler *h, char *out, size_t size)
 
     if (handler_config(h)->shadow)
         buf_puts(&notes, "; in the shadow: nothing that it does takes effect");
-    if (h->gate.breaker.open)
-        buf_printf(&notes, "; breaker open: %s", h->gate.breaker.reason);
+    if (h->admission.breaker.open)
+        buf_printf(&notes, "; breaker open: %s", h->admission.breaker.reason);
     for (size_t i = 0; i < h->n_consumers; i++)
         if (*consumer_lack(h->consumers[i]))
             buf_printf(&notes, "; %s", consumer_lack(h->consumers[i]));
@@ -272,20 +274,20 @@ void handler_note(const struct handler *h, char *out, size_t size)
         if (until_ns)
             buf_printf(&notes, "; paused on cluster %s until %s", consumer_cluster(h->consumers[i])->name, until);
     }
-    for (size_t i = 0; h->lanes && i < h->n_consumers; i++)
+    for (size_t i = 0; h->key_queues && i < h->n_consumers; i++)
         note_order(h, i, &notes);
     snprintf(out, size, "%s", notes.len && !notes.failed ? buf_str(&notes) + 2 : "");
     buf_finish(&notes);
 }
 
-struct lanes_stats handler_lanes(const struct handler *h, size_t i)
+struct key_queues_stats handler_key_queues(const struct handler *h, size_t i)
 {
-    return h->lanes ? lanes_stats(h->lanes[i]) : (struct lanes_stats){0};
+    return h->key_queues ? key_queues_stats(h->key_queues[i]) : (struct key_queues_stats){0};
 }
 
 const struct breaker *handler_breaker(const struct handler *h)
 {
-    return &h->gate.breaker;
+    return &h->admission.breaker;
 }
 
 const struct settle_stats *handler_settle_stats(const struct handler *h)
@@ -310,10 +312,10 @@ bool handler_takes_from(const struct handler *h, size_t i)
 
 size_t handler_n_workers(const struct handler *h)
 {
-    return h->crew->n;
+    return h->pool->n;
 }
 
 const struct worker *handler_worker(const struct handler *h, size_t i)
 {
-    return h->crew->slots[i].worker;
+    return h->pool->slots[i].worker;
 }

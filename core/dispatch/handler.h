@@ -13,7 +13,7 @@
 #define SEAMQ_DISPATCH_HANDLER_H
 
 #include "breaker.h"
-#include "lanes.h"
+#include "key_queues.h"
 
 #include "base/histogram.h"
 #include "base/loop.h"
@@ -53,8 +53,8 @@ struct handler_callbacks {
     void (*on_state)(void *data, struct handler *h);
 };
 
-struct crew_plan {       /* what workers are made by; outlives them */
-    const char *program; /* path of seamq-worker */
+struct worker_pool_plan { /* what workers are made by; outlives them */
+    const char *program;  /* path of seamq-worker */
     const struct config_handler *config;
     const struct plugin_info *info;
     const struct image *image; /* NULL: whatever is at the plugin's path */
@@ -62,7 +62,7 @@ struct crew_plan {       /* what workers are made by; outlives them */
 };
 
 /* The workers are started at once.  0, or negative with a sentence. */
-int handler_create(struct handler **ret, struct loop *loop, const struct crew_plan *plan,
+int handler_create(struct handler **ret, struct loop *loop, const struct worker_pool_plan *plan,
                    const struct handler_callbacks *callbacks, void *data, struct error *err);
 /* Kills what is left; what is held goes back by the server's ack wait. */
 void handler_destroy(struct handler *h);
@@ -73,12 +73,13 @@ int handler_add_consumer(struct handler *h, struct api *api, const struct config
                          struct error *err);
 /* Another cluster's connection for the consumer added last: see consumer_add_route(). */
 int handler_add_route(struct handler *h, struct api *api);
-void handler_link_state(struct handler *h, const struct link *link, enum link_state state, const char *text);
-void handler_link_error(struct handler *h, const struct link *link, const char *text);
+void handler_connection_state(struct handler *h, const struct connection *connection, enum connection_state state,
+                              const char *text);
+void handler_connection_error(struct handler *h, const struct connection *connection, const char *text);
 
 /* Starts other workers beside those that serve, by a plan whose configuration differs in nothing that
  * consumers need (config_handler_change). 0; -EBUSY: draining, or at it already; negative with a sentence. */
-int handler_renew(struct handler *h, const struct crew_plan *plan, struct error *err);
+int handler_renew(struct handler *h, const struct worker_pool_plan *plan, struct error *err);
 /* To be asked until it is neither NONE nor STARTING: relieves the old workers as soon as the new ones are
  * ready. From DONE on the old plan is used only until handler_relieved(). FAILED: nothing has changed, and
  * `why` says what was wrong with the new. Not from a callback. */
@@ -113,14 +114,14 @@ const char *handler_reason(const struct handler *h);
 void handler_note(const struct handler *h, char *out, size_t size);
 
 /* Whether one of its consumers may be reached by that link. */
-bool handler_uses(const struct handler *h, const struct link *link);
+bool handler_uses(const struct handler *h, const struct connection *connection);
 const struct config_handler *handler_config(const struct handler *h);
 const struct plugin_info *handler_plugin(const struct handler *h);
 const struct handler_stats *handler_stats(const struct handler *h);
 const struct settle_stats *handler_settle_stats(const struct handler *h);
 const struct breaker *handler_breaker(const struct handler *h);
 /* Of the i-th consumer; all 0 without ordering. */
-struct lanes_stats handler_lanes(const struct handler *h, size_t i);
+struct key_queues_stats handler_key_queues(const struct handler *h, size_t i);
 size_t handler_n_consumers(const struct handler *h);
 struct consumer *handler_consumer(const struct handler *h, size_t i);
 /* Whether messages are taken from that cluster at the moment, as far as federation has a say. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * handler_private - shared by handler.c (life), feed.c (messages to workers and back),
- * federate.c (from which cluster), crew.c (the workers), events.c (what workers report), gate.c
+ * federate.c (from which cluster), worker_pool.c (the workers), events.c (what workers report), admission.c
  * (what may start) and drain.c.
  */
 #ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 #define SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 
-#include "gate.h"
+#include "admission.h"
 #include "handler.h"
 
 #include "base/buf.h"
@@ -19,7 +19,7 @@
 
 struct slot { /* a worker and the messages that it has */
     struct handler *handler;
-    struct crew *crew;
+    struct worker_pool *pool;
     unsigned index; /* in its crew */
     struct worker *worker;
     struct list running; /* in the order in which they were pushed: it answers in that order */
@@ -32,10 +32,10 @@ struct slot { /* a worker and the messages that it has */
     bool ended;       /* drained */
 };
 
-struct crew {
+struct worker_pool {
     struct list node; /* in handler.leaving */
     struct handler *handler;
-    struct crew_plan plan;
+    struct worker_pool_plan plan;
     struct slot *slots;
     size_t n;
     char *reason; /* why it does not get ready; NULL: nothing is known against it */
@@ -57,13 +57,13 @@ struct handler {
     struct settle *settle;
     struct consumer **consumers;
     size_t n_consumers;
-    struct lanes **lanes; /* of each consumer; NULL: no ordering */
+    struct key_queues **key_queues; /* of each consumer; NULL: no ordering */
     struct federate federate;
-    struct crew *crew;   /* the serving one */
-    struct crew *next;   /* starting; NULL: none */
-    struct list leaving; /* relieved, with something left to do */
+    struct worker_pool *pool; /* the serving one */
+    struct worker_pool *next; /* starting; NULL: none */
+    struct list leaving;      /* relieved, with something left to do */
     struct list ready;
-    struct gate gate;
+    struct admission admission;
     struct loop_hook hook;
     struct loop_timer feed_again; /* a worker that took nothing although it had nothing */
     struct buf headers;           /* of the message being pushed */
@@ -90,24 +90,25 @@ extern const struct worker_callbacks handler_worker_callbacks; /* events.c; data
 /* handler.c */
 void handler_update_state(struct handler *h);
 
-/* crew.c */
-int crew_create(struct crew **ret, struct handler *h, const struct crew_plan *plan, struct error *err);
-void crew_start(struct crew *crew);
-void crew_destroy(struct crew *crew);
-void crew_failed(struct crew *crew, const char *why);
-bool crew_ended(const struct crew *crew);
+/* worker_pool.c */
+int worker_pool_create(struct worker_pool **ret, struct handler *h, const struct worker_pool_plan *plan,
+                       struct error *err);
+void worker_pool_start(struct worker_pool *pool);
+void worker_pool_destroy(struct worker_pool *pool);
+void worker_pool_failed(struct worker_pool *pool, const char *why);
+bool worker_pool_ended(const struct worker_pool *pool);
 /* Frees those that have left. Not from a worker's callback. */
-void crew_bury(struct handler *h);
+void worker_pool_bury(struct handler *h);
 
 /* feed.c */
-void feed_message(void *data, struct held *m);
-void feed_retry(void *data, struct held *m, int64_t delay_ns);
-void feed_front(struct handler *h, struct held *m);
+void feed_message(void *data, struct message *m);
+void feed_retry(void *data, struct message *m, int64_t delay_ns);
+void feed_front(struct handler *h, struct message *m);
 void feed_hook(struct loop_hook *hook);
 void feed_again(struct loop_timer *timer);
 /* The message that the worker is to answer next, if that is `id`; else NULL. */
-struct held *feed_running(struct slot *slot, uint64_t id);
-void feed_done(struct slot *slot, struct held *m);
+struct message *feed_running(struct slot *slot, uint64_t id);
+void feed_done(struct slot *slot, struct message *m);
 void feed_measure(struct handler *h, int64_t duration_ns);
 
 size_t feed_ready_workers(const struct handler *h);

@@ -1,489 +1,346 @@
 /* SPDX-License-Identifier: Apache-2.0
- *
- * connection - the link's thread: connects, drives nats.c's event-loop interface, carries
- * out the loop's commands, and starts over when the connection is gone.
- */
-#include "link_private.h"
+ * link - the loop's side: queues commands, delivers events, watches the link's thread. */
+#include "connection_private.h"
 
 #include "base/clock.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#define PAUSE_MIN_NS (50 * NS_PER_MS)
-#define PAUSE_MAX_NS (2 * NS_PER_SEC)
-/* A connection that was lost sooner counts as a failed attempt: the next one waits. */
-#define STABLE_NS NS_PER_SEC
-#define WAIT_SECONDS 2
-#define HANG_UP_NS (300 * NS_PER_MS)
+/* nats.c's collector thread is woken once for so many messages, or for so many bytes of them. */
+#define RECYCLE_BURST 2048
+#define RECYCLE_BYTES (1u << 20)
+#define JOIN_SECONDS 3
+#define JOIN_IDLE_NS (100 * NS_PER_MS)
+#define ALIGN8(n) (((n) + 7u) & ~(size_t)7)
 
-struct connection {
-    struct link *link;
-    natsConnection *nats; /* NULL: not connected */
-    struct list subs;
-    bool want_write; /* nats.c has something to write */
-    bool polling_write;
-    atomic_bool gone; /* the connection is lost or closed */
-    sem_t detached;   /* nats.c is done with us: comes once for each connection, from any thread */
-    sem_t closed;     /* the last callback of this connection has run */
-    struct buf commands;
-    struct buf events;
-    uint32_t epoch; /* connections made so far; as link.ups on the loop's side */
-    char url[256];  /* of the server, or of the last one */
-    int64_t pause_ns;
-    unsigned seed;
-};
-
-/* ---- nats.c's event loop interface ---------------------------------------- */
-
-static natsStatus on_attach(void **data, void *loop, natsConnection *nc, natsSock socket)
+static void recycle_all(struct connection *l)
 {
-    struct connection *c = loop;
-    (void)nc;
-    pthread_mutex_lock(&c->link->fd_mutex);
-    c->link->fd = socket;
-    pthread_mutex_unlock(&c->link->fd_mutex);
-    *data = c;
-    return NATS_OK;
+    for (size_t i = 0; i < l->n_recycled; i++)
+        natsMsg_Destroy(l->recycled[i]);
+    l->n_recycled = l->recycled_bytes = 0;
 }
 
-/* Removing "read" means that the connection is lost or closed; may come from nats.c's timer thread. */
-static natsStatus on_read(void *data, bool add)
+static void submit(struct loop_hook *hook)
 {
-    struct connection *c = data;
-    if (!add) {
-        atomic_store(&c->gone, true);
-        queue_wake(&c->link->commands);
-    }
-    return NATS_OK;
-}
-
-static natsStatus on_write(void *data, bool add)
-{
-    struct connection *c = data;
-    /* Not from the timer thread: it only ever adds by its PING, and then wakes us to write it. */
-    __atomic_store_n(&c->want_write, add, __ATOMIC_SEQ_CST);
-    if (add && !pthread_equal(pthread_self(), c->link->thread))
-        queue_wake(&c->link->commands);
-    return NATS_OK;
-}
-
-static natsStatus on_detach(void *data)
-{
-    struct connection *c = data;
-    atomic_store(&c->gone, true);
-    queue_wake(&c->link->commands);
-    sem_post(&c->detached);
-    return NATS_OK;
-}
-
-/* ---- events for the loop --------------------------------------------------- */
-
-static void post(struct connection *c, const struct event *e)
-{
-    buf_append(&c->events, e, sizeof(*e));
-    assert(!c->events.failed); /* a state that the loop never hears of would drop all that is published from then on */
-}
-
-static void flush_events(struct connection *c)
-{
-    if (c->events.len) {
-        bool pushed = queue_push(&c->link->events, c->events.data, c->events.len);
-        assert(pushed);
-        buf_reuse(&c->events);
+    struct connection *l = hook->data;
+    if (l->commands_out.len) {
+        queue_push(&l->commands, l->commands_out.data, l->commands_out.len);
+        buf_reuse(&l->commands_out);
     }
 }
 
-static void post_state(struct connection *c, enum link_state state, const char *text, int64_t max_payload)
+static void set_state(struct connection *l, const struct event *e)
 {
-    struct event e = {.kind = EVENT_STATE, .state = state, .max_payload = max_payload};
-    e.text = strdup(text);
-    post(c, &e);
-    flush_events(c);
+    l->state = e->state;
+    snprintf(l->state_text, sizeof(l->state_text), "%s", e->text ? e->text : "");
+    if (e->state == CONNECTION_UP) {
+        l->ups++;
+        l->max_payload = e->max_payload;
+    }
+    if (l->callbacks.on_state)
+        l->callbacks.on_state(l->data, l->state, l->state_text);
 }
 
-/* Comes from nats.c's callback thread. */
-static void on_nats_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *closure)
+static void deliver(struct connection *l, const struct event *e)
 {
-    struct link *l = closure;
-    const char *text = NULL;
-    (void)sub;
-
-    natsConnection_GetLastError(nc, &text);
-    struct event e = {.kind = EVENT_ERROR, .text = strdup(text && *text ? text : natsStatus_GetText(status))};
-    queue_push(&l->events, &e, sizeof(e));
+    switch (e->kind) {
+    case EVENT_MESSAGE:
+        if (e->sub->fn)
+            e->sub->fn(e->sub->data, e->msg);
+        else if (e->msg)
+            connection_recycle(l, e->msg);
+        return;
+    case EVENT_STATE: set_state(l, e); break;
+    case EVENT_ERROR:
+        if (l->callbacks.on_error && e->text)
+            l->callbacks.on_error(l->data, e->text);
+        break;
+    case EVENT_SUB_GONE:
+        free(e->sub->subject);
+        free(e->sub);
+        return;
+    }
+    free(e->text);
 }
 
-/* For what nats.c's threads are about to do; never for ever. */
-static void wait_for(sem_t *sem)
+static void events_ready(struct loop_fd *self, uint32_t events)
+{
+    struct connection *l = self->data;
+    (void)events;
+    queue_take(&l->events, &l->events_in);
+    for (size_t at = 0; at < l->events_in.len; at += sizeof(struct event))
+        deliver(l, (const struct event *)(const void *)(l->events_in.data + at));
+}
+
+static void shutdown_socket(struct connection *l)
+{
+    pthread_mutex_lock(&l->fd_mutex);
+    if (l->fd >= 0)
+        shutdown(l->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&l->fd_mutex);
+}
+
+static void watch(struct loop_timer *timer)
+{
+    struct connection *l = timer->data;
+    int64_t now = loop_now_ns(l->loop);
+    int64_t since = atomic_load(&l->busy_since_ns);
+
+    if (since && now - since > 2 * l->config->ping_interval_ns)
+        connection_kick(l, "the connection did not come back from the socket in time");
+    if (l->n_recycled)
+        recycle_all(l);
+    loop_arm(l->loop, timer, now + l->config->ping_interval_ns);
+}
+
+int connection_create(struct connection **ret, struct loop *loop, const struct config_cluster *config, const char *name,
+                      const struct connection_callbacks *callbacks, void *data, struct error *err)
+{
+    struct connection *l = calloc(1, sizeof(*l));
+    if (!l)
+        return error_set(err, -ENOMEM, "cluster %s: out of memory", config->name);
+    l->loop = loop;
+    l->config = config;
+    l->callbacks = *callbacks;
+    l->data = data;
+    l->fd = -1;
+    l->commands.wake_fd = l->events.wake_fd = -1;
+    list_init(&l->submit.node);
+    pthread_mutex_init(&l->fd_mutex, NULL);
+    l->name = strdup(name);
+
+    int rc = l->name ? nats_inbox_create(config, l->inbox, sizeof(l->inbox)) : -ENOMEM;
+    if (rc == 0)
+        rc = queue_init(&l->commands);
+    if (rc == 0)
+        rc = queue_init(&l->events);
+    if (rc == 0) {
+        l->events_fd = (struct loop_fd){.fd = l->events.wake_fd, .events = EPOLLIN, .ready = events_ready, .data = l};
+        rc = loop_add_fd(loop, &l->events_fd);
+    }
+    if (rc == 0)
+        rc = -pthread_create(&l->thread, NULL, connection_thread, l);
+    if (rc) {
+        queue_finish(&l->commands);
+        queue_finish(&l->events);
+        pthread_mutex_destroy(&l->fd_mutex);
+        free(l->name);
+        free(l);
+        return error_set(err, rc, "cluster %s: cannot start its connection: %s", config->name, strerror(-rc));
+    }
+    l->submit = (struct loop_hook){.order = LOOP_ORDER_SUBMIT, .run = submit, .data = l};
+    loop_add_hook(loop, &l->submit);
+    l->watchdog = (struct loop_timer){.fire = watch, .data = l};
+    loop_arm(loop, &l->watchdog, loop_now_ns(loop) + config->ping_interval_ns);
+    *ret = l;
+    return 0;
+}
+
+/* What is not connected has nothing to send: it is not waited for. */
+static bool join(struct connection *l)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_SECONDS;
-    while (sem_timedwait(sem, &until) && errno == EINTR)
-        continue;
-}
-
-static void on_nats_closed(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    sem_post(&((struct connection *)closure)->closed);
-}
-
-/* ---- subscriptions and messages --------------------------------------------- */
-
-/* LINK_REPLIES: comes from the subscription's own thread of nats.c. */
-static void on_nats_message(natsConnection *nc, natsSubscription *nsub, natsMsg *msg, void *closure)
-{
-    struct link_sub *sub = closure;
-    struct event e = {.kind = EVENT_MESSAGE, .sub = sub, .msg = msg};
-    (void)nc;
-    (void)nsub;
-    if (!queue_push(&sub->link->events, &e, sizeof(e)))
-        natsMsg_Destroy(msg);
-}
-
-static void on_nats_sub_ended(void *closure)
-{
-    sem_post(&((struct link_sub *)closure)->ended);
-}
-
-static void open_sub(struct connection *c, struct link_sub *sub)
-{
-    natsStatus s = NATS_CONNECTION_CLOSED;
-    if (sub->draining)
-        return;
-    if (c->nats && sub->delivery == LINK_STREAM)
-        s = natsConnection_SubscribeSync(&sub->nats, c->nats, sub->subject);
-    else if (c->nats)
-        s = natsConnection_Subscribe(&sub->nats, c->nats, sub->subject, on_nats_message, sub);
-    if (s != NATS_OK) {
-        sub->nats = NULL; /* the connection is going down; it is made again with the next one */
-        return;
-    }
-    sub->awaits_end =
-        sub->delivery == LINK_REPLIES && natsSubscription_SetOnCompleteCB(sub->nats, on_nats_sub_ended, sub) == NATS_OK;
-    natsSubscription_SetPendingLimits(sub->nats, -1, -1); /* bounded by credit: nats.c would drop silently */
-}
-
-static void close_sub(struct link_sub *sub)
-{
-    if (!sub->nats)
-        return;
-    natsSubscription_Destroy(sub->nats);
-    sub->nats = NULL;
-    if (sub->awaits_end)
-        wait_for(&sub->ended);
-    sub->awaits_end = false;
-}
-
-static void collect(struct connection *c)
-{
-    list_for_each(node, &c->subs)
-    {
-        struct link_sub *sub = container_of(node, struct link_sub, node);
-        uint64_t queued = 0;
-        if (!sub->nats || sub->delivery != LINK_STREAM || natsSubscription_QueuedMsgs(sub->nats, &queued) != NATS_OK)
-            continue;
-        for (; queued; queued--) {
-            struct event e = {.kind = EVENT_MESSAGE, .sub = sub};
-            natsStatus s = natsSubscription_NextMsg(&e.msg, sub->nats, 0);
-            if (s != NATS_OK && s != NATS_NO_RESPONDERS)
-                break;
-            post(c, &e);
-        }
-    }
-    flush_events(c);
-}
-
-/* ---- commands of the loop ---------------------------------------------------- */
-
-static void publish_with_headers(struct connection *c, const struct command *cmd, const char *subject,
-                                 const char *reply, const char *headers, const char *data)
-{
-    natsMsg *msg = NULL;
-    natsStatus s = natsMsg_Create(&msg, subject, reply, data, (int)cmd->publish.data);
-    const char *end = headers + cmd->publish.headers;
-
-    while (s == NATS_OK && headers < end) {
-        const char *value = headers + strlen(headers) + 1;
-        s = natsMsgHeader_Add(msg, headers, value);
-        headers = value + strlen(value) + 1;
-    }
-    if (s == NATS_OK)
-        natsConnection_PublishMsg(c->nats, msg);
-    natsMsg_Destroy(msg);
-}
-
-/* A failure here is a connection that is going down; its sender learns that from LINK_DOWN. */
-static void run_publish(struct connection *c, const struct command *cmd)
-{
-    const char *subject = (const char *)(cmd + 1);
-    const char *reply = cmd->publish.reply ? subject + cmd->publish.subject : NULL;
-    const char *headers = subject + cmd->publish.subject + cmd->publish.reply;
-    const char *data = headers + cmd->publish.headers;
-
-    if (!c->nats || cmd->publish.epoch != c->epoch)
-        return;
-    if (cmd->publish.headers)
-        publish_with_headers(c, cmd, subject, reply, headers, data);
-    else if (reply)
-        natsConnection_PublishRequest(c->nats, subject, reply, data, (int)cmd->publish.data);
+    if (l->state == CONNECTION_UP)
+        until.tv_sec += JOIN_SECONDS;
     else
-        natsConnection_Publish(c->nats, subject, data, (int)cmd->publish.data);
-}
-
-static void run_commands(struct connection *c)
-{
-    queue_take(&c->link->commands, &c->commands);
-    for (size_t at = 0; at < c->commands.len;) {
-        const struct command *cmd = (const struct command *)(const void *)(c->commands.data + at);
-        at += cmd->size;
-        switch (cmd->kind) {
-        case COMMAND_PUBLISH: run_publish(c, cmd); break;
-        case COMMAND_SUBSCRIBE:
-            list_push_front(&c->subs, &cmd->sub->node); /* collect() comes to the latest first */
-            open_sub(c, cmd->sub);
-            break;
-        case COMMAND_DRAIN_SUB:
-            cmd->sub->draining = true;
-            natsSubscription_Drain(cmd->sub->nats);
-            break;
-        case COMMAND_UNSUBSCRIBE:
-            close_sub(cmd->sub);
-            list_remove(&cmd->sub->node);
-            post(c, &(struct event){.kind = EVENT_SUB_GONE, .sub = cmd->sub});
-            break;
-        }
+        until.tv_nsec += JOIN_IDLE_NS;
+    if (until.tv_nsec >= NS_PER_SEC) {
+        until.tv_nsec -= NS_PER_SEC;
+        until.tv_sec++;
     }
-    flush_events(c);
+    return pthread_timedjoin_np(l->thread, NULL, &until) == 0;
 }
 
-/* ---- the life of one connection ------------------------------------------------ */
-
-static natsStatus set_servers(struct connection *c, natsOptions *options)
+static void connection_free(struct connection *l)
 {
-    const struct config_cluster *config = c->link->config;
-    const char **urls = calloc(config->urls.n, sizeof(*urls));
-    if (!urls)
-        return NATS_NO_MEMORY;
-    connection_order(config, c->url, &c->seed, urls);
-    natsStatus s = natsOptions_SetServers(options, urls, (int)config->urls.n);
-    free(urls);
-    return s == NATS_OK ? natsOptions_SetNoRandomize(options, true) : s;
-}
-
-static void connect_once(struct connection *c)
-{
-    natsOptions *options = NULL;
-    struct error err = {0};
-
-    if (connection_options(&options, c->link->config, c->link->name, &err) < 0) {
-        post_state(c, LINK_DOWN, err.text, 0);
-        return;
-    }
-    natsStatus s = set_servers(c, options);
-    if (s == NATS_OK)
-        s = natsOptions_SetErrorHandler(options, on_nats_error, c->link);
-    if (s == NATS_OK)
-        s = natsOptions_SetClosedCB(options, on_nats_closed, c);
-    if (s == NATS_OK)
-        s = natsOptions_SetEventLoop(options, c, on_attach, on_read, on_write, on_detach);
-    atomic_store(&c->gone, false);
-    c->want_write = c->polling_write = false;
-    if (s == NATS_OK)
-        s = natsConnection_Connect(&c->nats, options);
-    natsOptions_Destroy(options);
-    if (s != NATS_OK) {
-        char why[STATE_TEXT_MAX];
-        c->nats = NULL;
-        connection_explain(c->link->config, s, why, sizeof(why));
-        post_state(c, LINK_DOWN, why, 0);
-        return;
-    }
-    list_for_each(node, &c->subs) open_sub(c, container_of(node, struct link_sub, node));
-    connection_url(c->nats, c->url, sizeof(c->url));
-    c->epoch++;
-    post_state(c, LINK_UP, c->url, natsConnection_GetMaxPayload(c->nats));
-}
-
-static void busy(struct connection *c, bool on)
-{
-    atomic_store_explicit(&c->link->busy_since_ns, on ? clock_now_ns() : 0, memory_order_relaxed);
-}
-
-static void write_out(struct connection *c, int epfd)
-{
-    if (__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) && !c->polling_write)
-        natsConnection_ProcessWriteEvent(c->nats);
-    bool want = __atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST);
-    if (want == c->polling_write || atomic_load(&c->gone))
-        return;
-    struct epoll_event e = {.events = EPOLLIN | (want ? EPOLLOUT : 0), .data.fd = c->link->fd};
-    epoll_ctl(epfd, EPOLL_CTL_MOD, c->link->fd, &e);
-    c->polling_write = want;
-}
-
-static void handle_socket(struct connection *c, uint32_t events)
-{
-    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
-        natsConnection_ProcessReadEvent(c->nats);
-        collect(c);
-    }
-    if (events & EPOLLOUT) {
-        natsConnection_ProcessWriteEvent(c->nats);
-    }
-}
-
-/* Nothing is left to write, or the time is up. */
-static bool finished(struct connection *c)
-{
-    return !__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) ||
-           clock_now_ns() >= atomic_load(&c->link->flush_until_ns);
-}
-
-static void serve(struct connection *c)
-{
-    struct link *l = c->link;
-    int epfd = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event wake = {.events = EPOLLIN, .data.fd = l->commands.wake_fd};
-    struct epoll_event sock = {.events = EPOLLIN, .data.fd = l->fd};
-    if (epfd < 0)
-        return;
-    epoll_ctl(epfd, EPOLL_CTL_ADD, wake.data.fd, &wake);
-    epoll_ctl(epfd, EPOLL_CTL_ADD, sock.data.fd, &sock);
-    busy(c, true);
-    run_commands(c);
-    write_out(c, epfd);
-    while (!atomic_load(&c->gone)) {
-        if (atomic_load(&l->stopping)) { /* the last commands came before the order to stop */
-            run_commands(c);
-            write_out(c, epfd);
-            if (finished(c))
-                break;
-        }
-        struct epoll_event ready[2];
-        busy(c, false);
-        int n = epoll_wait(epfd, ready, 2, atomic_load(&l->stopping) ? 20 : -1);
-        busy(c, true);
-        for (int i = 0; i < n && !atomic_load(&c->gone); i++) {
-            if (ready[i].data.fd == l->commands.wake_fd)
-                run_commands(c);
-            else
-                handle_socket(c, ready[i].events);
-        }
-        if (!atomic_load(&c->gone))
-            write_out(c, epfd);
-    }
-    busy(c, false);
-    close(epfd);
-}
-
-/* Ends the stream towards the server and reads until it does the same: what was sent arrives (closing
- * with unread input resets the connection), and natsConnection_Close, which waits 500 ms for a PONG
- * that only this thread could read, has nothing left to do. */
-static void hang_up(struct connection *c)
-{
-    int64_t until = clock_now_ns() + HANG_UP_NS;
-    shutdown(c->link->fd, SHUT_WR);
-    while (!atomic_load(&c->gone) && clock_now_ns() < until) {
-        struct pollfd p = {.fd = c->link->fd, .events = POLLIN};
-        if (poll(&p, 1, 50) == 1)
-            natsConnection_ProcessReadEvent(c->nats);
-    }
-}
-
-static void close_connection(struct connection *c, char *why, size_t size)
-{
-    struct link *l = c->link;
-    natsSock fd;
-    const char *text = NULL;
-
-    natsStatus s = natsConnection_GetLastError(c->nats, &text);
-    text = nats_text(text);
-    snprintf(why, size, "lost: %s",
-             text && *text  ? text
-             : s != NATS_OK ? natsStatus_GetText(s)
-                            : "closed by the server");
-    list_for_each(node, &c->subs) close_sub(container_of(node, struct link_sub, node));
-    hang_up(c);
-    natsConnection_Close(c->nats); /* nothing left to do, unless the server did not close in time */
-    wait_for(&c->detached);
-    wait_for(&c->closed);
-    pthread_mutex_lock(&l->fd_mutex);
-    fd = l->fd;
-    l->fd = -1;
-    pthread_mutex_unlock(&l->fd_mutex);
-    natsConnection_ProcessCloseEvent(&fd);
-    natsConnection_ProcessDetachedEvent(c->nats);
-    natsConnection_Destroy(c->nats);
-    c->nats = NULL;
-}
-
-/* Waits before the next attempt; commands go on being carried out (publishes are dropped). */
-static void pause_before_retry(struct connection *c)
-{
-    struct link *l = c->link;
-    c->pause_ns = c->pause_ns == 0 ? PAUSE_MIN_NS : c->pause_ns * 2;
-    if (c->pause_ns > PAUSE_MAX_NS)
-        c->pause_ns = PAUSE_MAX_NS;
-    /* Jitter of a quarter, so that a fleet does not come back in step. */
-    int64_t until = clock_now_ns() + c->pause_ns * 3 / 4 + rand_r(&c->seed) % (c->pause_ns / 4 + 1);
-
-    for (;;) {
-        int64_t left = until - clock_now_ns();
-        if (left <= 0 || atomic_load(&l->stopping))
-            return;
-        struct pollfd p = {.fd = l->commands.wake_fd, .events = POLLIN};
-        if (poll(&p, 1, (int)(left / NS_PER_MS) + 1) == 1)
-            run_commands(c);
-    }
-}
-
-void *connection_thread(void *arg)
-{
-    struct link *l = arg;
-    struct connection c = {.link = l, .seed = (unsigned)clock_now_ns()};
-    char why[STATE_TEXT_MAX];
-
-    pthread_setname_np(pthread_self(), "nats-link");
-    list_init(&c.subs);
-    sem_init(&c.detached, 0, 0);
-    sem_init(&c.closed, 0, 0);
-    while (!atomic_load(&l->stopping)) {
-        run_commands(&c);
-        connect_once(&c);
-        if (!c.nats) {
-            pause_before_retry(&c);
-            continue;
-        }
-        int64_t up_since = clock_now_ns();
-        serve(&c);
-        close_connection(&c, why, sizeof(why));
-        post_state(&c, LINK_DOWN, why, 0);
-        if (clock_now_ns() - up_since < STABLE_NS)
-            pause_before_retry(&c);
+    queue_take(&l->events, &l->events_in);
+    for (size_t at = 0; at < l->events_in.len; at += sizeof(struct event)) {
+        struct event *e = (struct event *)(void *)(l->events_in.data + at);
+        if (e->kind == EVENT_MESSAGE)
+            natsMsg_Destroy(e->msg);
         else
-            c.pause_ns = 0;
+            deliver(l, e);
     }
-    run_commands(&c);
-    list_for_each_safe(node, &c.subs)
-    {
-        struct link_sub *sub = container_of(node, struct link_sub, node);
-        list_remove(node);
-        post(&c, &(struct event){.kind = EVENT_SUB_GONE, .sub = sub});
+    recycle_all(l);
+    free(l->recycled);
+    queue_finish(&l->commands);
+    queue_finish(&l->events);
+    buf_finish(&l->commands_out);
+    buf_finish(&l->events_in);
+    pthread_mutex_destroy(&l->fd_mutex);
+    free(l->name);
+    free(l);
+}
+
+void connection_leave(struct connection *l)
+{
+    if (atomic_fetch_add(&l->left, 1) == 1)
+        connection_free(l);
+}
+
+static bool thread_left;
+
+bool connection_thread_left(void)
+{
+    return thread_left;
+}
+
+bool connection_destroy(struct connection *l, int64_t flush_ns)
+{
+    if (!l)
+        return true;
+    l->callbacks = (struct connection_callbacks){0};
+    submit(&l->submit);
+    loop_remove_hook(l->loop, &l->submit);
+    loop_disarm(l->loop, &l->watchdog);
+    atomic_store(&l->flush_until_ns, clock_now_ns() + flush_ns);
+    atomic_store(&l->stopping, true);
+    queue_wake(&l->commands);
+    loop_remove_fd(l->loop, &l->events_fd);
+    if (join(l)) {
+        connection_free(l);
+        return true;
     }
-    flush_events(&c);
-    buf_finish(&c.commands);
-    buf_finish(&c.events);
-    link_leave(l);
-    nats_ReleaseThreadMemory();
-    return NULL;
+    /* Inside a connect to a host that does not answer: it goes on, and reads its config. */
+    pthread_detach(l->thread);
+    thread_left = true;
+    connection_leave(l);
+    return false;
+}
+
+enum connection_state connection_state(const struct connection *l)
+{
+    return l->state;
+}
+
+const char *connection_cluster(const struct connection *l)
+{
+    return l->config->name;
+}
+
+const char *connection_inbox(const struct connection *l)
+{
+    return l->inbox;
+}
+
+const char *connection_state_text(const struct connection *l)
+{
+    return l->state_text;
+}
+
+uint64_t connection_reconnects(const struct connection *l)
+{
+    return l->ups ? l->ups - 1 : 0;
+}
+
+int64_t connection_max_payload(const struct connection *l)
+{
+    return l->max_payload;
+}
+
+static void send_sub_command(struct connection *l, enum command_kind kind, struct connection_sub *sub)
+{
+    struct command c = {.kind = kind, .size = sizeof(c), .sub = sub};
+    buf_append(&l->commands_out, &c, sizeof(c));
+    assert(!l->commands_out.failed);
+}
+
+struct connection_sub *connection_subscribe(struct connection *l, const char *subject,
+                                            enum connection_delivery delivery, connection_message_fn fn, void *data)
+{
+    struct connection_sub *sub = calloc(1, sizeof(*sub));
+    if (!sub)
+        return NULL;
+    *sub = (struct connection_sub){
+        .connection = l, .subject = strdup(subject), .delivery = delivery, .fn = fn, .data = data};
+    sem_init(&sub->ended, 0, 0);
+    list_init(&sub->node);
+    if (!sub->subject) {
+        free(sub);
+        return NULL;
+    }
+    send_sub_command(l, COMMAND_SUBSCRIBE, sub);
+    return sub;
+}
+
+void connection_drain_sub(struct connection_sub *sub)
+{
+    send_sub_command(sub->connection, COMMAND_DRAIN_SUB, sub);
+}
+
+void connection_unsubscribe(struct connection_sub *sub)
+{
+    if (!sub)
+        return;
+    sub->fn = NULL;
+    send_sub_command(sub->connection, COMMAND_UNSUBSCRIBE, sub);
+}
+
+int connection_publish(struct connection *l, const struct connection_publish *p)
+{
+    if (l->state != CONNECTION_UP)
+        return -ENOTCONN;
+
+    struct command c = {.kind = COMMAND_PUBLISH};
+    c.publish.subject = (uint32_t)strlen(p->subject) + 1;
+    c.publish.reply = p->reply ? (uint32_t)strlen(p->reply) + 1 : 0;
+    c.publish.headers = (uint32_t)(p->headers ? p->headers_size : 0);
+    c.publish.data = (uint32_t)p->size;
+    c.publish.epoch = (uint32_t)l->ups;
+    size_t size = ALIGN8(sizeof(c) + (size_t)c.publish.subject + c.publish.reply + c.publish.headers + c.publish.data);
+    c.size = (uint32_t)size;
+    char *at = buf_reserve(&l->commands_out, size);
+    if (!at) {
+        l->commands_out.failed = false; /* what was queued before stays good */
+        return -ENOMEM;
+    }
+    memcpy(at, &c, sizeof(c));
+    at += sizeof(c);
+    memcpy(at, p->subject, c.publish.subject);
+    at += c.publish.subject;
+    if (c.publish.reply)
+        memcpy(at, p->reply, c.publish.reply);
+    at += c.publish.reply;
+    if (c.publish.headers)
+        memcpy(at, p->headers, c.publish.headers);
+    at += c.publish.headers;
+    if (c.publish.data)
+        memcpy(at, p->data, c.publish.data);
+    l->commands_out.len += size;
+    return 0;
+}
+
+void connection_recycle(struct connection *l, natsMsg *msg)
+{
+    if (l->n_recycled == l->cap_recycled) {
+        size_t cap = l->cap_recycled ? l->cap_recycled * 2 : 64;
+        natsMsg **grown = cap > RECYCLE_BURST ? NULL : realloc(l->recycled, cap * sizeof(natsMsg *));
+        if (grown) {
+            l->recycled = grown;
+            l->cap_recycled = cap;
+        } else {
+            recycle_all(l);
+        }
+    }
+    if (!l->cap_recycled) {
+        natsMsg_Destroy(msg);
+        return;
+    }
+    l->recycled[l->n_recycled++] = msg;
+    l->recycled_bytes += (size_t)natsMsg_GetDataLength(msg);
+    if (l->recycled_bytes >= RECYCLE_BYTES)
+        recycle_all(l);
+}
+
+void connection_kick(struct connection *l, const char *why)
+{
+    if (l->callbacks.on_error)
+        l->callbacks.on_error(l->data, why);
+    shutdown_socket(l);
 }

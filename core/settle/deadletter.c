@@ -84,7 +84,7 @@ static void put_replay(struct buf *b, natsMsg *msg)
 
 static void put_headers(struct buf *b, const struct settlement *t, enum extent extent)
 {
-    const struct held *h = t->held;
+    const struct message *h = t->message;
     const struct settle *s = t->settle;
 
     put_header(b, "Nats-Expected-Last-Subject-Sequence", "0", 1);
@@ -124,7 +124,7 @@ static void failed(struct settlement *t, const char *why)
     t->settle->stats.dead_letter_errors++;
     settlement_again(t);
     log_error("dead-letter-failed", LOG_STR("handler", t->settle->handler->name),
-              LOG_STR("stream", consumer_dead_letter(t->held->consumer)), LOG_UINT("seq", t->held->stream_seq),
+              LOG_STR("stream", consumer_dead_letter(t->message->consumer)), LOG_UINT("seq", t->message->stream_seq),
               LOG_STR("error", why), LOG_NS("retry_in", t->pause_ns),
               LOG_STR("msg", "the message stays held until its copy is stored"));
 }
@@ -141,13 +141,13 @@ static void on_stored(void *data, int rc, natsMsg *msg)
         t->settle->stats.dead[t->reason]++;
         settlement_step(t, STEP_CONFIRM);
     } else if (a.err_code == JS_MESSAGE_TOO_LARGE && t->extent < EXTENT_POINTER) {
-        if (consumer_settles(t->held->consumer) && !consumer_stale(t->held->consumer, t->held))
+        if (consumer_settles(t->message->consumer) && !consumer_stale(t->message->consumer, t->message))
             publish(t, t->extent + 1);
         else
             settlement_again(t);
     } else {
         if (a.rc == -EHOSTUNREACH)
-            consumer_recheck(t->held->consumer);
+            consumer_recheck(t->message->consumer);
         failed(t, a.rc == -EREMOTEIO      ? a.text
                   : a.rc == -EHOSTUNREACH ? "no stream takes dead letters"
                                           : strerror(-a.rc));
@@ -161,17 +161,17 @@ static void cannot_point(struct settlement *t)
     snprintf(why, sizeof(why),
              "the message with its headers is too large for a dead letter, and stream %s deletes what is acknowledged: "
              "raise max_payload of the servers or max_msg_size of the dead-letter stream, whichever is too small",
-             consumer_stream(t->held->consumer));
+             consumer_stream(t->message->consumer));
     failed(t, why);
 }
 
 static void publish(struct settlement *t, enum extent extent)
 {
-    struct held *h = t->held;
+    struct message *h = t->message;
     struct api *api = consumer_api(h->consumer);
     struct buf headers = {0};
     char subject[512];
-    int64_t limit = link_max_payload(api_link(api));
+    int64_t limit = connection_max_payload(api_connection(api));
     size_t size = (size_t)natsMsg_GetDataLength(h->msg);
 
     for (;; extent++) {
@@ -183,11 +183,11 @@ static void publish(struct settlement *t, enum extent extent)
     t->extent = extent;
     snprintf(subject, sizeof(subject), "dlq.%s.%s.%" PRId64 ".%" PRIu64, consumer_stream(h->consumer),
              consumer_durable(h->consumer), consumer_stream_created_ns(h->consumer), h->stream_seq);
-    struct link_publish p = {.subject = subject,
-                             .headers = headers.data,
-                             .headers_size = headers.len,
-                             .data = natsMsg_GetData(h->msg),
-                             .size = extent == EXTENT_POINTER ? 0 : size};
+    struct connection_publish p = {.subject = subject,
+                                   .headers = headers.data,
+                                   .headers_size = headers.len,
+                                   .data = natsMsg_GetData(h->msg),
+                                   .size = extent == EXTENT_POINTER ? 0 : size};
     if (extent == EXTENT_POINTER && !consumer_keeps_acked(h->consumer))
         cannot_point(t);
     else if (headers.failed || api_send(api, p, PUBLISH_TIMEOUT_NS, on_stored, t, &t->request))

@@ -21,7 +21,7 @@
 #define ELECTION_NS (10 * NS_PER_SEC) /* more than a cluster needs */
 #define UNAVAILABLE 503
 
-int settle_stage(struct settle *s, struct held *h, const struct settle_output *o)
+int settle_stage(struct settle *s, struct message *h, const struct settle_output *o)
 {
     struct settlement *t = settlement_of(s, h);
     size_t subject = strlen(o->subject) + 1;
@@ -47,7 +47,7 @@ int settle_stage(struct settle *s, struct held *h, const struct settle_output *o
     return 0;
 }
 
-void settle_unstage(struct settle *s, struct held *h)
+void settle_unstage(struct settle *s, struct message *h)
 {
     (void)s;
     settlement_free(h);
@@ -68,7 +68,7 @@ void outputs_cancel(struct settlement *t)
 static void judge(struct settlement *t)
 {
     struct settle *s = t->settle;
-    struct held *h = t->held;
+    struct message *h = t->message;
     size_t open = 0;
 
     if (t->error) {
@@ -145,7 +145,7 @@ size_t headers_wire_size(const struct buf *headers)
 /* nats.c would refuse it at each try. */
 static bool too_large(struct settlement *t, const struct output *out, const struct buf *headers)
 {
-    int64_t limit = link_max_payload(api_link(consumer_api(t->held->consumer)));
+    int64_t limit = connection_max_payload(api_connection(consumer_api(t->message->consumer)));
     size_t size = out->size + headers_wire_size(headers);
 
     if (limit <= 0 || size <= (size_t)limit)
@@ -158,7 +158,7 @@ static bool too_large(struct settlement *t, const struct output *out, const stru
 
 static int send_one(struct settlement *t, struct output *out, size_t number)
 {
-    struct held *h = t->held;
+    struct message *h = t->message;
     struct buf headers = {0};
     char id[512];
 
@@ -171,11 +171,11 @@ static int send_one(struct settlement *t, struct output *out, size_t number)
     buf_append(&headers, "Nats-Msg-Id", sizeof("Nats-Msg-Id"));
     buf_append(&headers, msg_id, strlen(msg_id) + 1);
     buf_append(&headers, out->bytes + out->headers, out->headers_size);
-    struct link_publish p = {.subject = out->bytes,
-                             .headers = headers.data,
-                             .headers_size = headers.len,
-                             .data = out->bytes + out->data,
-                             .size = out->size};
+    struct connection_publish p = {.subject = out->bytes,
+                                   .headers = headers.data,
+                                   .headers_size = headers.len,
+                                   .data = out->bytes + out->data,
+                                   .size = out->size};
     int rc = -ENOMEM;
     if (!headers.failed)
         rc = too_large(t, out, &headers)

@@ -50,7 +50,7 @@ void settle_destroy(struct settle *s)
     if (!s)
         return;
     while (!list_empty(&s->all))
-        settlement_free(container_of(s->all.next, struct settlement, node)->held);
+        settlement_free(container_of(s->all.next, struct settlement, node)->message);
     free(s);
 }
 
@@ -71,7 +71,7 @@ static void on_again(struct loop_timer *timer)
     settlement_run(timer->data);
 }
 
-struct settlement *settlement_of(struct settle *s, struct held *h)
+struct settlement *settlement_of(struct settle *s, struct message *h)
 {
     struct settlement *t = h->settlement;
     if (t)
@@ -80,7 +80,7 @@ struct settlement *settlement_of(struct settle *s, struct held *h)
     if (!t)
         return NULL;
     t->settle = s;
-    t->held = h;
+    t->message = h;
     t->again = (struct loop_timer){.fire = on_again, .data = t};
     list_init(&t->outputs);
     list_push_back(&s->all, &t->node);
@@ -88,7 +88,7 @@ struct settlement *settlement_of(struct settle *s, struct held *h)
     return t;
 }
 
-void settlement_free(struct held *h)
+void settlement_free(struct message *h)
 {
     struct settlement *t = h->settlement;
     if (!t)
@@ -112,8 +112,8 @@ void settlement_step(struct settlement *t, enum settlement_step step)
         t->settle->n_busy++;
     t->step = step;
     t->pause_ns = 0;
-    if (t->held->state != HELD_SETTLING)
-        held_set_state(consumer_held(t->held->consumer), t->held, HELD_SETTLING);
+    if (t->message->state != MESSAGE_SETTLING)
+        message_set_state(consumer_messages(t->message->consumer), t->message, MESSAGE_SETTLING);
     settlement_run(t);
 }
 
@@ -129,7 +129,7 @@ void settlement_again(struct settlement *t)
  * message now. */
 static bool settlement_stale(struct settlement *t)
 {
-    struct held *h = t->held;
+    struct message *h = t->message;
     if (!consumer_stale(h->consumer, h))
         return false;
     settlement_free(h);
@@ -140,7 +140,7 @@ static bool settlement_stale(struct settlement *t)
 void settlement_run(struct settlement *t)
 {
     loop_disarm(t->settle->loop, &t->again);
-    if (t->step != STEP_STAGED && !consumer_settles(t->held->consumer)) {
+    if (t->step != STEP_STAGED && !consumer_settles(t->message->consumer)) {
         settlement_again(t);
         return;
     }
@@ -167,7 +167,7 @@ void settle_resume(struct settle *s)
 static void on_confirmed(void *data, int rc, natsMsg *msg)
 {
     struct settlement *t = data;
-    struct held *h = t->held;
+    struct message *h = t->message;
     (void)msg;
 
     t->request = NULL;
@@ -181,8 +181,8 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
 
 void settlement_confirm(struct settlement *t)
 {
-    struct held *h = t->held;
-    struct link_publish p = {.subject = held_reply(h)};
+    struct message *h = t->message;
+    struct connection_publish p = {.subject = message_reply(h)};
     if (t->request)
         return;
     if (t->settle->handler->ack == ACK_CUMULATIVE) { /* takes more than this one along: the consumer knows when */
@@ -196,7 +196,7 @@ void settlement_confirm(struct settlement *t)
 
 /* ---- outcomes ---------------------------------------------------------------------- */
 
-static void ack(struct settle *s, struct held *h)
+static void ack(struct settle *s, struct message *h)
 {
     struct settlement *t = h->settlement;
 
@@ -213,7 +213,7 @@ static void ack(struct settle *s, struct held *h)
     consumer_ack(h->consumer, h);
 }
 
-static void drop(struct settle *s, struct held *h)
+static void drop(struct settle *s, struct message *h)
 {
     s->stats.dropped++;
     settlement_free(h);
@@ -221,7 +221,7 @@ static void drop(struct settle *s, struct held *h)
 }
 
 /* Nothing is kept of it but this line. Of many, ten a second are told at info. */
-static void log_term(struct settle *s, struct held *h, const char *text)
+static void log_term(struct settle *s, struct message *h, const char *text)
 {
     int64_t now = loop_now_ns(s->loop);
     bool told = now - s->dropped_ns < NS_PER_SEC / 10;
@@ -238,7 +238,7 @@ static bool keeps_dead(const struct settle *s)
     return !s->handler->shadow && strcmp(s->handler->dead_letter, "off") != 0;
 }
 
-static void log_dead(struct settle *s, struct held *h, enum dead_reason reason, const char *text, bool kept)
+static void log_dead(struct settle *s, struct message *h, enum dead_reason reason, const char *text, bool kept)
 {
     log_warn(kept ? "dead-letter" : "message-dropped", LOG_STR("handler", s->handler->name),
              LOG_STR("cluster", consumer_cluster(h->consumer)->name), LOG_STR("stream", consumer_stream(h->consumer)),
@@ -251,7 +251,7 @@ static char *copy(const char *s)
     return s && *s ? strdup(s) : NULL;
 }
 
-static void dead(struct settle *s, struct held *h, enum dead_reason reason, const char *text,
+static void dead(struct settle *s, struct message *h, enum dead_reason reason, const char *text,
                  const struct settle_crash *crash)
 {
     bool keep = keeps_dead(s);
@@ -275,7 +275,7 @@ static void dead(struct settle *s, struct held *h, enum dead_reason reason, cons
     settlement_step(t, STEP_DEAD);
 }
 
-static int64_t backoff(struct settle *s, const struct held *h)
+static int64_t backoff(struct settle *s, const struct message *h)
 {
     const struct config_handler *c = s->handler;
     size_t i = h->attempts ? h->attempts - 1 : 0;
@@ -284,32 +284,32 @@ static int64_t backoff(struct settle *s, const struct held *h)
     return delay + (int64_t)((double)delay * 0.1 * rand_r(&s->seed) / RAND_MAX);
 }
 
-static void again_later(struct settle *s, struct held *h, int64_t delay_ns)
+static void again_later(struct settle *s, struct message *h, int64_t delay_ns)
 {
-    struct held_table *table = consumer_held(h->consumer);
+    struct message_table *table = consumer_messages(h->consumer);
     settlement_free(h);
     if (consumer_stale(h->consumer, h)) { /* it comes anew, if at all */
         consumer_forget(h->consumer, h);
         return;
     }
     /* A lane's first message never goes back: it would come again behind its followers. */
-    if (!h->lane && table->n_by_state[HELD_WAITING] >= consumer_max_waiting(h->consumer)) {
+    if (!h->key_queue && table->n_by_state[MESSAGE_WAITING] >= consumer_max_waiting(h->consumer)) {
         s->stats.returned++;
         consumer_give_back(h->consumer, h, delay_ns);
         return;
     }
     s->stats.retried++;
-    held_set_state(table, h, HELD_WAITING);
+    message_set_state(table, h, MESSAGE_WAITING);
     s->callbacks.retry(s->data, h, delay_ns);
 }
 
-static bool delivered_too_often(const struct settle *s, const struct held *h)
+static bool delivered_too_often(const struct settle *s, const struct message *h)
 {
     return h->delivered >= (uint64_t)s->handler->max_attempts * DELIVERIES_PER_ATTEMPT;
 }
 
 /* No attempt is left, however the last one ended. */
-static bool exhausted(const struct settle *s, const struct held *h)
+static bool exhausted(const struct settle *s, const struct message *h)
 {
     /* Not at a first failure: the attempts before a restart are not known, nor are those without a run. */
     bool backstop = h->attempts > 1 && delivered_too_often(s, h);
@@ -321,7 +321,7 @@ static bool exhausted(const struct settle *s, const struct held *h)
  * on its way beside the guilty one each time the daemon died.  So suspicion is for what this process has not had
  * before, and for one message in a process's life: the next one must have brought the daemon down once more.  At
  * worst that is a copy too many to replay; without dead letters nothing would be left, so then none is suspected. */
-bool settle_suspects(struct settle *s, struct held *h)
+bool settle_suspects(struct settle *s, struct message *h)
 {
     char text[160];
 
@@ -334,7 +334,7 @@ bool settle_suspects(struct settle *s, struct held *h)
     return true;
 }
 
-void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const char *text)
+void settle_failed(struct settle *s, struct message *h, int64_t delay_ns, const char *text)
 {
     h->attempts++;
     if (exhausted(s, h)) {
@@ -347,7 +347,8 @@ void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const cha
     again_later(s, h, delay);
 }
 
-void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcome, int64_t delay_ns, const char *text)
+void settle_outcome(struct settle *s, struct message *h, enum settle_outcome outcome, int64_t delay_ns,
+                    const char *text)
 {
     if (s->handler->shadow) {
         shadow_record(s, h, (enum shadow_result)outcome, text);
@@ -368,7 +369,7 @@ void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcom
     settle_failed(s, h, delay_ns, text); /* NAK, and whatever a handler returns that is no outcome */
 }
 
-void settle_crashed(struct settle *s, struct held *h, const struct settle_crash *crash)
+void settle_crashed(struct settle *s, struct message *h, const struct settle_crash *crash)
 {
     if (s->handler->shadow) {
         shadow_record(s, h, crash->timeout ? SHADOW_TIMEOUT : SHADOW_CRASH, crash->text);

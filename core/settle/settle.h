@@ -25,7 +25,7 @@ enum dead_reason { DEAD_REJECTED, DEAD_ATTEMPTS, DEAD_CRASHED, DEAD_TIMEOUT };
 
 struct settle_callbacks {
     /* Run it again after `delay_ns`: `h` is WAITING, in no list, its attempt is counted. */
-    void (*retry)(void *data, struct held *h, int64_t delay_ns);
+    void (*retry)(void *data, struct message *h, int64_t delay_ns);
 };
 
 /* What a handler in shadow mode made of a message; what it says itself as SEAMQ_ACK ... */
@@ -78,16 +78,17 @@ void settle_set_config(struct settle *s, const struct config_handler *handler, c
 void settle_destroy(struct settle *s);
 
 /* An output of the message that is RUNNING: kept until its outcome. 0 or -ENOMEM. */
-int settle_stage(struct settle *s, struct held *h, const struct settle_output *o);
+int settle_stage(struct settle *s, struct message *h, const struct settle_output *o);
 /* What was staged is forgotten: the run ended without an outcome. */
-void settle_unstage(struct settle *s, struct held *h);
+void settle_unstage(struct settle *s, struct message *h);
 /* A message that has just arrived and is in no list: true when it is not to run, but dead for what the server counts.
  */
-bool settle_suspects(struct settle *s, struct held *h);
+bool settle_suspects(struct settle *s, struct message *h);
 /* `delay_ns` of a NAK: < 0: by backoff. The message must be in no list. */
-void settle_outcome(struct settle *s, struct held *h, enum settle_outcome outcome, int64_t delay_ns, const char *text);
+void settle_outcome(struct settle *s, struct message *h, enum settle_outcome outcome, int64_t delay_ns,
+                    const char *text);
 /* The worker died of it: an attempt and a crash are counted; retried at once, or dead by either limit. */
-void settle_crashed(struct settle *s, struct held *h, const struct settle_crash *crash);
+void settle_crashed(struct settle *s, struct message *h, const struct settle_crash *crash);
 
 /* Tries again what waits for a connection: to be called when a consumer has become active. */
 void settle_resume(struct settle *s);

@@ -37,7 +37,7 @@ struct output {
 
 struct settlement {
     struct settle *settle;
-    struct held *held;
+    struct message *message;
     struct list node; /* in settle.all */
     enum settlement_step step;
     struct list outputs;
@@ -70,8 +70,8 @@ struct settle {
     struct settle_stats stats;
 };
 
-struct settlement *settlement_of(struct settle *s, struct held *h); /* made if there is none; NULL: no memory */
-void settlement_free(struct held *h);
+struct settlement *settlement_of(struct settle *s, struct message *h); /* made if there is none; NULL: no memory */
+void settlement_free(struct message *h);
 /* Enters a step past STEP_STAGED. */
 void settlement_step(struct settlement *t, enum settlement_step step);
 /* Runs the current step again after a growing pause. */
@@ -84,10 +84,10 @@ void outputs_cancel(struct settlement *t);
 size_t headers_wire_size(const struct buf *headers);
 void dead_letter_publish(struct settlement *t);
 /* Instead of settling it, in shadow mode: told, counted, and done with. */
-void shadow_record(struct settle *s, struct held *h, enum shadow_result result, const char *text);
+void shadow_record(struct settle *s, struct message *h, enum shadow_result result, const char *text);
 /* All is where it has to be: acknowledge with confirmation. */
 void settlement_confirm(struct settlement *t);
 /* An attempt failed: retry, or dead when it was the last. */
-void settle_failed(struct settle *s, struct held *h, int64_t delay_ns, const char *text);
+void settle_failed(struct settle *s, struct message *h, int64_t delay_ns, const char *text);
 
 #endif

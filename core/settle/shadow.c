@@ -28,7 +28,7 @@ static size_t n_headers(const struct output *out)
     return ends / 2;
 }
 
-static void tell_outputs(const struct settle *s, const struct held *h, const struct settlement *t)
+static void tell_outputs(const struct settle *s, const struct message *h, const struct settlement *t)
 {
     char text[SHOWN + 1];
 
@@ -44,7 +44,7 @@ static void tell_outputs(const struct settle *s, const struct held *h, const str
     }
 }
 
-void shadow_record(struct settle *s, struct held *h, enum shadow_result result, const char *text)
+void shadow_record(struct settle *s, struct message *h, enum shadow_result result, const char *text)
 {
     const struct settlement *t = h->settlement;
     size_t n = t ? t->n_outputs : 0;

@@ -39,15 +39,15 @@ void memory_watch(struct worker *w)
 void memory_on_look(struct loop_timer *t)
 {
     struct worker *w = t->data;
-    char held[32], limit[32];
+    char message[32], limit[32];
     int64_t bytes = own_memory(w->child.pid);
 
-    value_format_size(bytes, held, sizeof(held));
+    value_format_size(bytes, message, sizeof(message));
     value_format_size(w->config.max_memory, limit, sizeof(limit));
     if (bytes / 2 > w->config.max_memory)
-        watch_kill(w, WORKER_EXIT_MEMORY, false, "killed: it held %s, more than twice max_memory (%s)", held, limit);
+        watch_kill(w, WORKER_EXIT_MEMORY, false, "killed: it held %s, more than twice max_memory (%s)", message, limit);
     else if (bytes > w->config.max_memory && w->phase == PHASE_READY)
-        worker_recycle(w, "recycled: it held %s, more than max_memory (%s)", held, limit);
+        worker_recycle(w, "recycled: it held %s, more than max_memory (%s)", message, limit);
     if (w->phase != PHASE_KILLED)
         memory_watch(w);
 }

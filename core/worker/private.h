@@ -4,7 +4,7 @@
  *
  *     worker.c  the public calls and the phases of a process's life
  *     feed.c    messages into the ring
- *     drain.c   the out ring: outcomes, staged publishes, extensions
+ *     outbox.c  the out ring: outcomes, staged publishes, extensions
  *     control.c the control socket and what the child prints
  *     memory.c  the limit of max_memory
  *     watch.c   deadlines, death, the pause before the next process
@@ -105,7 +105,7 @@ static inline uint64_t worker_front(const struct worker *w)
     return w->ids[w->ids_tail & (w->ids_cap - 1)];
 }
 
-/* drain.c */
+/* outbox.c */
 void drain_on_bell(struct loop_fd *f, uint32_t events);
 void drain_on_look(struct loop_timer *t);
 /* Everything that is there. */

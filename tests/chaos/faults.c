@@ -20,7 +20,7 @@ static const struct {
 } pauses[LANES] = {
     [LANE_CLUSTER] = {1, 4}, [LANE_DAEMON] = {2, 6}, [LANE_WORKER] = {0.5, 3}, [LANE_CONSUMER] = {12, 30}};
 
-struct lane_state {
+struct key_queue_state {
     uint64_t random;
     const struct fault *kinds[KINDS_MAX]; /* shuffled; the first `n_left` have yet to come */
     size_t n_kinds, n_left;
@@ -32,7 +32,7 @@ struct lane_state {
 
 struct faults {
     struct chaos *chaos;
-    struct lane_state lanes[LANES];
+    struct key_queue_state lanes[LANES];
     struct injection **all; /* owned */
     size_t n;
 };
@@ -46,14 +46,14 @@ const struct fault *faults_kind(size_t i)
     return NULL;
 }
 
-static int64_t between(struct lane_state *l, double least_s, double most_s)
+static int64_t between(struct key_queue_state *l, double least_s, double most_s)
 {
     double at = (double)(world_random_from(&l->random) >> 11) / (double)(UINT64_C(1) << 53);
     return (int64_t)((least_s + (most_s - least_s) * at) * l->pace * 1e9);
 }
 
 /* Each kind comes in the first part of a short run, too; the rest of it is for the cluster to heal in. */
-static double pace(const struct lane_state *l, enum lane lane, double seconds)
+static double pace(const struct key_queue_state *l, enum lane lane, double seconds)
 {
     double round_s = 0;
     for (size_t i = 0; i < l->n_kinds; i++)
@@ -61,7 +61,7 @@ static double pace(const struct lane_state *l, enum lane lane, double seconds)
     return round_s > seconds * ROUND_SHARE ? seconds * ROUND_SHARE / round_s : 1;
 }
 
-static const struct fault *draw(struct lane_state *l)
+static const struct fault *draw(struct key_queue_state *l)
 {
     if (l->n_left == 0)
         l->n_left = l->n_kinds;
@@ -109,7 +109,7 @@ struct faults *faults_create(struct chaos *c)
     world_at_end(c->w, faults_destroy, f);
     f->chaos = c;
     for (size_t i = 0; (kind = faults_kind(i)); i++) {
-        struct lane_state *l = &f->lanes[kind->lane];
+        struct key_queue_state *l = &f->lanes[kind->lane];
         if (!wanted(kind))
             continue;
         const char *why = kind->missing ? kind->missing(c) : NULL;
@@ -133,7 +133,7 @@ static void tell(const struct injection *i, const char *verb)
            i->what[0] ? ": " : "", i->what);
 }
 
-static void undo(struct faults *f, struct lane_state *l)
+static void undo(struct faults *f, struct key_queue_state *l)
 {
     struct injection *i = l->active;
     if (i->fault->undo)
@@ -145,7 +145,7 @@ static void undo(struct faults *f, struct lane_state *l)
     l->each_came |= l->n_left == 0;
 }
 
-static void inject(struct faults *f, struct lane_state *l)
+static void inject(struct faults *f, struct key_queue_state *l)
 {
     if (l == &f->lanes[LANE_CLUSTER] && !cluster_is_whole(f->chaos)) {
         l->due_ns = deadline_in(0.3); /* the last fault's traces first: never two nodes at once */
@@ -173,7 +173,7 @@ static void inject(struct faults *f, struct lane_state *l)
 void faults_step(struct faults *f)
 {
     for (size_t i = 0; i < LANES; i++) {
-        struct lane_state *l = &f->lanes[i];
+        struct key_queue_state *l = &f->lanes[i];
         if (l->n_kinds == 0 || deadline_in(0) < l->due_ns)
             continue;
         if (l->active) {

@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* As worker/drain.c does: a copy, then the body in it. */
+/* As worker/outbox.c does: a copy, then the body in it. */
 static void look_inside(const struct ring_record *r)
 {
     struct record_staged fixed;

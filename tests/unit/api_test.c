@@ -24,12 +24,12 @@ struct answered {
 
 static unsigned answers;
 
-static void desk_state(void *data, enum link_state state, const char *text)
+static void desk_state(void *data, enum connection_state state, const char *text)
 {
     struct desk *d = data;
     (void)text;
-    if (state == LINK_DOWN)
-        api_link_down(d->api);
+    if (state == CONNECTION_DOWN)
+        api_connection_down(d->api);
 }
 
 static void desk_finish(struct rig *r)
@@ -44,8 +44,8 @@ static struct desk *desk_open(struct world *w)
     world_at_end(w, free, d);
     d->r = rig_open(w, NULL);
     d->client = client_connect(w, d->r->url);
-    assert_int_equal(api_create(&d->api, d->r->loop, d->r->link), 0);
-    assert_ptr_equal(api_link(d->api), d->r->link);
+    assert_int_equal(api_create(&d->api, d->r->loop, d->r->connection), 0);
+    assert_ptr_equal(api_connection(d->api), d->r->connection);
     d->r->on_state = desk_state;
     d->r->data = d;
     d->r->finish = desk_finish;
@@ -67,14 +67,15 @@ static void on_answer(void *data, int rc, natsMsg *msg)
         a->cancels->request = NULL;
     }
     if (a->asks_again)
-        assert_int_equal(api_send(a->d->api, (struct link_publish){.subject = "x"}, NS_PER_SEC, on_answer, a, NULL),
-                         -ENOTCONN);
+        assert_int_equal(
+            api_send(a->d->api, (struct connection_publish){.subject = "x"}, NS_PER_SEC, on_answer, a, NULL),
+            -ENOTCONN);
 }
 
 static void ask(struct desk *d, struct answered *a, const char *subject, const char *data, int64_t timeout_ns)
 {
     a->d = d;
-    struct link_publish p = {.subject = subject, .data = data, .size = strlen(data)};
+    struct connection_publish p = {.subject = subject, .data = data, .size = strlen(data)};
     assert_int_equal(api_send(d->api, p, timeout_ns, on_answer, a, &a->request), 0);
 }
 
@@ -181,7 +182,8 @@ static void answers_that_nobody_asked_for_are_ignored(struct world *w)
     serve_echo(d);
     ask(d, &a, "silent", "x", 30 * NS_PER_SEC); /* number 1 */
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-        natsConnection_PublishString(d->client->nc, world_text(w, "%s.r.%s", link_inbox(d->r->link), ids[i]), "forged");
+        natsConnection_PublishString(d->client->nc,
+                                     world_text(w, "%s.r.%s", connection_inbox(d->r->connection), ids[i]), "forged");
     assert_int_equal(natsConnection_Flush(d->client->nc), NATS_OK);
     ask(d, &next, "echo", "next", 30 * NS_PER_SEC);
     turn_until(d->r, 5, next.n == 1);
@@ -199,7 +201,7 @@ static void lost_link_ends_all_that_is_pending(struct world *w)
         ask(d, &a[i], "silent", "x", 30 * NS_PER_SEC);
     a[0].asks_again = true; /* is told at once that there is no connection */
     a[1].cancels = &a[3];
-    link_kick(d->r->link, "test");
+    connection_kick(d->r->connection, "test");
     turn_until(d->r, 5, a[4].n == 1);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(a[i].n, i != 3);

@@ -15,7 +15,7 @@ struct bench {
     struct config_handler handler;
     struct api *api;
     struct consumer *c;
-    struct list ready; /* of struct held */
+    struct list ready; /* of struct message */
     size_t n;          /* messages so far */
     unsigned states;
     void (*on_ready)(void *data); /* more to do when it has become ready, NULL: nothing */
@@ -23,18 +23,18 @@ struct bench {
     bool stopped;
 };
 
-static inline void bench_link(void *data, enum link_state state, const char *text)
+static inline void bench_connection(void *data, enum connection_state state, const char *text)
 {
     struct bench *b = data;
-    if (state == LINK_DOWN)
-        api_link_down(b->api);
-    consumer_link_state(b->c, b->r->link, state, text);
+    if (state == CONNECTION_DOWN)
+        api_connection_down(b->api);
+    consumer_connection_state(b->c, b->r->connection, state, text);
 }
 
-static inline void bench_message(void *data, struct held *h)
+static inline void bench_message(void *data, struct message *h)
 {
     struct bench *b = data;
-    assert_int_equal(h->state, HELD_READY);
+    assert_int_equal(h->state, MESSAGE_READY);
     assert_true(list_empty(&h->node));
     list_push_back(&b->ready, &h->node);
     b->n++;
@@ -97,11 +97,11 @@ static inline void bench_start(struct bench *b)
 {
     static const struct consumer_callbacks callbacks = {.on_message = bench_message, .on_state = bench_state};
     struct error err = {0};
-    rig_link(b->r);
-    assert_int_equal(api_create(&b->api, b->r->loop, b->r->link), 0);
+    rig_connection(b->r);
+    assert_int_equal(api_create(&b->api, b->r->loop, b->r->connection), 0);
     if (consumer_create(&b->c, b->r->loop, b->api, &b->handler, &b->r->config, 0, &callbacks, b, &err))
         fail_msg("%s", err.text);
-    b->r->on_state = bench_link;
+    b->r->on_state = bench_connection;
     b->r->data = b;
     b->r->finish = bench_finish;
 }
@@ -116,10 +116,10 @@ static inline struct bench *bench_run(struct bench *b, size_t window)
 }
 
 /* The next message, taken from the list. */
-static inline struct held *bench_next(struct bench *b)
+static inline struct message *bench_next(struct bench *b)
 {
     turn_until(b->r, 15, !list_empty(&b->ready));
-    return container_of(list_pop_front(&b->ready), struct held, node);
+    return container_of(list_pop_front(&b->ready), struct message, node);
 }
 
 /* A number of the consumer's info, as the server has it now. */

@@ -20,7 +20,7 @@ static void publish_fast(struct bench *b, int n)
     assert_int_equal(natsConnection_Flush(b->client->nc), NATS_OK);
 }
 
-static void ack(struct bench *b, struct held *h)
+static void ack(struct bench *b, struct message *h)
 {
     consumer_ack(b->c, h);
 }
@@ -32,13 +32,13 @@ static void missing_consumer_is_created_and_messages_settle(struct world *w)
     struct bench *b = bench_run(bench_prepare(w), 100);
     publish(b, 50);
     for (uint64_t i = 1; i <= 50; i++) {
-        struct held *h = bench_next(b);
+        struct message *h = bench_next(b);
         assert_int_equal(h->stream_seq, i);
         assert_int_equal(h->delivered, 1);
         ack(b, h);
     }
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
-    assert_int_equal(consumer_held(b->c)->n, 0);
+    assert_int_equal(consumer_messages(b->c)->n, 0);
     assert_int_equal(bench_info(b, "num_ack_pending"), 0);
     assert_int_equal(bench_info(b, "config.max_deliver"), -1);
     assert_true(consumer_stream_created_ns(b->c) > 0);
@@ -132,7 +132,7 @@ static void requests_are_short_until_one_is_heard_of(struct world *w)
     int64_t at_first = next_request(b, requests, reply, sizeof(reply));
     int64_t later = next_request(b, requests, reply, sizeof(reply)); /* the first one has expired */
     assert_true(later > at_first);
-    link_kick(b->r->link, "test");
+    connection_kick(b->r->connection, "test");
     assert_int_equal(next_request(b, requests, reply, sizeof(reply)), at_first);
     natsSubscription_Destroy(requests);
 }
@@ -210,43 +210,43 @@ static void redelivered_message_that_is_held_is_not_handed_out_again(struct worl
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
-    struct held *h = bench_next(b);
-    held_set_state(consumer_held(b->c), h, HELD_RUNNING);
+    struct message *h = bench_next(b);
+    message_set_state(consumer_messages(b->c), h, MESSAGE_RUNNING);
     /* Somebody says NAK in our name: the server delivers it again, to us. */
-    natsConnection_PublishString(b->client->nc, held_reply(h), "-NAK");
+    natsConnection_PublishString(b->client->nc, message_reply(h), "-NAK");
     turn_until(b->r, 10, consumer_stats(b->c)->repeated == 1);
     assert_int_equal(b->n, 1);
     assert_int_equal(h->delivered, 2);
-    assert_int_equal(h->state, HELD_RUNNING);
+    assert_int_equal(h->state, MESSAGE_RUNNING);
     ack(b, h);
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
     assert_int_equal(bench_info(b, "num_ack_pending"), 0);
 }
 
 /* A message that went back and came again is in every list once: a ring that is broken there
- * never ends, at the latest at the next LINK_UP. */
+ * never ends, at the latest at the next CONNECTION_UP. */
 static void message_that_went_back_comes_again_with_its_attempts(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 3);
-    struct held *h[3];
+    struct message *h[3];
     for (int i = 0; i < 3; i++)
         h[i] = bench_next(b);
     h[1]->attempts = 2;
     consumer_give_back(b->c, h[1], 0);
-    assert_int_equal(sound_length(&consumer_held(b->c)->leases), 2);
-    struct held *again = bench_next(b);
+    assert_int_equal(sound_length(&consumer_messages(b->c)->leases), 2);
+    struct message *again = bench_next(b);
     assert_ptr_equal(again, h[1]);
     assert_int_equal(again->attempts, 2);
     assert_int_equal(again->delivered, 2);
-    assert_int_equal(sound_length(&consumer_held(b->c)->leases), 3);
-    assert_int_equal(sound_length(&consumer_held(b->c)->away), 0);
-    link_kick(b->r->link, "test");
+    assert_int_equal(sound_length(&consumer_messages(b->c)->leases), 3);
+    assert_int_equal(sound_length(&consumer_messages(b->c)->away), 0);
+    connection_kick(b->r->connection, "test");
     turn_until(b->r, 10, b->r->ups == 2);
     for (int i = 0; i < 3; i++)
         ack(b, h[i]);
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
-    assert_int_equal(sound_length(&consumer_held(b->c)->leases), 0);
+    assert_int_equal(sound_length(&consumer_messages(b->c)->leases), 0);
     assert_int_equal(bench_info(b, "num_ack_pending"), 0);
 }
 
@@ -254,7 +254,7 @@ static void delayed_give_back_comes_after_the_delay(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
-    struct held *h = bench_next(b);
+    struct message *h = bench_next(b);
     int64_t since = clock_now_ns();
     consumer_give_back(b->c, h, NS_PER_SEC);
     bench_next(b);
@@ -269,10 +269,10 @@ static void held_messages_outlive_ack_wait(struct world *w)
     b->handler.ack_wait_ns = NS_PER_SEC;
     bench_run(b, 10);
     publish(b, 3);
-    struct held *h[3];
+    struct message *h[3];
     for (int i = 0; i < 3; i++) {
         h[i] = bench_next(b);
-        held_set_state(consumer_held(b->c), h[i], HELD_RUNNING);
+        message_set_state(consumer_messages(b->c), h[i], MESSAGE_RUNNING);
     }
     uint64_t before = consumer_stats(b->c)->leases_renewed;
     turn_until(b->r, 10, consumer_stats(b->c)->leases_renewed >= before + 3 * 9); /* three times ack_wait */
@@ -302,7 +302,7 @@ static void nothing_but_an_ack_is_said_after_the_lease(struct world *w)
     b->handler.ack_wait_ns = NS_PER_SEC;
     bench_run(b, 2);
     publish(b, 2);
-    struct held *h[2] = {bench_next(b), bench_next(b)};
+    struct message *h[2] = {bench_next(b), bench_next(b)};
     natsSubscription *seen = NULL;
     assert_int_equal(natsConnection_SubscribeSync(&seen, b->client->nc, "$JS.ACK.>"), NATS_OK);
     assert_int_equal(natsConnection_Flush(b->client->nc), NATS_OK);
@@ -324,8 +324,8 @@ static void acknowledgement_lost_with_the_connection_is_sent_again(struct world 
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
-    struct held *h = bench_next(b);
-    link_kick(b->r->link, "test");
+    struct message *h = bench_next(b);
+    connection_kick(b->r->connection, "test");
     ack(b, h); /* into the void: the loop has not noticed */
     turn_until(b->r, 5, b->r->downs >= 1);
     assert_int_equal(consumer_unconfirmed(b->c), 1);
@@ -347,7 +347,7 @@ static void pulling_goes_on_after_a_killed_server(struct world *w)
         server_restart(b->r->server);
         publish(b, 5);
         while (n < round * 5) {
-            struct held *h = bench_next(b);
+            struct message *h = bench_next(b);
             assert_in_range(h->stream_seq, 1, 15);
             n += !seen[h->stream_seq];
             seen[h->stream_seq] = true;
@@ -355,9 +355,9 @@ static void pulling_goes_on_after_a_killed_server(struct world *w)
         }
     }
     int64_t until = deadline_in(20);
-    while (bench_info(b, "num_ack_pending") || consumer_held(b->c)->n) {
+    while (bench_info(b, "num_ack_pending") || consumer_messages(b->c)->n) {
         if (deadline_left_ms(until) == 0)
-            fail_msg("%zu are held, the server waits for %" PRId64, consumer_held(b->c)->n,
+            fail_msg("%zu are held, the server waits for %" PRId64, consumer_messages(b->c)->n,
                      bench_info(b, "num_ack_pending"));
         assert_true(loop_once(b->r->loop, 100 * NS_PER_MS) >= 0);
         while (!list_empty(&b->ready))
@@ -371,7 +371,7 @@ static void answer_does_not_cover_an_ack_sent_after_the_question(struct world *w
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
-    struct held *h = bench_next(b);
+    struct message *h = bench_next(b);
     ack(b, h);
     server_freeze(b->r->server);
     turn_until(b->r, 2, b->c->confirm_request);
@@ -392,7 +392,7 @@ static void ack_that_was_not_sent_is_not_confirmed(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 2);
-    struct held *h[] = {bench_next(b), bench_next(b)};
+    struct message *h[] = {bench_next(b), bench_next(b)};
     ack(b, h[0]);
     fire(&b->c->confirm);
     assert_non_null(b->c->confirm_request);
@@ -432,16 +432,16 @@ static void cumulative_ack_is_not_confirmed_before_it_is_compared(struct world *
 /* ---- a consumer made anew ------------------------------------------------------------------------------------- */
 
 /* As if a deleted consumer had delivered it, and this one's delivery had been lost on the way. */
-static struct held *of_the_old_consumer(struct held *h)
+static struct message *of_the_old_consumer(struct message *h)
 {
     h->consumer_created_ns--;
     return h;
 }
 
-static struct held *run(struct bench *b)
+static struct message *run(struct bench *b)
 {
-    struct held *h = bench_next(b);
-    held_set_state(consumer_held(b->c), h, HELD_RUNNING);
+    struct message *h = bench_next(b);
+    message_set_state(consumer_messages(b->c), h, MESSAGE_RUNNING);
     return h;
 }
 
@@ -471,7 +471,7 @@ static void order_waits_for_what_runs_of_the_old_consumer(struct world *w)
     run(b);
     of_the_old_consumer(run(b));
     lease_resume(b->c);
-    recall_begin(b->c);
+    redelivery_sync_begin(b->c);
     turn_until(b->r, 5, consumer_in_order(b->c) || consumer_awaited(b->c));
     assert_int_equal(consumer_awaited(b->c), 1);
 }
@@ -482,17 +482,17 @@ static void what_is_remembered_of_the_old_consumer_is_forgotten(struct world *w)
     b->handler.ordering = ORDERING_SUBJECT;
     bench_run(b, 10);
     publish(b, 3);
-    struct held *acked = bench_next(b), *away = bench_next(b), *here = run(b);
+    struct message *acked = bench_next(b), *away = bench_next(b), *here = run(b);
     ack(b, acked);
-    turn_until(b->r, 5, acked->state == HELD_SETTLED);
+    turn_until(b->r, 5, acked->state == MESSAGE_SETTLED);
     consumer_give_back(b->c, away, 60 * NS_PER_SEC);
     of_the_old_consumer(acked);
     of_the_old_consumer(away);
     lease_resume(b->c);
-    assert_int_equal(sound_length(&consumer_held(b->c)->away), 0);
-    assert_int_equal(sound_length(&consumer_held(b->c)->settled), 0);
-    assert_int_equal(consumer_held(b->c)->n, 1);
-    assert_int_equal(here->state, HELD_RUNNING);
+    assert_int_equal(sound_length(&consumer_messages(b->c)->away), 0);
+    assert_int_equal(sound_length(&consumer_messages(b->c)->settled), 0);
+    assert_int_equal(consumer_messages(b->c)->n, 1);
+    assert_int_equal(here->state, MESSAGE_RUNNING);
 }
 
 /* One that was handled, and then no pull is open that would be told of the deletion. */
@@ -661,7 +661,7 @@ static void a_deleted_consumer_holds_up_no_stop(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
-    struct held *h = bench_next(b);
+    struct message *h = bench_next(b);
     client_api_ok(b->client, NULL, "CONSUMER.DELETE.WORK.d");
     turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running"));
     b->c->verified = false; /* as on the next connection */

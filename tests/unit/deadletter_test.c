@@ -24,7 +24,7 @@ static void last_attempt_leads_to_the_dead_letter_stream(struct world *w)
         t->b->client, "work.order.7",
         "Key: value\nTwice: 1\nTwice: 2\ntraceparent: 00-1-2-01\nNats-Msg-Id: src\nSeamq-Reason: forged", "the payload",
         11);
-    struct held *h = bench_next(t->b);
+    struct message *h = bench_next(t->b);
     for (int i = 0; i < 3; i++) {
         till_again(t, h);
         settle_outcome(t->s, h, SETTLE_NAK, 0, i < 2 ? "early" : "line one\nline two\ttab\n");
@@ -59,7 +59,7 @@ static void last_attempt_leads_to_the_dead_letter_stream(struct world *w)
 static void time_is_that_of_the_original(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     struct stored m;
     int64_t stored_ns = h->stored_ns;
     settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
@@ -85,7 +85,7 @@ static void rejected_message_is_dead_after_one_attempt(struct world *w)
 static void crash_limit_leads_to_a_dead_letter_with_the_backtrace(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     struct settle_crash crash = {.signal = 11, .text = "killed by SIGSEGV", .backtrace = "#0 a\n#1 b\n"};
     struct stored m;
     settle_crashed(t->s, h, &crash);
@@ -103,7 +103,7 @@ static void crash_limit_leads_to_a_dead_letter_with_the_backtrace(struct world *
 static void crash_in_the_last_attempt_is_the_last(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     struct stored m;
     for (int i = 0; i < 2; i++) {
         settle_outcome(t->s, h, SETTLE_NAK, 0, "");
@@ -144,7 +144,7 @@ static void hanging_message_is_dead_by_timeout(struct world *w)
 static void servers_count_is_a_backstop(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     h->delivered = 29; /* max_attempts is 3 */
     settle_outcome(t->s, h, SETTLE_NAK, 0, "");
     assert_int_equal(t->retries, 1);
@@ -156,10 +156,10 @@ static void servers_count_is_a_backstop(struct world *w)
 }
 
 /* As the first delivery to a process whose predecessors it took down. */
-static struct held *arrival(struct till *t, uint64_t delivered)
+static struct message *arrival(struct till *t, uint64_t delivered)
 {
-    struct held *h = till_message(t);
-    held_set_state(consumer_held(t->b->c), h, HELD_READY);
+    struct message *h = till_message(t);
+    message_set_state(consumer_messages(t->b->c), h, MESSAGE_READY);
     h->delivered = delivered;
     return h;
 }
@@ -168,13 +168,13 @@ static void what_is_never_settled_is_suspected_once(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct stored m;
-    struct held *first = arrival(t, 29); /* max_attempts is 3 */
+    struct message *first = arrival(t, 29); /* max_attempts is 3 */
     assert_false(settle_suspects(t->s, first));
-    struct held *back = arrival(t, 30);
+    struct message *back = arrival(t, 30);
     back->again = true;
     assert_false(settle_suspects(t->s, back));
     assert_true(settle_suspects(t->s, arrival(t, 30)));
-    struct held *later = arrival(t, 1000);
+    struct message *later = arrival(t, 1000);
     assert_false(settle_suspects(t->s, later));
     settle_outcome(t->s, first, SETTLE_ACK, 0, "");
     settle_outcome(t->s, back, SETTLE_ACK, 0, "");
@@ -192,7 +192,7 @@ static void nothing_is_suspected_where_nothing_would_be_left(struct world *w)
     struct till *t = till_prepare(w);
     t->b->handler.dead_letter = (char *)"off";
     till_run(t);
-    struct held *h = arrival(t, 1000);
+    struct message *h = arrival(t, 1000);
     assert_false(settle_suspects(t->s, h));
     settle_outcome(t->s, h, SETTLE_ACK, 0, "");
     till_expect_settled(t);
@@ -214,7 +214,7 @@ static void off_means_dropped(struct world *w)
 static void copy_that_is_there_already_is_enough(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     client_publish(t->b->client, subject_of(t, 1), "the first copy");
     settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
     till_expect_settled(t);
@@ -225,7 +225,7 @@ static void copy_that_is_there_already_is_enough(struct world *w)
 static void message_stays_until_its_copy_is_stored(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     client_api_ok(t->b->client, NULL, "STREAM.DELETE.DLQ");
     settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
     turn_until(t->b->r, 10, strstr(consumer_reason(t->b->c), "dead-letter stream DLQ was deleted while running"));
@@ -262,7 +262,7 @@ static void lost_connection_does_not_wait_for_the_dead_letter_stream(struct worl
 static void killed_server_gets_it_after_its_restart(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     server_kill(t->b->r->server);
     settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
     turn_until(t->b->r, 10, t->b->r->downs >= 1);
@@ -283,7 +283,7 @@ static void die(struct till *t, size_t size, const char *headers, struct stored 
     till_run(t);
     client_publish_full(t->b->client, "work.big", headers, big, size);
     free(big);
-    struct held *h = bench_next(t->b);
+    struct message *h = bench_next(t->b);
     till_again(t, h);
     settle_crashed(t->s, h, &(struct settle_crash){.signal = 6, .text = "died", .backtrace = trace});
     free(trace);
@@ -355,7 +355,7 @@ static void kill_large(struct till *t, size_t size)
     assert_non_null(data);
     client_publish_full(t->b->client, "work.big", NULL, data, size);
     free(data);
-    struct held *h = bench_next(t->b);
+    struct message *h = bench_next(t->b);
     till_again(t, h);
     settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
 }

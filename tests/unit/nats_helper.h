@@ -5,7 +5,7 @@
 #define SEAMQ_TESTS_NATS_HELPER_H
 
 #include "base/clock.h"
-#include "federation/link.h"
+#include "federation/connection.h"
 
 #include "client.h"
 #include "server.h"
@@ -21,7 +21,7 @@ struct rig {
     struct world *w;
     struct loop *loop;
     struct server *server;
-    struct link *link; /* NULL: destroyed by the test itself */
+    struct connection *connection; /* NULL: destroyed by the test itself */
     struct config_cluster config;
     char *url;
     bool kept; /* a link's thread goes on by itself and reads the configuration */
@@ -29,18 +29,18 @@ struct rig {
     unsigned ups;
     unsigned downs;
     unsigned errors;
-    char text[512];                                                        /* of the last state */
-    char error[512];                                                       /* the last one */
-    void (*on_state)(void *data, enum link_state state, const char *text); /* more to do, NULL: nothing */
+    char text[512];                                                              /* of the last state */
+    char error[512];                                                             /* the last one */
+    void (*on_state)(void *data, enum connection_state state, const char *text); /* more to do, NULL: nothing */
     void *data;
     void (*finish)(struct rig *r); /* before the link goes */
 };
 
-static inline void rig_state(void *data, enum link_state state, const char *text)
+static inline void rig_state(void *data, enum connection_state state, const char *text)
 {
     struct rig *r = data;
-    r->ups += state == LINK_UP;
-    r->downs += state == LINK_DOWN;
+    r->ups += state == CONNECTION_UP;
+    r->downs += state == CONNECTION_DOWN;
     snprintf(r->text, sizeof(r->text), "%s", text);
     if (r->on_state)
         r->on_state(r->data, state, text);
@@ -55,9 +55,9 @@ static inline void rig_error(void *data, const char *text)
 
 static inline void rig_unlink(struct rig *r, int64_t flush_ns)
 {
-    if (!link_destroy(r->link, flush_ns))
+    if (!connection_destroy(r->connection, flush_ns))
         r->kept = true;
-    r->link = NULL;
+    r->connection = NULL;
 }
 
 static inline void rig_close(void *data)
@@ -109,11 +109,11 @@ static inline struct rig *rig_prepare(struct world *w, const char *url)
     return r;
 }
 
-static inline void rig_link(struct rig *r)
+static inline void rig_connection(struct rig *r)
 {
-    static const struct link_callbacks callbacks = {.on_state = rig_state, .on_error = rig_error};
+    static const struct connection_callbacks callbacks = {.on_state = rig_state, .on_error = rig_error};
     struct error err = {0};
-    if (link_create(&r->link, r->loop, &r->config, "unit-test", &callbacks, r, &err))
+    if (connection_create(&r->connection, r->loop, &r->config, "unit-test", &callbacks, r, &err))
         fail_msg("link_create: %s", err.text);
 }
 
@@ -123,15 +123,15 @@ static inline struct rig *rig_open(struct world *w, const struct server_options 
     struct server *s = server_start(w, options);
     struct rig *r = rig_prepare(w, s->url);
     r->server = s;
-    rig_link(r);
-    turn_until(r, 10, link_state(r->link) == LINK_UP);
+    rig_connection(r);
+    turn_until(r, 10, connection_state(r->connection) == CONNECTION_UP);
     return r;
 }
 
 static inline void rig_send(struct rig *r, const char *subject, const char *reply, const char *data)
 {
-    struct link_publish p = {.subject = subject, .reply = reply, .data = data, .size = strlen(data)};
-    assert_int_equal(link_publish(r->link, &p), 0);
+    struct connection_publish p = {.subject = subject, .reply = reply, .data = data, .size = strlen(data)};
+    assert_int_equal(connection_publish(r->connection, &p), 0);
 }
 
 /* What others publish, as the server passes it on from now on. */

@@ -68,12 +68,12 @@ static void links_are_shown_up_and_down(struct world *w)
     struct rig *up = rig_open(w, NULL);
     struct rig *down = rig_prepare(w, "nats://127.0.0.1:1");
     down->config.name = (char *)"far";
-    rig_link(down);
+    rig_connection(down);
     turn_until(down, 5, down->downs >= 1);
-    struct link *links[] = {up->link, down->link};
+    struct connection *connections[] = {up->connection, down->connection};
     struct report r = report_of(w);
-    r.links = links;
-    r.n_links = 2;
+    r.connections = connections;
+    r.n_connections = 2;
     const char *text = page(&r, "/");
     assert_non_null(strstr(text, world_text(w, "cluster test             up %s\n", up->url)));
     assert_non_null(strstr(text, "cluster far              down no server answers at nats://127.0.0.1:1\n"));

@@ -12,7 +12,7 @@ struct till {
     struct bench *b;
     struct settle *s;
     unsigned retries;
-    struct held *retried; /* the last one */
+    struct message *retried; /* the last one */
     int64_t delay_ns;
 };
 
@@ -21,10 +21,10 @@ static inline void till_ready(void *data)
     settle_resume(((struct till *)data)->s);
 }
 
-static inline void till_retry(void *data, struct held *h, int64_t delay_ns)
+static inline void till_retry(void *data, struct message *h, int64_t delay_ns)
 {
     struct till *t = data;
-    assert_int_equal(h->state, HELD_WAITING);
+    assert_int_equal(h->state, MESSAGE_WAITING);
     t->retries++;
     t->retried = h;
     t->delay_ns = delay_ns;
@@ -64,21 +64,21 @@ static inline struct till *till_run(struct till *t)
 }
 
 /* Publishes one message and takes it as a worker would: RUNNING, in no list. */
-static inline struct held *till_message(struct till *t)
+static inline struct message *till_message(struct till *t)
 {
     client_publish(t->b->client, "work.x", "payload");
-    struct held *h = bench_next(t->b);
-    held_set_state(consumer_held(t->b->c), h, HELD_RUNNING);
+    struct message *h = bench_next(t->b);
+    message_set_state(consumer_messages(t->b->c), h, MESSAGE_RUNNING);
     return h;
 }
 
 /* Runs it again, as dispatch does when the delay is over. */
-static inline void till_again(struct till *t, struct held *h)
+static inline void till_again(struct till *t, struct message *h)
 {
-    held_set_state(consumer_held(t->b->c), h, HELD_RUNNING);
+    message_set_state(consumer_messages(t->b->c), h, MESSAGE_RUNNING);
 }
 
-static inline void till_stage(struct till *t, struct held *h, const char *subject, const char *id, const char *data)
+static inline void till_stage(struct till *t, struct message *h, const char *subject, const char *id, const char *data)
 {
     struct settle_output o = {.subject = subject, .msg_id = id, .data = data, .size = strlen(data)};
     assert_int_equal(settle_stage(t->s, h, &o), 0);
@@ -87,7 +87,7 @@ static inline void till_stage(struct till *t, struct held *h, const char *subjec
 /* Nothing is held, and the server agrees. */
 static inline void till_expect_settled(struct till *t)
 {
-    turn_until(t->b->r, 10, consumer_held(t->b->c)->n == 0 && settle_busy(t->s) == 0);
+    turn_until(t->b->r, 10, consumer_messages(t->b->c)->n == 0 && settle_busy(t->s) == 0);
     if (!client_wait_settled(t->b->client, "WORK", "d", 5))
         fail_msg("%" PRId64 " messages are not acknowledged on the server", bench_info(t->b, "num_ack_pending"));
 }

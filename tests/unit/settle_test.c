@@ -18,9 +18,9 @@ static void confirmed_ack_is_held_until_the_servers_word(struct world *w)
     struct till *t = till_prepare(w);
     t->b->handler.ack = ACK_CONFIRMED;
     till_run(t);
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     settle_outcome(t->s, h, SETTLE_ACK, 0, "");
-    assert_int_equal(h->state, HELD_SETTLING);
+    assert_int_equal(h->state, MESSAGE_SETTLING);
     assert_int_equal(settle_busy(t->s), 1);
     till_expect_settled(t);
     assert_int_equal(settle_stats(t->s)->acked, 1);
@@ -39,32 +39,32 @@ static void term_drops_without_a_dead_letter(struct world *w)
 static void term_after_the_lease_is_an_ack(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     h->lease_until_ns = loop_now_ns(t->b->r->loop);
     settle_outcome(t->s, h, SETTLE_TERM, 0, "");
     till_expect_settled(t);
 }
 
-static void leave_lane(void *data, struct held *h, bool for_good)
+static void leave_lane(void *data, struct message *h, bool for_good)
 {
     (void)data;
     if (for_good)
-        h->lane = NULL;
+        h->key_queue = NULL;
 }
 
 /* A lost +TERM would bring it back alone, behind its followers. */
 static void term_in_order_is_kept_until_it_is_confirmed(struct world *w)
 {
     struct till *t = till_prepare(w);
-    int lane;
+    int key_queue;
     t->b->handler.ordering = ORDERING_SUBJECT;
     till_run(t);
     t->b->c->callbacks.on_left = leave_lane;
-    struct held *h = till_message(t);
-    h->lane = (struct lane *)&lane;
+    struct message *h = till_message(t);
+    h->key_queue = (struct key_queue *)&key_queue;
     settle_outcome(t->s, h, SETTLE_TERM, 0, "");
     assert_int_equal(consumer_unconfirmed(t->b->c), 1);
-    turn_until(t->b->r, 5, h->state == HELD_SETTLED);
+    turn_until(t->b->r, 5, h->state == MESSAGE_SETTLED);
     assert_true(client_wait_settled(t->b->client, "WORK", "d", 5));
 }
 
@@ -75,12 +75,12 @@ static void what_was_confirmed_is_remembered_for_the_sake_of_order(struct world 
     t->b->handler.ack = ACK_CONFIRMED;
     t->b->handler.ordering = ORDERING_SUBJECT;
     till_run(t);
-    struct held *h[] = {till_message(t), till_message(t)};
+    struct message *h[] = {till_message(t), till_message(t)};
     settle_outcome(t->s, h[0], SETTLE_ACK, 0, "");
     settle_outcome(t->s, h[1], SETTLE_DEAD, 0, "");
     turn_until(t->b->r, 10, settle_busy(t->s) == 0);
-    assert_int_equal(sound_length(&consumer_held(t->b->c)->settled), 2);
-    assert_int_equal(consumer_held(t->b->c)->bytes, 0);
+    assert_int_equal(sound_length(&consumer_messages(t->b->c)->settled), 2);
+    assert_int_equal(consumer_messages(t->b->c)->bytes, 0);
     assert_true(client_wait_settled(t->b->client, "WORK", "d", 5));
 }
 
@@ -97,7 +97,7 @@ static void nak_is_retried_by_backoff_of_which_the_last_repeats(struct world *w)
     struct till *t = till_prepare(w);
     t->b->handler.max_attempts = 100;
     till_run(t);
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     static const int64_t ms[] = {20, 40, 40, 40};
     for (unsigned i = 0; i < 4; i++) {
         settle_outcome(t->s, h, SETTLE_NAK, -1, "not now");
@@ -115,7 +115,7 @@ static void nak_is_retried_by_backoff_of_which_the_last_repeats(struct world *w)
 static void handlers_own_delay_counts(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     settle_outcome(t->s, h, SETTLE_NAK, 5 * NS_PER_SEC, "");
     assert_true(t->delay_ns == 5 * NS_PER_SEC);
     till_again(t, h);
@@ -133,7 +133,7 @@ static void outcome_that_is_none_is_a_nak(struct world *w)
 static void crash_is_retried_at_once(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     settle_crashed(t->s, h, &(struct settle_crash){.signal = 11, .text = "died"});
     assert_int_equal(t->retries, 1);
     assert_int_equal(t->delay_ns, 0);
@@ -151,8 +151,8 @@ static void too_many_that_wait_go_back_to_the_server(struct world *w)
         settle_outcome(t->s, till_message(t), SETTLE_NAK, 60 * NS_PER_SEC, "");
     assert_int_equal(t->retries, 20);
     assert_int_equal(settle_stats(t->s)->returned, 5);
-    assert_int_equal(consumer_held(t->b->c)->n_by_state[HELD_WAITING], 20);
-    assert_int_equal(consumer_held(t->b->c)->n_by_state[HELD_AWAY], 5);
+    assert_int_equal(consumer_messages(t->b->c)->n_by_state[MESSAGE_WAITING], 20);
+    assert_int_equal(consumer_messages(t->b->c)->n_by_state[MESSAGE_AWAY], 5);
 }
 
 /* ---- outputs -------------------------------------------------------------------------------- */
@@ -162,7 +162,7 @@ static void outputs_are_stored_before_the_ack(struct world *w)
     static const char headers[] = "Kind\0copy\0traceparent\0"
                                   "00-1-2-01";
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     struct stored m;
     till_stage(t, h, "out.a", NULL, "first");
     till_stage(t, h, "out.b", "my-own-id", "second");
@@ -191,7 +191,7 @@ static void outputs_are_stored_before_the_ack(struct world *w)
 static void output_that_is_there_already_counts_as_stored(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     client_publish_full(t->b->client, "out.a",
                         world_text(w, "Nats-Msg-Id: WORK.%" PRId64 ".1.h.0", consumer_stream_created_ns(t->b->c)), "x",
                         1);
@@ -204,7 +204,7 @@ static void output_that_is_there_already_counts_as_stored(struct world *w)
 static void outputs_of_a_nak_are_not_sent(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     till_stage(t, h, "out.nak", NULL, "x");
     settle_outcome(t->s, h, SETTLE_NAK, 0, "");
     till_again(t, h);
@@ -219,7 +219,7 @@ static void outputs_of_a_nak_are_not_sent(struct world *w)
 static void output_without_a_stream_fails_the_attempt(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     till_stage(t, h, "out.fine", NULL, "x");
     till_stage(t, h, "nowhere.x", NULL, "x");
     settle_outcome(t->s, h, SETTLE_ACK, 0, "");
@@ -238,7 +238,7 @@ static void output_without_a_stream_fails_the_attempt(struct world *w)
 static void output_waits_for_a_stream_that_elects_its_leader(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     till_stage(t, h, "late.x", NULL, "x");
     settle_outcome(t->s, h, SETTLE_ACK, 0, "");
     const struct settlement *waiting = h->settlement;
@@ -254,7 +254,7 @@ static void output_larger_than_the_server_takes_fails_the_attempt(struct world *
     struct till *t = till_prepare(w);
     t->b->handler.max_attempts = 1;
     till_run(t);
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     char *big = calloc(1, 1048577);
     struct stored m;
     assert_non_null(big);
@@ -275,7 +275,7 @@ static void output_at_the_limit_is_stored_or_fails_the_attempt(struct world *w)
     struct till *t = till_prepare(w);
     t->b->handler.max_attempts = 100;
     till_run(t);
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     char *big = calloc(1, 1048576);
     size_t id = strlen(world_text(w, "WORK.%" PRId64 ".1.h.0", consumer_stream_created_ns(t->b->c)));
     size_t fits = 1048576 - (strlen("NATS/1.0\r\nNats-Msg-Id: \r\n\r\n") + id);
@@ -299,7 +299,7 @@ static void output_at_the_limit_is_stored_or_fails_the_attempt(struct world *w)
 static void outputs_survive_a_killed_server(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t);
+    struct message *h = till_message(t);
     till_stage(t, h, "out.a", NULL, "1");
     till_stage(t, h, "out.a", NULL, "2");
     server_kill(t->b->r->server);
@@ -315,7 +315,7 @@ static void outputs_survive_a_killed_server(struct world *w)
 static void destroy_takes_what_is_under_way(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct held *h = till_message(t), *second = till_message(t);
+    struct message *h = till_message(t), *second = till_message(t);
     till_stage(t, h, "out.a", NULL, "1");
     till_stage(t, second, "out.a", NULL, "2");
     settle_outcome(t->s, second, SETTLE_ACK, 0, ""); /* no answer yet */

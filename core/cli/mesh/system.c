@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "config/names.h"
-#include "federation/options.h"
+#include "federation/nats_options.h"
 #include "cli/session.h"
 
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static const char *gather_servers(struct mesh *m, struct session *s, const char 
     const char *why = NULL;
     char inbox[INBOX_MAX];
 
-    if (connection_inbox(session_cluster(s), inbox, sizeof(inbox)) < 0)
+    if (nats_inbox_create(session_cluster(s), inbox, sizeof(inbox)) < 0)
         why = "cannot make a reply subject";
     else if (ask(&g, session_nats(s), inbox, nodes) == NATS_NO_RESPONDERS)
         why = "nobody answers $SYS.REQ.SERVER.PING: that user is not one of the system account";

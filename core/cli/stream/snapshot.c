@@ -3,7 +3,7 @@
 #include "snapshot.h"
 
 #include "base/clock.h"
-#include "federation/options.h"
+#include "federation/nats_options.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -67,7 +67,7 @@ static int ask_once(struct copy *c, struct session *where, const char *verb, jso
 
 static int begin_snapshot(struct copy *c)
 {
-    int rc = connection_inbox(session_cluster(c->from), c->inbox, sizeof(c->inbox));
+    int rc = nats_inbox_create(session_cluster(c->from), c->inbox, sizeof(c->inbox));
     if (rc < 0)
         return failed(c, c->from, rc, "a reply subject", strerror(-rc));
     natsStatus st = natsConnection_SubscribeSync(&c->pieces, session_nats(c->from), c->inbox);

@@ -9,44 +9,44 @@
  *
  * Owner: the consumer's table. Thread: the loop's.
  */
-#ifndef SEAMQ_CONSUMER_HELD_H
-#define SEAMQ_CONSUMER_HELD_H
+#ifndef SEAMQ_CONSUMER_MESSAGE_H
+#define SEAMQ_CONSUMER_MESSAGE_H
 
 #include "ack_meta.h"
 
 #include "base/list.h"
 #include "base/loop.h"
-#include "federation/link.h"
+#include "federation/connection.h"
 
 #include <stdbool.h>
 
 struct consumer;
-struct lane;
+struct key_queue;
 
 /* Longer reply subjects are kept with their whole message. */
-#define HELD_REPLY_MAX 160
+#define MESSAGE_REPLY_MAX 160
 
-enum held_state {
-    HELD_READY,    /* waits for a worker */
-    HELD_RUNNING,  /* in a worker's ring or being handled */
-    HELD_WAITING,  /* waits for its next attempt */
-    HELD_SETTLING, /* outputs or dead letter are being published */
-    HELD_DONE,     /* finished; waits for the acknowledgement of all before it (ack = cumulative) */
-    HELD_ACKED,    /* acknowledged; kept until the server has answered something later */
-    HELD_AWAY,     /* given back to the server; only the attempt count is kept */
-    HELD_SETTLED,  /* acknowledged and confirmed; remembered for the sake of order */
+enum message_state {
+    MESSAGE_READY,    /* waits for a worker */
+    MESSAGE_RUNNING,  /* in a worker's ring or being handled */
+    MESSAGE_WAITING,  /* waits for its next attempt */
+    MESSAGE_SETTLING, /* outputs or dead letter are being published */
+    MESSAGE_DONE,     /* finished; waits for the acknowledgement of all before it (ack = cumulative) */
+    MESSAGE_ACKED,    /* acknowledged; kept until the server has answered something later */
+    MESSAGE_AWAY,     /* given back to the server; only the attempt count is kept */
+    MESSAGE_SETTLED,  /* acknowledged and confirmed; remembered for the sake of order */
 };
 
-struct held {
-    struct list node;   /* in the list that belongs to its state */
-    struct list lease;  /* in the table's leases, by time of renewal; not when ACKED, AWAY or SETTLED */
-    struct list order;  /* ack = cumulative: by place in the stream, until it is ACKED */
-    struct held *chain; /* hash chain */
-    struct lane *lane;  /* of an ordered handler: the messages of its key; NULL: in none */
-    struct list in_lane;
+struct message {
+    struct list node;            /* in the list that belongs to its state */
+    struct list lease;           /* in the table's leases, by time of renewal; not when ACKED, AWAY or SETTLED */
+    struct list order;           /* ack = cumulative: by place in the stream, until it is ACKED */
+    struct message *chain;       /* hash chain */
+    struct key_queue *key_queue; /* of an ordered handler: the messages of its key; NULL: in none */
+    struct list in_key_queue;
     struct consumer *consumer;
     natsMsg *msg; /* owned; NULL when AWAY, and when ACKED with its reply subject kept below */
-    enum held_state state;
+    enum message_state state;
     uint32_t attempts; /* runs of the handler that failed or are going on */
     uint32_t crashes;  /* of these, the ones that took the worker along or hung */
     uint64_t stream_seq;
@@ -66,45 +66,46 @@ struct held {
     uint64_t run_id;         /* RUNNING: what the worker knows it by */
     struct loop_timer retry; /* WAITING: when */
     void *settlement;        /* of the settle module while it has one */
-    char reply[HELD_REPLY_MAX];
+    char reply[MESSAGE_REPLY_MAX];
 };
 
 /* "ready", "running" and so on; NULL: nobody waits for it (AWAY, SETTLED). */
-const char *held_state_name(enum held_state state);
+const char *message_state_name(enum message_state state);
 
-struct held_table {
-    struct held **buckets;
+struct message_table {
+    struct message **buckets;
     size_t n_buckets; /* power of two */
     size_t n;         /* all states */
-    size_t n_by_state[HELD_SETTLED + 1];
+    size_t n_by_state[MESSAGE_SETTLED + 1];
     size_t bytes; /* payloads of all that have their message */
     struct list leases;
     struct list acked;
     struct list away;
     struct list settled;
-    struct held *spare; /* chain of free ones */
+    struct message *spare; /* chain of free ones */
     size_t n_spare;
 };
 
-int held_table_init(struct held_table *t);
+int message_table_init(struct message_table *t);
 /* Messages are destroyed. */
-void held_table_finish(struct held_table *t);
+void message_table_finish(struct message_table *t);
 
 /* Of several of the same place and time, the latest that was added. */
-struct held *held_find(const struct held_table *t, uint64_t stream_seq, int64_t stored_ns);
+struct message *message_find(const struct message_table *t, uint64_t stream_seq, int64_t stored_ns);
 /* Takes `msg`; READY, in no list but the leases. NULL: out of memory. */
-struct held *held_add(struct held_table *t, struct consumer *c, natsMsg *msg, const struct ack_meta *meta);
+struct message *message_add(struct message_table *t, struct consumer *c, natsMsg *msg, const struct ack_meta *meta);
 /* The same message came again: the newer delivery's reply subject is the one that counts. */
-void held_refresh(struct held_table *t, struct held *h, natsMsg *msg, const struct ack_meta *meta, struct link *link);
+void message_refresh(struct message_table *t, struct message *h, natsMsg *msg, const struct ack_meta *meta,
+                     struct connection *connection);
 /* The message itself is not needed any more, only where to answer. */
-void held_drop_message(struct held_table *t, struct held *h, struct link *link);
-void held_set_state(struct held_table *t, struct held *h, enum held_state state);
+void message_drop_message(struct message_table *t, struct message *h, struct connection *connection);
+void message_set_state(struct message_table *t, struct message *h, enum message_state state);
 /* Back to the front of a list that it was in before, behind those that came earlier. */
-void held_put_back(struct list *list, struct held *h);
-/* Out of all lists, its message to link_recycle(). */
-void held_free(struct held_table *t, struct held *h, struct link *link);
+void message_put_back(struct list *list, struct message *h);
+/* Out of all lists, its message to connection_recycle(). */
+void message_free(struct message_table *t, struct message *h, struct connection *connection);
 
-static inline const char *held_reply(const struct held *h)
+static inline const char *message_reply(const struct message *h)
 {
     return h->msg ? natsMsg_GetReply(h->msg) : h->reply;
 }

@@ -2,7 +2,7 @@
  * link_end_test - the end of a link, whatever it is doing: bounded, and nothing stays behind. */
 #include "nats_helper.h"
 
-#include "federation/link_private.h"
+#include "federation/connection_private.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -11,13 +11,13 @@
 static void take_back(void *data, natsMsg *msg)
 {
     if (msg)
-        link_recycle(((struct rig *)data)->link, msg);
+        connection_recycle(((struct rig *)data)->connection, msg);
 }
 
 static void listen_on(struct rig *r)
 {
-    assert_non_null(link_subscribe(r->link, "s", LINK_STREAM, take_back, r));
-    assert_non_null(link_subscribe(r->link, "r", LINK_REPLIES, take_back, r));
+    assert_non_null(connection_subscribe(r->connection, "s", CONNECTION_STREAM, take_back, r));
+    assert_non_null(connection_subscribe(r->connection, "r", CONNECTION_REPLIES, take_back, r));
 }
 
 static double destroy_seconds(struct rig *r, int64_t flush_ns)
@@ -47,7 +47,8 @@ static void destroy_does_not_wait_for_a_frozen_server(struct world *w)
     listen_on(r);
     server_freeze(r->server);
     for (int i = 0; i < 64; i++)
-        link_publish(r->link, &(struct link_publish){.subject = "big", .data = big, .size = 256 * 1024});
+        connection_publish(r->connection,
+                           &(struct connection_publish){.subject = "big", .data = big, .size = 256 * 1024});
     free(big);
     double took = destroy_seconds(r, NS_PER_SEC);
     if (took > 5)
@@ -80,14 +81,14 @@ static void destroy_while_connecting_is_bounded_and_leaves_nothing(struct world 
     int fd = silent_server(w, &url);
     struct rig *r = rig_prepare(w, url);
     size_t want[2] = {count_entries("/proc/self/fd"), count_entries("/proc/self/task")};
-    rig_link(r);
+    rig_connection(r);
     int peer = accept(fd, NULL, NULL); /* it is connecting now */
     double took = destroy_seconds(r, 10 * NS_PER_SEC);
     if (took > 5)
         fail_msg("%g s", took);
     assert_true(r->kept);
     close(peer);
-    rig_link(r); /* and at once after the start */
+    rig_connection(r); /* and at once after the start */
     destroy_seconds(r, 0);
     close(fd);
     if (!world_until(resources_are, want, 10))
@@ -102,7 +103,7 @@ static void descriptors_and_threads_come_back(struct world *w)
     size_t want[2] = {count_entries("/proc/self/fd"), count_entries("/proc/self/task")};
     for (int i = 0; i < 50; i++) {
         r->ups = 0;
-        rig_link(r);
+        rig_connection(r);
         listen_on(r);
         for (int turn = 0; turn < i % 5; turn++)
             assert_true(loop_once(r->loop, NS_PER_MS) >= 0);
@@ -113,7 +114,7 @@ static void descriptors_and_threads_come_back(struct world *w)
     if (!world_until(resources_are, want, 10))
         fail_msg("%zu descriptors and %zu threads, at first %zu and %zu", count_entries("/proc/self/fd"),
                  count_entries("/proc/self/task"), want[0], want[1]);
-    link_destroy(NULL, 0);
+    connection_destroy(NULL, 0);
 }
 
 static natsMsg *message_of(size_t size)
@@ -130,14 +131,14 @@ static natsMsg *message_of(size_t size)
 static void what_comes_back_waits_by_its_size(struct world *w)
 {
     struct rig *r = rig_prepare(w, "nats://127.0.0.1:1");
-    rig_link(r);
-    link_recycle(r->link, message_of(128));
-    assert_int_equal(r->link->n_recycled, 1);
-    link_recycle(r->link, message_of(2 << 20));
-    assert_int_equal(r->link->n_recycled, 0);
+    rig_connection(r);
+    connection_recycle(r->connection, message_of(128));
+    assert_int_equal(r->connection->n_recycled, 1);
+    connection_recycle(r->connection, message_of(2 << 20));
+    assert_int_equal(r->connection->n_recycled, 0);
     for (int i = 0; i < 2 * 2048; i++)
-        link_recycle(r->link, message_of(1));
-    assert_in_range(r->link->n_recycled, 1, 2048);
+        connection_recycle(r->connection, message_of(1));
+    assert_in_range(r->connection->n_recycled, 1, 2048);
     destroy_seconds(r, 0);
 }
 

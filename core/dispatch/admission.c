@@ -9,29 +9,29 @@ static bool has_limit(const struct config_handler *c)
     return c->rate_limit > 0 || c->max_in_flight > 0;
 }
 
-void gate_init(struct handler *h)
+void admission_init(struct handler *h)
 {
-    h->gate = (struct gate){.watched = has_limit(h->config)};
+    h->admission = (struct admission){.watched = has_limit(h->config)};
     if (h->config->rate_limit > 0)
-        rate_init(&h->gate.rate, h->config->rate_limit);
+        rate_init(&h->admission.rate, h->config->rate_limit);
 }
 
-void gate_finish(struct handler *h)
+void admission_finish(struct handler *h)
 {
-    loop_disarm(h->loop, &h->gate.again);
+    loop_disarm(h->loop, &h->admission.again);
 }
 
 /* Messages that workers have. */
 static size_t running(const struct handler *h)
 {
     size_t n = 0;
-    for (size_t i = 0; i < h->crew->n; i++)
-        n += h->crew->slots[i].n;
+    for (size_t i = 0; i < h->pool->n; i++)
+        n += h->pool->slots[i].n;
     list_for_each(node, &h->leaving)
     {
-        const struct crew *crew = container_of(node, struct crew, node);
-        for (size_t i = 0; i < crew->n; i++)
-            n += crew->slots[i].n;
+        const struct worker_pool *pool = container_of(node, struct worker_pool, node);
+        for (size_t i = 0; i < pool->n; i++)
+            n += pool->slots[i].n;
     }
     return n;
 }
@@ -41,50 +41,50 @@ static bool is_due(struct handler *h, int64_t at_ns)
 {
     if (at_ns <= loop_now_ns(h->loop))
         return true;
-    loop_arm(h->loop, &h->gate.again, at_ns);
+    loop_arm(h->loop, &h->admission.again, at_ns);
     return false;
 }
 
 /* Closed, or it is time for the probe. */
 static bool breaker_lets(struct handler *h)
 {
-    const struct breaker *b = &h->gate.breaker;
+    const struct breaker *b = &h->admission.breaker;
     return !b->open || (!b->probe && is_due(h, b->probe_ns));
 }
 
-bool gate_open(struct handler *h)
+bool admission_open(struct handler *h)
 {
     const struct config_handler *c = h->config;
 
-    if (!h->gate.watched)
+    if (!h->admission.watched)
         return true;
     if (!breaker_lets(h))
         return false;
     if (c->max_in_flight > 0 && running(h) >= (size_t)c->max_in_flight)
         return false; /* the next outcome opens it */
-    return c->rate_limit == 0 || is_due(h, rate_due_ns(&h->gate.rate));
+    return c->rate_limit == 0 || is_due(h, rate_due_ns(&h->admission.rate));
 }
 
-void gate_pass(struct handler *h, struct held *m)
+void admission_pass(struct handler *h, struct message *m)
 {
     m->keep = false;
-    if (!h->gate.watched)
+    if (!h->admission.watched)
         return;
     if (h->config->rate_limit > 0)
-        rate_start(&h->gate.rate, loop_now_ns(h->loop));
-    breaker_start(&h->gate.breaker, m);
+        rate_start(&h->admission.rate, loop_now_ns(h->loop));
+    breaker_start(&h->admission.breaker, m);
 }
 
 /* ---- the breaker -------------------------------------------------------------------- */
 
-void gate_unavailable(struct handler *h, struct held *m, int64_t delay_ns, const char *text)
+void admission_unavailable(struct handler *h, struct message *m, int64_t delay_ns, const char *text)
 {
-    struct breaker *b = &h->gate.breaker;
+    struct breaker *b = &h->admission.breaker;
     int64_t now = loop_now_ns(h->loop);
     bool probed = b->probe == m;
     bool opened = breaker_unavailable(b, m, delay_ns, text, now);
 
-    h->gate.watched = true;
+    h->admission.watched = true;
     m->keep = opened || probed; /* the next probe is never far; the others may go back when they get old */
     feed_front(h, m);
     if (opened)
@@ -93,19 +93,19 @@ void gate_unavailable(struct handler *h, struct held *m, int64_t delay_ns, const
                  LOG_STR("msg", "nothing is pulled or started until a single message gets through"));
 }
 
-void gate_result(struct handler *h, struct held *m, bool success)
+void admission_result(struct handler *h, struct message *m, bool success)
 {
-    struct breaker *b = &h->gate.breaker;
+    struct breaker *b = &h->admission.breaker;
     if (!breaker_result(b, m, success, loop_now_ns(h->loop)))
         return;
-    h->gate.watched = has_limit(h->config);
+    h->admission.watched = has_limit(h->config);
     log_info("breaker-closed", LOG_STR("handler", h->config->name), LOG_NS("after", loop_now_ns(h->loop) - b->since_ns),
              LOG_STR("msg", "pulling again"));
 }
 
-void gate_withdrawn(struct handler *h, struct held *m)
+void admission_withdrawn(struct handler *h, struct message *m)
 {
-    breaker_withdrawn(&h->gate.breaker, m);
+    breaker_withdrawn(&h->admission.breaker, m);
 }
 
 /* ---- how much to pull ------------------------------------------------------------------ */
@@ -121,32 +121,32 @@ static size_t in_flight_window(const struct handler *h)
 static size_t rate_window(struct handler *h)
 {
     int64_t now = loop_now_ns(h->loop);
-    size_t room = rate_room(&h->gate.rate, now, now + GATE_AHEAD_NS);
-    if (room == 0 && list_empty(&h->ready)) /* else gate_open() has armed it */
-        loop_arm(h->loop, &h->gate.again, rate_due_ns(&h->gate.rate) - GATE_AHEAD_NS);
+    size_t room = rate_room(&h->admission.rate, now, now + ADMISSION_AHEAD_NS);
+    if (room == 0 && list_empty(&h->ready)) /* else admission_open() has armed it */
+        loop_arm(h->loop, &h->admission.again, rate_due_ns(&h->admission.rate) - ADMISSION_AHEAD_NS);
     return room;
 }
 
 /* Nothing, unless a message is wanted to try with. */
 static size_t probe_window(struct handler *h, const size_t *n)
 {
-    return list_empty(&h->ready) && breaker_lets(h) ? n[HELD_RUNNING] + n[HELD_SETTLING] + 1 : 0;
+    return list_empty(&h->ready) && breaker_lets(h) ? n[MESSAGE_RUNNING] + n[MESSAGE_SETTLING] + 1 : 0;
 }
 
-size_t gate_window(struct handler *h, struct consumer *c, size_t window)
+size_t admission_window(struct handler *h, struct consumer *c, size_t window)
 {
-    const size_t *n = consumer_held(c)->n_by_state;
+    const size_t *n = consumer_messages(c)->n_by_state;
 
-    if (!h->gate.watched || window == 0)
+    if (!h->admission.watched || window == 0)
         return window;
-    if (h->gate.breaker.open)
+    if (h->admission.breaker.open)
         return probe_window(h, n);
     if (h->config->max_in_flight > 0) {
-        size_t most = n[HELD_SETTLING] + in_flight_window(h);
+        size_t most = n[MESSAGE_SETTLING] + in_flight_window(h);
         window = window < most ? window : most;
     }
     if (h->config->rate_limit > 0) {
-        size_t most = n[HELD_RUNNING] + n[HELD_SETTLING] + rate_window(h);
+        size_t most = n[MESSAGE_RUNNING] + n[MESSAGE_SETTLING] + rate_window(h);
         window = window < most ? window : most;
     }
     return window;

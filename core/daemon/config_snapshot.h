@@ -6,8 +6,8 @@
  * Counted: each handler and cluster that runs by it holds one reference.  Loading blocks (it starts the
  * plugins in processes of their own) and may be done on any thread, one at a time.
  */
-#ifndef SEAMQ_DAEMON_GENERATION_H
-#define SEAMQ_DAEMON_GENERATION_H
+#ifndef SEAMQ_DAEMON_CONFIG_SNAPSHOT_H
+#define SEAMQ_DAEMON_CONFIG_SNAPSHOT_H
 
 #include "base/error.h"
 #include "config/config.h"
@@ -15,8 +15,8 @@
 
 #include <limits.h>
 
-struct generation_sources { /* where configurations come from, the same at each reload */
-    const char *file;       /* NULL: none */
+struct config_sources { /* where configurations come from, the same at each reload */
+    const char *file;   /* NULL: none */
     char *const *env;
     char *const *plugin_dirs; /* of the command line, n_plugin_dirs */
     size_t n_plugin_dirs;
@@ -26,7 +26,7 @@ struct generation_sources { /* where configurations come from, the same at each 
     bool trust_any;  /* whatever plugin_trust says */
 };
 
-struct generation {
+struct config_snapshot {
     struct config *config;      /* with its problems: see config_n_problems() */
     char worker[PATH_MAX + 64]; /* of seamq-worker */
     bool trust_any;             /* plugins are loaded whoever can change them */
@@ -39,12 +39,12 @@ struct generation {
 
 /* 0, with one reference and the problems collected, or -ENOMEM.  When `give_up` is readable (-1: none),
  * plugins that have not answered are refused: nobody needs the result any more. */
-int generation_load(struct generation **ret, const struct generation_sources *sources, int give_up);
+int config_snapshot_load(struct config_snapshot **ret, const struct config_sources *sources, int give_up);
 /* Every cluster of it is the one server at `url`. 0 or -ENOMEM. */
-int generation_use_server(struct generation *g, const char *url);
+int config_snapshot_use_server(struct config_snapshot *g, const char *url);
 /* Whether `path` is among the links to nothing, and then a sentence that says whereto. */
-bool generation_dangling(const struct generation *g, const char *path, struct error *err);
-struct generation *generation_ref(struct generation *g);
-void generation_unref(struct generation *g);
+bool config_snapshot_dangling(const struct config_snapshot *g, const char *path, struct error *err);
+struct config_snapshot *config_snapshot_ref(struct config_snapshot *g);
+void config_snapshot_unref(struct config_snapshot *g);
 
 #endif

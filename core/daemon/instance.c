@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * unit - one handler at work: from its creation to its end, and the steps of the changes between. */
 #include "daemon_private.h"
-#include "generation.h"
+#include "config_snapshot.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,31 +14,31 @@
 
 const struct config_handler *form_config(struct form f)
 {
-    return &f.generation->config->handlers[f.index];
+    return &f.snapshot->config->handlers[f.index];
 }
 
-const struct config_handler *unit_config(const struct unit *u)
+const struct config_handler *instance_config(const struct instance *u)
 {
     return form_config(u->form);
 }
 
-bool unit_wanted(const struct generation *g, size_t i)
+bool instance_wanted(const struct config_snapshot *g, size_t i)
 {
     return g->config->handlers[i].enabled && !g->refused[i].code;
 }
 
-bool unit_counts(const struct unit *u)
+bool instance_counts(const struct instance *u)
 {
     return !u->leaving && !u->gone && (!u->predecessor || u->predecessor->leaving);
 }
 
-static struct crew_plan plan_of(const struct generation *g, size_t i)
+static struct worker_pool_plan plan_of(const struct config_snapshot *g, size_t i)
 {
-    return (struct crew_plan){.program = g->worker,
-                              .config = &g->config->handlers[i],
-                              .info = &g->plugins[i],
-                              .image = &g->images[i],
-                              .trust_any = g->trust_any};
+    return (struct worker_pool_plan){.program = g->worker,
+                                     .config = &g->config->handlers[i],
+                                     .info = &g->plugins[i],
+                                     .image = &g->images[i],
+                                     .trust_any = g->trust_any};
 }
 
 /* ---- state of a handler -------------------------------------------------------------------- */
@@ -54,11 +54,11 @@ static const char *ready_stream(const struct handler *h)
 
 static void on_handler_state(void *data, struct handler *h)
 {
-    struct unit *u = data;
+    struct instance *u = data;
     struct daemon *d = u->daemon;
     const char *name = handler_config(h)->name;
 
-    if (!unit_counts(u))
+    if (!instance_counts(u))
         return;
     if (handler_ready(h))
         log_info("handler-ready", LOG_STR("handler", name), LOG_STR("stream", ready_stream(h)),
@@ -71,17 +71,16 @@ static void on_handler_state(void *data, struct handler *h)
 /* ---- beginning and end ------------------------------------------------------------------------ */
 
 /* Not one that is open only until the last handler of an earlier reading has left it. */
-static bool is_current(const struct unit *u, const struct cluster *c)
+static bool is_current(const struct instance *u, const struct cluster *c)
 {
     const char *name = c->config->name;
-    return config_find_cluster(u->form.generation->config, name) &&
-           clusters_find(u->daemon, u->form.generation, name) == c;
+    return config_find_cluster(u->form.snapshot->config, name) && clusters_find(u->daemon, u->form.snapshot, name) == c;
 }
 
-static int add_consumer(struct unit *u, const char *name, struct error *err)
+static int add_consumer(struct instance *u, const char *name, struct error *err)
 {
     struct daemon *d = u->daemon;
-    struct cluster *home = clusters_find(d, u->form.generation, name);
+    struct cluster *home = clusters_find(d, u->form.snapshot, name);
     int rc = handler_add_consumer(u->handler, home->api, home->config, d->n_consumers++, err);
 
     if (!home->config->domain)
@@ -97,26 +96,26 @@ static int add_consumer(struct unit *u, const char *name, struct error *err)
     return rc;
 }
 
-static void forget_formers(struct unit *u)
+static void forget_formers(struct instance *u)
 {
     for (size_t i = 0; i < u->n_formers; i++)
-        generation_unref(u->formers[i]);
+        config_snapshot_unref(u->formers[i]);
     free(u->formers);
     u->formers = NULL;
     u->n_formers = 0;
 }
 
-void unit_destroy(struct unit *u)
+void instance_destroy(struct instance *u)
 {
     list_remove(&u->node);
     handler_destroy(u->handler);
-    generation_unref(u->form.generation);
-    generation_unref(u->renewing.generation);
+    config_snapshot_unref(u->form.snapshot);
+    config_snapshot_unref(u->renewing.snapshot);
     forget_formers(u);
     free(u);
 }
 
-static void drop_successor(struct unit *u)
+static void drop_successor(struct instance *u)
 {
     if (!u->successor)
         return;
@@ -125,63 +124,63 @@ static void drop_successor(struct unit *u)
     u->successor = NULL;
 }
 
-struct unit *unit_create(struct daemon *d, struct generation *g, size_t i, struct error *err)
+struct instance *instance_create(struct daemon *d, struct config_snapshot *g, size_t i, struct error *err)
 {
     static const struct handler_callbacks callbacks = {.on_state = on_handler_state};
     const struct config_handler *c = &g->config->handlers[i];
-    struct crew_plan plan = plan_of(g, i);
-    struct unit *u = calloc(1, sizeof(*u));
+    struct worker_pool_plan plan = plan_of(g, i);
+    struct instance *u = calloc(1, sizeof(*u));
     if (!u) {
         error_set(err, -ENOMEM, "handler %s: out of memory", c->name);
         return NULL;
     }
-    *u = (struct unit){.daemon = d, .form = {generation_ref(g), i}};
-    list_push_back(&d->units, &u->node);
+    *u = (struct instance){.daemon = d, .form = {config_snapshot_ref(g), i}};
+    list_push_back(&d->instances, &u->node);
     int rc = handler_create(&u->handler, d->loop, &plan, &callbacks, u, err);
     for (size_t k = 0; rc == 0 && k < c->clusters.n; k++)
         rc = add_consumer(u, c->clusters.items[k], err);
     if (rc == 0)
         return u;
-    unit_destroy(u);
+    instance_destroy(u);
     return NULL;
 }
 
-void unit_dismiss(struct unit *u)
+void instance_dismiss(struct instance *u)
 {
     struct daemon *d = u->daemon;
     drop_successor(u);
     u->leaving = true;
     /* The daemon lives on, so nothing ends before a message that has just begun. */
-    u->settle_until_ns = loop_now_ns(d->loop) + d->generation->config->drain_timeout_ns;
+    u->settle_until_ns = loop_now_ns(d->loop) + d->snapshot->config->drain_timeout_ns;
     u->leave_until_ns = handler_dismiss(u->handler, u->settle_until_ns);
 }
 
 /* Order, and one acknowledgement for many, hold for one handler at a time. */
-bool unit_alone(const struct unit *u)
+bool instance_alone(const struct instance *u)
 {
-    return unit_config(u)->ordering != ORDERING_NONE || unit_config(u)->ack == ACK_CUMULATIVE;
+    return instance_config(u)->ordering != ORDERING_NONE || instance_config(u)->ack == ACK_CUMULATIVE;
 }
 
 /* ---- changes ---------------------------------------------------------------------------------------- */
 
-void unit_renew(struct unit *u, struct generation *g, size_t i)
+void instance_renew(struct instance *u, struct config_snapshot *g, size_t i)
 {
     struct error err = {0};
-    struct crew_plan plan = plan_of(g, i);
+    struct worker_pool_plan plan = plan_of(g, i);
 
     if (handler_renew(u->handler, &plan, &err)) {
-        reload_tell(u->daemon, unit_config(u)->name, "refused", err.text);
+        reload_tell(u->daemon, instance_config(u)->name, "refused", err.text);
         return;
     }
-    u->renewing = (struct form){generation_ref(g), i};
+    u->renewing = (struct form){config_snapshot_ref(g), i};
 }
 
-void unit_replace(struct unit *u, struct generation *g, size_t i)
+void instance_replace(struct instance *u, struct config_snapshot *g, size_t i)
 {
     struct error err = {0};
-    struct unit *next = unit_create(u->daemon, g, i, &err);
+    struct instance *next = instance_create(u->daemon, g, i, &err);
     if (!next) {
-        reload_tell(u->daemon, unit_config(u)->name, "refused", err.text);
+        reload_tell(u->daemon, instance_config(u)->name, "refused", err.text);
         return;
     }
     handler_wait(next->handler, true);
@@ -191,76 +190,77 @@ void unit_replace(struct unit *u, struct generation *g, size_t i)
 }
 
 /* What an earlier reading has begun and not finished. */
-void unit_call_off(struct unit *u)
+void instance_call_off(struct instance *u)
 {
-    if (u->renewing.generation)
+    if (u->renewing.snapshot)
         handler_keep(u->handler);
-    generation_unref(u->renewing.generation);
+    config_snapshot_unref(u->renewing.snapshot);
     u->renewing = (struct form){0};
     drop_successor(u);
 }
 
-static void keep_former(struct unit *u, struct generation *g)
+static void keep_former(struct instance *u, struct config_snapshot *g)
 {
-    struct generation **more = realloc(u->formers, (u->n_formers + 1) * sizeof(*more));
+    struct config_snapshot **more = realloc(u->formers, (u->n_formers + 1) * sizeof(*more));
     if (!more)
         abort(); /* workers run by it */
     u->formers = more;
     more[u->n_formers++] = g;
 }
 
-static void step_renewal(struct unit *u)
+static void step_renewal(struct instance *u)
 {
     char why[512] = "";
     switch (handler_renewal(u->handler, why, sizeof(why))) {
     case RENEWAL_STARTING: return;
     case RENEWAL_DONE:
-        keep_former(u, u->form.generation);
+        keep_former(u, u->form.snapshot);
         u->form = u->renewing;
-        reload_tell(u->daemon, unit_config(u)->name, "renewed", u->form.generation->plugins[u->form.index].version);
+        reload_tell(u->daemon, instance_config(u)->name, "renewed", u->form.snapshot->plugins[u->form.index].version);
         break;
-    case RENEWAL_NONE: /* called off by a drain */ generation_unref(u->renewing.generation); break;
+    case RENEWAL_NONE: /* called off by a drain */ config_snapshot_unref(u->renewing.snapshot); break;
     case RENEWAL_FAILED:
-        reload_tell(u->daemon, unit_config(u)->name, "refused", why);
-        generation_unref(u->renewing.generation);
+        reload_tell(u->daemon, instance_config(u)->name, "refused", why);
+        config_snapshot_unref(u->renewing.snapshot);
         break;
     }
     u->renewing = (struct form){0};
 }
 
-static void take_over(struct unit *u)
+static void take_over(struct instance *u)
 {
-    struct unit *next = u->successor;
+    struct instance *next = u->successor;
 
-    reload_tell(u->daemon, unit_config(next)->name, "replaced",
-                next->form.generation->plugins[next->form.index].version);
+    reload_tell(u->daemon, instance_config(next)->name, "replaced",
+                next->form.snapshot->plugins[next->form.index].version);
     u->successor = NULL;
-    unit_dismiss(u);
-    if (!unit_alone(next)) {
+    instance_dismiss(u);
+    if (!instance_alone(next)) {
         next->predecessor = NULL;
         handler_wait(next->handler, false);
     }
 }
 
-static void step_successor(struct unit *u)
+static void step_successor(struct instance *u)
 {
-    struct unit *next = u->successor;
+    struct instance *next = u->successor;
     const char *hopeless = handler_hopeless(next->handler);
 
     if (handler_ready(next->handler)) {
         take_over(u);
     } else if (hopeless || loop_now_ns(u->daemon->loop) >= next->give_up_ns) {
-        reload_tell(u->daemon, unit_config(next)->name, "refused", hopeless ? hopeless : handler_reason(next->handler));
+        reload_tell(u->daemon, instance_config(next)->name, "refused",
+                    hopeless ? hopeless : handler_reason(next->handler));
         drop_successor(u);
     }
 }
 
 /* The one that waited for this one to leave begins. */
-static void release(struct unit *u)
+static void release(struct instance *u)
 {
-    list_for_each(node, &u->daemon->units)
+    list_for_each(node, &u->daemon->instances)
     {
-        struct unit *next = container_of(node, struct unit, node);
+        struct instance *next = container_of(node, struct instance, node);
         if (next->predecessor == u) {
             next->predecessor = NULL;
             handler_wait(next->handler, false);
@@ -268,7 +268,7 @@ static void release(struct unit *u)
     }
 }
 
-bool unit_step(struct unit *u)
+bool instance_step(struct instance *u)
 {
     if (u->gone)
         return true;
@@ -280,17 +280,17 @@ bool unit_step(struct unit *u)
         if (!late && !handler_drained(u->handler))
             return true;
         if (late)
-            log_warn("drain-timeout", LOG_STR("handler", unit_config(u)->name),
+            log_warn("drain-timeout", LOG_STR("handler", instance_config(u)->name),
                      LOG_STR("msg", "some messages are unsettled: the server delivers them again after ack wait"));
         release(u);
         u->gone = true;
         return true;
     }
-    if (u->renewing.generation)
+    if (u->renewing.snapshot)
         step_renewal(u);
     if (u->successor)
         step_successor(u);
     if (u->n_formers && handler_relieved(u->handler))
         forget_formers(u);
-    return u->renewing.generation || u->successor || u->n_formers || u->predecessor;
+    return u->renewing.snapshot || u->successor || u->n_formers || u->predecessor;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * held_test - the table of held messages: identity, states, growth, against a reference model. */
-#include "consumer/held.h"
-#include "federation/link_private.h"
+#include "consumer/message.h"
+#include "federation/connection_private.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -15,14 +15,14 @@
 #include <cmocka.h>
 
 static unsigned seed;
-static struct held_table table;
-static struct link sink; /* takes messages back: link_recycle() touches nothing but its list */
+static struct message_table table;
+static struct connection sink; /* takes messages back: connection_recycle() touches nothing but its list */
 
 static int set_up(void **state)
 {
     (void)state;
     memset(&sink, 0, sizeof(sink));
-    return held_table_init(&table);
+    return message_table_init(&table);
 }
 
 static void empty_sink(void)
@@ -35,7 +35,7 @@ static void empty_sink(void)
 static int tear_down(void **state)
 {
     (void)state;
-    held_table_finish(&table);
+    message_table_finish(&table);
     empty_sink();
     free(sink.recycled);
     sink.recycled = NULL;
@@ -49,13 +49,13 @@ static natsMsg *message(const char *reply)
     return msg;
 }
 
-static struct held *add(uint64_t seq, int64_t stored_ns)
+static struct message *add(uint64_t seq, int64_t stored_ns)
 {
     char reply[64];
     struct ack_meta m = {
         .delivered = 1, .stream_seq = seq, .consumer_seq = seq + 1000, .stored_ns = stored_ns, .pending = 9};
     snprintf(reply, sizeof(reply), "r.%" PRIu64, seq);
-    struct held *h = held_add(&table, NULL, message(reply), &m);
+    struct message *h = message_add(&table, NULL, message(reply), &m);
     assert_non_null(h);
     return h;
 }
@@ -74,64 +74,64 @@ static size_t length(const struct list *l)
 static void added_message_is_found_ready_and_leased(void **state)
 {
     (void)state;
-    assert_null(held_find(&table, 7, 100));
-    struct held *h = add(7, 100);
-    assert_ptr_equal(held_find(&table, 7, 100), h);
-    assert_int_equal(h->state, HELD_READY);
+    assert_null(message_find(&table, 7, 100));
+    struct message *h = add(7, 100);
+    assert_ptr_equal(message_find(&table, 7, 100), h);
+    assert_int_equal(h->state, MESSAGE_READY);
     assert_int_equal(h->stream_seq, 7);
     assert_int_equal(h->consumer_seq, 1007);
     assert_int_equal(h->delivered, 1);
     assert_int_equal(h->pending, 9);
     assert_int_equal(h->attempts, 0);
-    assert_string_equal(held_reply(h), "r.7");
+    assert_string_equal(message_reply(h), "r.7");
     assert_true(list_empty(&h->node));
     assert_int_equal(length(&table.leases), 1);
     assert_int_equal(table.n, 1);
-    assert_int_equal(table.n_by_state[HELD_READY], 1);
+    assert_int_equal(table.n_by_state[MESSAGE_READY], 1);
 }
 
 static void same_sequence_of_a_recreated_stream_is_another_message(void **state)
 {
     (void)state;
-    struct held *old = add(1, 100);
-    assert_null(held_find(&table, 1, 200));
-    struct held *fresh = add(1, 200);
-    assert_ptr_equal(held_find(&table, 1, 100), old);
-    assert_ptr_equal(held_find(&table, 1, 200), fresh);
-    held_free(&table, old, &sink);
-    assert_null(held_find(&table, 1, 100));
-    assert_ptr_equal(held_find(&table, 1, 200), fresh);
+    struct message *old = add(1, 100);
+    assert_null(message_find(&table, 1, 200));
+    struct message *fresh = add(1, 200);
+    assert_ptr_equal(message_find(&table, 1, 100), old);
+    assert_ptr_equal(message_find(&table, 1, 200), fresh);
+    message_free(&table, old, &sink);
+    assert_null(message_find(&table, 1, 100));
+    assert_ptr_equal(message_find(&table, 1, 200), fresh);
 }
 
 /* A message of a deleted consumer still runs, and the new one delivers it, too. */
 static void of_two_that_are_the_same_the_latest_is_found(void **state)
 {
     (void)state;
-    struct held *old = add(1, 100);
-    struct held *fresh = add(1, 100);
-    assert_ptr_equal(held_find(&table, 1, 100), fresh);
+    struct message *old = add(1, 100);
+    struct message *fresh = add(1, 100);
+    assert_ptr_equal(message_find(&table, 1, 100), fresh);
     for (size_t before = table.n_buckets, seq = 2; table.n_buckets == before; seq++)
         add(seq, 100);
-    assert_ptr_equal(held_find(&table, 1, 100), fresh);
-    held_free(&table, fresh, &sink);
-    assert_ptr_equal(held_find(&table, 1, 100), old);
+    assert_ptr_equal(message_find(&table, 1, 100), fresh);
+    message_free(&table, fresh, &sink);
+    assert_ptr_equal(message_find(&table, 1, 100), old);
 }
 
 static void second_delivery_brings_the_reply_that_counts(void **state)
 {
     (void)state;
-    struct held *first = add(1, 100), *second = add(2, 100);
+    struct message *first = add(1, 100), *second = add(2, 100);
     struct ack_meta m = {.delivered = 2, .stream_seq = 1, .consumer_seq = 50, .stored_ns = 100, .pending = 3};
 
     first->attempts = 4;
-    held_set_state(&table, first, HELD_RUNNING);
-    held_refresh(&table, first, message("r.again"), &m, &sink);
-    assert_string_equal(held_reply(first), "r.again");
+    message_set_state(&table, first, MESSAGE_RUNNING);
+    message_refresh(&table, first, message("r.again"), &m, &sink);
+    assert_string_equal(message_reply(first), "r.again");
     assert_int_equal(first->delivered, 2);
     assert_int_equal(first->consumer_seq, 50);
     assert_int_equal(first->pending, 3);
     assert_int_equal(first->attempts, 4);
-    assert_int_equal(first->state, HELD_RUNNING);
+    assert_int_equal(first->state, MESSAGE_RUNNING);
     assert_int_equal(sink.n_recycled, 1);
     assert_int_equal(table.n, 2);
     /* Its lease is the youngest now. */
@@ -143,11 +143,11 @@ static void second_delivery_brings_the_reply_that_counts(void **state)
 static void refreshed_acknowledgement_gets_no_lease(void **state)
 {
     (void)state;
-    struct held *h = add(1, 100);
+    struct message *h = add(1, 100);
     struct ack_meta m = {.delivered = 2, .stream_seq = 1, .consumer_seq = 2, .stored_ns = 100};
-    held_set_state(&table, h, HELD_ACKED);
-    held_refresh(&table, h, message("r.again"), &m, &sink);
-    assert_string_equal(held_reply(h), "r.again");
+    message_set_state(&table, h, MESSAGE_ACKED);
+    message_refresh(&table, h, message("r.again"), &m, &sink);
+    assert_string_equal(message_reply(h), "r.again");
     assert_true(list_empty(&table.leases));
     assert_int_equal(length(&table.acked), 1);
 }
@@ -155,47 +155,47 @@ static void refreshed_acknowledgement_gets_no_lease(void **state)
 static void settled_states_leave_the_leases(void **state)
 {
     (void)state;
-    struct held *a = add(1, 1), *b = add(2, 1);
-    held_set_state(&table, a, HELD_ACKED);
+    struct message *a = add(1, 1), *b = add(2, 1);
+    message_set_state(&table, a, MESSAGE_ACKED);
     assert_ptr_equal(table.acked.next, &a->node);
-    held_set_state(&table, b, HELD_AWAY);
+    message_set_state(&table, b, MESSAGE_AWAY);
     assert_ptr_equal(table.away.next, &b->node);
     assert_true(list_empty(&table.leases));
     assert_int_equal(table.n, 2);
-    assert_int_equal(table.n_by_state[HELD_ACKED], 1);
-    assert_int_equal(table.n_by_state[HELD_AWAY], 1);
-    held_free(&table, a, &sink);
-    held_free(&table, b, &sink);
+    assert_int_equal(table.n_by_state[MESSAGE_ACKED], 1);
+    assert_int_equal(table.n_by_state[MESSAGE_AWAY], 1);
+    message_free(&table, a, &sink);
+    message_free(&table, b, &sink);
     assert_true(list_empty(&table.acked) && list_empty(&table.away));
 }
 
 static void acknowledged_message_keeps_only_where_to_answer(void **state)
 {
     (void)state;
-    char longest[HELD_REPLY_MAX + 1];
-    struct held *h = add(1, 1), *other = add(2, 1);
+    char longest[MESSAGE_REPLY_MAX + 1];
+    struct message *h = add(1, 1), *other = add(2, 1);
     struct ack_meta m = {.delivered = 1, .stream_seq = 3, .consumer_seq = 3, .stored_ns = 1};
-    memset(longest, 'r', HELD_REPLY_MAX);
-    longest[HELD_REPLY_MAX] = '\0';
-    struct held *long_one = held_add(&table, NULL, message(longest), &m);
+    memset(longest, 'r', MESSAGE_REPLY_MAX);
+    longest[MESSAGE_REPLY_MAX] = '\0';
+    struct message *long_one = message_add(&table, NULL, message(longest), &m);
     assert_int_equal(table.bytes, 3);
-    held_set_state(&table, h, HELD_ACKED);
-    held_drop_message(&table, h, &sink);
-    held_drop_message(&table, h, &sink);
+    message_set_state(&table, h, MESSAGE_ACKED);
+    message_drop_message(&table, h, &sink);
+    message_drop_message(&table, h, &sink);
     assert_null(h->msg);
-    assert_string_equal(held_reply(h), "r.1");
+    assert_string_equal(message_reply(h), "r.1");
     assert_int_equal(table.bytes, 2);
     assert_int_equal(sink.n_recycled, 1);
-    held_set_state(&table, long_one, HELD_ACKED); /* does not fit: kept whole */
-    held_drop_message(&table, long_one, &sink);
-    assert_string_equal(held_reply(long_one), longest);
-    held_set_state(&table, other, HELD_AWAY);
-    held_drop_message(&table, other, &sink);
+    message_set_state(&table, long_one, MESSAGE_ACKED); /* does not fit: kept whole */
+    message_drop_message(&table, long_one, &sink);
+    assert_string_equal(message_reply(long_one), longest);
+    message_set_state(&table, other, MESSAGE_AWAY);
+    message_drop_message(&table, other, &sink);
     assert_null(other->msg);
     assert_int_equal(table.bytes, 1);
     m.stream_seq = 1;
-    held_refresh(&table, h, message("r.again"), &m, &sink);
-    assert_string_equal(held_reply(h), "r.again");
+    message_refresh(&table, h, message("r.again"), &m, &sink);
+    assert_string_equal(message_reply(h), "r.again");
     assert_int_equal(table.bytes, 2);
 }
 
@@ -204,26 +204,26 @@ static void freed_message_leaves_whatever_list_it_is_in(void **state)
     (void)state;
     struct list mine;
     list_init(&mine);
-    struct held *h = add(1, 1);
+    struct message *h = add(1, 1);
     list_push_back(&mine, &h->node);
-    held_free(&table, h, &sink);
+    message_free(&table, h, &sink);
     assert_true(list_empty(&mine) && list_empty(&table.leases));
     assert_int_equal(table.n, 0);
-    assert_int_equal(table.n_by_state[HELD_READY], 0);
+    assert_int_equal(table.n_by_state[MESSAGE_READY], 0);
     assert_int_equal(sink.n_recycled, 1);
 }
 
 static void reused_memory_remembers_nothing(void **state)
 {
     (void)state;
-    struct held *h = add(1, 1);
+    struct message *h = add(1, 1);
     h->attempts = 3;
     h->crashes = 2;
     h->run_id = 99;
     h->settlement = h;
     h->lease_until_ns = 5;
-    held_free(&table, h, &sink);
-    struct held *again = add(1, 1);
+    message_free(&table, h, &sink);
+    struct message *again = add(1, 1);
     assert_true(again->attempts == 0 && again->crashes == 0 && again->run_id == 0 && !again->settlement &&
                 again->lease_until_ns == 0 && !loop_timer_armed(&again->retry));
 }
@@ -231,12 +231,12 @@ static void reused_memory_remembers_nothing(void **state)
 static void finish_frees_messages_of_all_states(void **state)
 {
     (void)state;
-    for (int s = HELD_READY; s <= HELD_AWAY; s++)
-        held_set_state(&table, add((uint64_t)s + 1, 1), (enum held_state)s);
+    for (int s = MESSAGE_READY; s <= MESSAGE_AWAY; s++)
+        message_set_state(&table, add((uint64_t)s + 1, 1), (enum message_state)s);
     for (uint64_t i = 100; i < 1000; i++) /* more than are kept as spare */
         add(i, 1);
     for (uint64_t i = 100; i < 1000; i++)
-        held_free(&table, held_find(&table, i, 1), &sink);
+        message_free(&table, message_find(&table, i, 1), &sink);
     /* tear_down; LeakSanitizer counts */
 }
 
@@ -256,20 +256,20 @@ static void hundred_thousand_messages_stay_quick_to_find(void **state)
         add(sequence(i), (int64_t)i);
     assert_int_equal(table.n, N);
     for (size_t i = 0; i < N; i++) {
-        struct held *h = held_find(&table, sequence(i), (int64_t)i);
+        struct message *h = message_find(&table, sequence(i), (int64_t)i);
         if (!h || h->stream_seq != sequence(i))
             fail_msg("message %zu is lost", i);
-        assert_null(held_find(&table, sequence(i), (int64_t)i + 1));
+        assert_null(message_find(&table, sequence(i), (int64_t)i + 1));
     }
     for (size_t b = 0; b < table.n_buckets; b++) {
         size_t n = 0;
-        for (struct held *h = table.buckets[b]; h; h = h->chain)
+        for (struct message *h = table.buckets[b]; h; h = h->chain)
             n++;
         longest = n > longest ? n : longest;
     }
     assert_in_range(longest, 1, 32);
     for (size_t i = 0; i < N; i++)
-        held_free(&table, held_find(&table, sequence(i), (int64_t)i), &sink);
+        message_free(&table, message_find(&table, sequence(i), (int64_t)i), &sink);
     assert_int_equal(table.n, 0);
     assert_true(list_empty(&table.leases));
     add(1, 1);
@@ -280,8 +280,8 @@ static void hundred_thousand_messages_stay_quick_to_find(void **state)
 #define KEYS 3000
 
 static struct {
-    struct held *held; /* NULL: not in the table */
-    enum held_state state;
+    struct message *message; /* NULL: not in the table */
+    enum message_state state;
     uint64_t delivered;
 } model[KEYS];
 
@@ -295,65 +295,65 @@ static void change(size_t k)
 {
     uint64_t seq;
     int64_t stored;
-    struct held *h = model[k].held;
+    struct message *h = model[k].message;
 
     key_of(k, &seq, &stored);
     if (!h) {
-        model[k].held = add(seq, stored);
-        model[k].state = HELD_READY;
+        model[k].message = add(seq, stored);
+        model[k].state = MESSAGE_READY;
         model[k].delivered = 1;
         return;
     }
     switch (rand_r(&seed) % 4) {
     case 0:
-        held_free(&table, h, &sink);
-        model[k].held = NULL;
+        message_free(&table, h, &sink);
+        model[k].message = NULL;
         break;
     case 1: {
         struct ack_meta m = {
             .delivered = ++model[k].delivered, .stream_seq = seq, .consumer_seq = 1, .stored_ns = stored};
-        if (model[k].state == HELD_AWAY) { /* as pull.c: the message is ready again */
-            held_refresh(&table, h, message("r"), &m, &sink);
+        if (model[k].state == MESSAGE_AWAY) { /* as pull.c: the message is ready again */
+            message_refresh(&table, h, message("r"), &m, &sink);
             list_remove(&h->node);
-            held_set_state(&table, h, model[k].state = HELD_READY);
+            message_set_state(&table, h, model[k].state = MESSAGE_READY);
         } else {
-            held_refresh(&table, h, message("r"), &m, &sink);
+            message_refresh(&table, h, message("r"), &m, &sink);
         }
         break;
     }
     default:
-        if (model[k].state >= HELD_ACKED)
+        if (model[k].state >= MESSAGE_ACKED)
             break;
-        model[k].state = (enum held_state)(rand_r(&seed) % (HELD_AWAY + 1));
-        held_set_state(&table, h, model[k].state);
-        if (model[k].state >= HELD_ACKED) /* as consumer_ack() and consumer_give_back() */
-            held_drop_message(&table, h, &sink);
+        model[k].state = (enum message_state)(rand_r(&seed) % (MESSAGE_AWAY + 1));
+        message_set_state(&table, h, model[k].state);
+        if (model[k].state >= MESSAGE_ACKED) /* as consumer_ack() and consumer_give_back() */
+            message_drop_message(&table, h, &sink);
     }
 }
 
 static void compare(void)
 {
-    size_t n = 0, bytes = 0, by_state[HELD_AWAY + 1] = {0};
+    size_t n = 0, bytes = 0, by_state[MESSAGE_AWAY + 1] = {0};
     for (size_t k = 0; k < KEYS; k++) {
         uint64_t seq;
         int64_t stored;
         key_of(k, &seq, &stored);
-        assert_ptr_equal(held_find(&table, seq, stored), model[k].held);
-        if (!model[k].held)
+        assert_ptr_equal(message_find(&table, seq, stored), model[k].message);
+        if (!model[k].message)
             continue;
-        assert_int_equal(model[k].held->state, model[k].state);
-        assert_int_equal(model[k].held->delivered, model[k].delivered);
+        assert_int_equal(model[k].message->state, model[k].state);
+        assert_int_equal(model[k].message->delivered, model[k].delivered);
         n++;
         by_state[model[k].state]++;
-        bytes += model[k].held->msg ? (size_t)natsMsg_GetDataLength(model[k].held->msg) : 0;
+        bytes += model[k].message->msg ? (size_t)natsMsg_GetDataLength(model[k].message->msg) : 0;
     }
     assert_int_equal(table.n, n);
     assert_int_equal(table.bytes, bytes);
-    for (int s = 0; s <= HELD_AWAY; s++)
+    for (int s = 0; s <= MESSAGE_AWAY; s++)
         assert_int_equal(table.n_by_state[s], by_state[s]);
-    assert_int_equal(length(&table.acked), by_state[HELD_ACKED]);
-    assert_int_equal(length(&table.away), by_state[HELD_AWAY]);
-    assert_int_equal(length(&table.leases), n - by_state[HELD_ACKED] - by_state[HELD_AWAY]);
+    assert_int_equal(length(&table.acked), by_state[MESSAGE_ACKED]);
+    assert_int_equal(length(&table.away), by_state[MESSAGE_AWAY]);
+    assert_int_equal(length(&table.leases), n - by_state[MESSAGE_ACKED] - by_state[MESSAGE_AWAY]);
 }
 
 static void random_changes_agree_with_the_model(void **state)

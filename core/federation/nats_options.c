@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * options - a cluster's configuration as natsOptions; files are read again for each connection. */
-#include "options.h"
+#include "nats_options.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -89,7 +89,7 @@ static int set_tls(natsOptions *o, const struct config_cluster *c, struct error 
     return rc;
 }
 
-int connection_options(natsOptions **ret, const struct config_cluster *c, const char *name, struct error *err)
+int nats_options_create(natsOptions **ret, const struct config_cluster *c, const char *name, struct error *err)
 {
     natsOptions *o = NULL;
     natsStatus s = natsOptions_Create(&o);
@@ -143,7 +143,7 @@ static bool same_server(const char *configured, const char *connected)
     return strncmp(a, b, len) == 0 && (b[len] == '\0' || strcmp(b + len, ":4222") == 0);
 }
 
-void connection_order(const struct config_cluster *c, const char *last, unsigned *seed, const char **ret_urls)
+void nats_server_order(const struct config_cluster *c, const char *last, unsigned *seed, const char **ret_urls)
 {
     size_t n = c->urls.n;
 
@@ -162,7 +162,7 @@ void connection_order(const struct config_cluster *c, const char *last, unsigned
     }
 }
 
-int connection_inbox(const struct config_cluster *c, char *out, size_t size)
+int nats_inbox_create(const struct config_cluster *c, char *out, size_t size)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     unsigned char raw[22];
@@ -195,7 +195,7 @@ static void list_urls(const struct config_cluster *c, char *out, size_t size)
         n += put_url(out + n, size - n, i ? ", " : "", c->urls.items[i]);
 }
 
-void connection_url(natsConnection *nc, char *out, size_t size)
+void nats_server_url(natsConnection *nc, char *out, size_t size)
 {
     char url[512] = "";
     natsConnection_GetConnectedUrl(nc, url, sizeof(url));
@@ -208,7 +208,7 @@ const char *nats_text(const char *text)
     return end ? end + 3 : text;
 }
 
-void connection_explain(const struct config_cluster *c, natsStatus s, char *out, size_t size)
+void nats_failure_text(const struct config_cluster *c, natsStatus s, char *out, size_t size)
 {
     const char *detail = nats_text(nats_GetLastError(NULL));
     char urls[256];

@@ -34,7 +34,7 @@ static bool ordered(const struct consumer *c)
 
 static void look_in(struct consumer *c, int64_t ns)
 {
-    loop_arm(c->loop, &c->recall.look, loop_now_ns(c->loop) + ns);
+    loop_arm(c->loop, &c->sync.look, loop_now_ns(c->loop) + ns);
 }
 
 /* Deliveries up to `consumer_seq` that are held and that the server counts, too: not what still runs of a consumer
@@ -42,18 +42,18 @@ static void look_in(struct consumer *c, int64_t ns)
 static uint64_t known(const struct consumer *c, uint64_t consumer_seq)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < c->held.n_buckets; i++)
-        for (const struct held *h = c->held.buckets[i]; h; h = h->chain)
-            n += h->state < HELD_DONE && h->consumer_seq <= consumer_seq && !consumer_stale(c, h);
+    for (size_t i = 0; i < c->messages.n_buckets; i++)
+        for (const struct message *h = c->messages.buckets[i]; h; h = h->chain)
+            n += h->state < MESSAGE_DONE && h->consumer_seq <= consumer_seq && !consumer_stale(c, h);
     return n;
 }
 
 static void wait_anew(struct consumer *c)
 {
-    c->recall.until_ns = loop_now_ns(c->loop) + c->ack_wait_ns + c->ack_wait_ns / 10 + MARGIN_NS;
+    c->sync.until_ns = loop_now_ns(c->loop) + c->ack_wait_ns + c->ack_wait_ns / 10 + MARGIN_NS;
 }
 
-static bool is_another_leader(struct recall *r, json_t *info)
+static bool is_another_leader(struct redelivery_sync *r, json_t *info)
 {
     const char *leader = json_string_value(json_object_get(json_object_get(info, "cluster"), "leader"));
     if (!leader || strncmp(leader, r->leader, sizeof(r->leader) - 1) == 0)
@@ -64,9 +64,9 @@ static bool is_another_leader(struct recall *r, json_t *info)
 
 static void set(struct consumer *c, bool on)
 {
-    if (c->recall.on == on)
+    if (c->sync.on == on)
         return;
-    c->recall.on = on;
+    c->sync.on = on;
     if (c->callbacks.on_order)
         c->callbacks.on_order(c->data, c);
 }
@@ -74,23 +74,23 @@ static void set(struct consumer *c, bool on)
 /* What has not come again by now does not exist any more, or is somebody else's. */
 static void done(struct consumer *c)
 {
-    list_for_each_safe(node, &c->held.away)
+    list_for_each_safe(node, &c->messages.away)
     {
-        struct held *h = container_of(node, struct held, node);
-        if (h->lane)
+        struct message *h = container_of(node, struct message, node);
+        if (h->key_queue)
             consumer_forget(c, h);
     }
-    api_cancel(c->recall.request);
-    c->recall.request = NULL;
-    c->recall.missing = 0;
-    loop_disarm(c->loop, &c->recall.look);
+    api_cancel(c->sync.request);
+    c->sync.request = NULL;
+    c->sync.missing = 0;
+    loop_disarm(c->loop, &c->sync.look);
     set(c, false);
 }
 
 static void on_info(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct recall *r = &c->recall;
+    struct redelivery_sync *r = &c->sync;
     struct api_answer a;
 
     r->request = NULL;
@@ -110,8 +110,8 @@ static void on_info(void *data, int rc, natsMsg *msg)
         uint64_t pending = (uint64_t)json_integer_value(json_object_get(a.json, "num_ack_pending"));
         uint64_t here = known(c, (uint64_t)json_integer_value(json_object_get(delivered, "consumer_seq")));
         r->missing = pending > here ? pending - here : 0;
-        if (r->missing < c->held.n_by_state[HELD_AWAY])
-            r->missing = c->held.n_by_state[HELD_AWAY];
+        if (r->missing < c->messages.n_by_state[MESSAGE_AWAY])
+            r->missing = c->messages.n_by_state[MESSAGE_AWAY];
         log_debug("recall", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                   LOG_UINT("ack_pending", pending), LOG_UINT("here", here), LOG_UINT("missing", r->missing));
     }
@@ -120,7 +120,7 @@ static void on_info(void *data, int rc, natsMsg *msg)
         done(c);
         return;
     }
-    pull_recall(c, r->missing ? r->missing : 1);
+    pull_redeliveries(c, r->missing ? r->missing : 1);
     look_in(c, r->pause_ns);
     int64_t longest = c->ack_wait_ns / PAUSES_PER_ACK_WAIT;
     if (longest > PAUSE_MAX_NS)
@@ -131,7 +131,7 @@ static void on_info(void *data, int rc, natsMsg *msg)
 static void on_look(struct loop_timer *t)
 {
     struct consumer *c = t->data;
-    struct recall *r = &c->recall;
+    struct redelivery_sync *r = &c->sync;
 
     if (c->stage != STAGE_ACTIVE || r->request || c->shut)
         return;
@@ -149,21 +149,21 @@ static void on_look(struct loop_timer *t)
     }
 }
 
-void recall_init(struct consumer *c)
+void redelivery_sync_init(struct consumer *c)
 {
-    c->recall = (struct recall){.on = ordered(c), .look = {.fire = on_look, .data = c}};
+    c->sync = (struct redelivery_sync){.on = ordered(c), .look = {.fire = on_look, .data = c}};
 }
 
-void recall_finish(struct consumer *c)
+void redelivery_sync_finish(struct consumer *c)
 {
-    loop_disarm(c->loop, &c->recall.look);
-    api_cancel(c->recall.request);
-    c->recall.request = NULL;
+    loop_disarm(c->loop, &c->sync.look);
+    api_cancel(c->sync.request);
+    c->sync.request = NULL;
 }
 
-void recall_begin(struct consumer *c)
+void redelivery_sync_begin(struct consumer *c)
 {
-    struct recall *r = &c->recall;
+    struct redelivery_sync *r = &c->sync;
 
     if (!ordered(c))
         return;
@@ -175,18 +175,18 @@ void recall_begin(struct consumer *c)
     set(c, true);
 }
 
-void recall_arrived(struct consumer *c)
+void redelivery_sync_arrived(struct consumer *c)
 {
-    if (c->recall.missing && --c->recall.missing == 0)
+    if (c->sync.missing && --c->sync.missing == 0)
         look_in(c, 0);
 }
 
 bool consumer_in_order(const struct consumer *c)
 {
-    return !c->recall.on;
+    return !c->sync.on;
 }
 
 uint64_t consumer_awaited(const struct consumer *c)
 {
-    return c->recall.missing;
+    return c->sync.missing;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link_private - what link.c (the loop's thread) and connection.c (the link's thread) share.
+ * connection_private - what connection.c (the loop's thread) and connection_thread.c (the connection's thread) share.
  *
  * Every field says whose it is; what both touch is a queue, an atomic, or under fd_mutex.
  */
-#ifndef SEAMQ_FEDERATION_LINK_PRIVATE_H
-#define SEAMQ_FEDERATION_LINK_PRIVATE_H
+#ifndef SEAMQ_FEDERATION_CONNECTION_PRIVATE_H
+#define SEAMQ_FEDERATION_CONNECTION_PRIVATE_H
 
-#include "link.h"
-#include "options.h"
+#include "connection.h"
+#include "nats_options.h"
 #include "queue.h"
 
 #include "base/list.h"
@@ -20,17 +20,17 @@
 #define INBOX_MAX 160
 #define STATE_TEXT_MAX 512
 
-struct link_sub {
-    struct link *link;
+struct connection_sub {
+    struct connection *connection;
     char *subject;
-    enum link_delivery delivery;
-    link_message_fn fn;     /* loop; NULL: unsubscribed */
-    void *data;             /* loop */
-    struct list node;       /* thread: in connection.subs */
-    natsSubscription *nats; /* thread; NULL while not connected */
-    bool draining;          /* thread: not made again with the next connection */
-    bool awaits_end;        /* thread */
-    sem_t ended;            /* LINK_REPLIES: nats.c's thread will not call again */
+    enum connection_delivery delivery;
+    connection_message_fn fn; /* loop; NULL: unsubscribed */
+    void *data;               /* loop */
+    struct list node;         /* thread: in connection.subs */
+    natsSubscription *nats;   /* thread; NULL while not connected */
+    bool draining;            /* thread: not made again with the next connection */
+    bool awaits_end;          /* thread */
+    sem_t ended;              /* CONNECTION_REPLIES: nats.c's thread will not call again */
 };
 
 /* loop -> thread; records are 8-byte aligned in the queue */
@@ -40,7 +40,7 @@ struct command {
     uint32_t kind;
     uint32_t size; /* of the whole record */
     union {
-        struct link_sub *sub;
+        struct connection_sub *sub;
         struct {
             uint32_t subject; /* lengths with their NUL; the texts follow in this order */
             uint32_t reply;
@@ -56,8 +56,8 @@ enum event_kind { EVENT_MESSAGE, EVENT_STATE, EVENT_ERROR, EVENT_SUB_GONE };
 
 struct event {
     enum event_kind kind;
-    enum link_state state;
-    struct link_sub *sub;
+    enum connection_state state;
+    struct connection_sub *sub;
     union {
         natsMsg *msg; /* NULL: no responders */
         char *text;   /* malloc'ed */
@@ -65,17 +65,17 @@ struct event {
     int64_t max_payload;
 };
 
-struct link {
-    /* constant after link_create */
+struct connection {
+    /* constant after connection_create */
     struct loop *loop;
     const struct config_cluster *config;
-    struct link_callbacks callbacks;
+    struct connection_callbacks callbacks;
     void *data;
     char *name;
     char inbox[INBOX_MAX];
 
     /* loop */
-    enum link_state state;
+    enum connection_state state;
     char state_text[STATE_TEXT_MAX];
     uint64_t ups;
     int64_t max_payload;
@@ -102,9 +102,9 @@ struct link {
 };
 
 /* For the thread at its end, and for a loop that did not wait for it: the second to leave frees the link. */
-void link_leave(struct link *l);
+void connection_leave(struct connection *l);
 
 /* The link's thread. */
-void *connection_thread(void *link);
+void *connection_thread(void *connection);
 
 #endif

@@ -18,23 +18,23 @@
 
 /* ---- making and ending ---------------------------------------------------------------- */
 
-static int create_workers(struct crew *crew, const struct worker_config *base, struct error *err)
+static int create_workers(struct worker_pool *pool, const struct worker_config *base, struct error *err)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < crew->n; i++) {
-        struct slot *slot = &crew->slots[i];
+    for (size_t i = 0; rc == 0 && i < pool->n; i++) {
+        struct slot *slot = &pool->slots[i];
         struct worker_config w = *base;
         w.index = slot->index = (unsigned)i;
-        slot->handler = crew->handler;
-        slot->crew = crew;
+        slot->handler = pool->handler;
+        slot->pool = pool;
         list_init(&slot->running);
-        rc = worker_create(&slot->worker, crew->handler->loop, &w, &handler_worker_callbacks, slot, err);
+        rc = worker_create(&slot->worker, pool->handler->loop, &w, &handler_worker_callbacks, slot, err);
     }
     return rc;
 }
 
 /* What all workers of a crew have in common; the arrays are the caller's. */
-static int configure(struct worker_config *w, const struct crew_plan *plan, struct worker_binding *bindings,
+static int configure(struct worker_config *w, const struct worker_pool_plan *plan, struct worker_binding *bindings,
                      char (*streams)[STREAM_MAX], struct worker_option *options)
 {
     const struct config_handler *c = plan->config;
@@ -66,87 +66,88 @@ static int configure(struct worker_config *w, const struct crew_plan *plan, stru
     return 0;
 }
 
-int crew_create(struct crew **ret, struct handler *h, const struct crew_plan *plan, struct error *err)
+int worker_pool_create(struct worker_pool **ret, struct handler *h, const struct worker_pool_plan *plan,
+                       struct error *err)
 {
     const struct config_handler *c = plan->config;
     struct worker_binding *bindings = calloc(c->clusters.n, sizeof(*bindings));
     char(*streams)[STREAM_MAX] = calloc(c->clusters.n, STREAM_MAX);
     struct worker_option *options = calloc(c->n_options + 1, sizeof(*options));
-    struct crew *crew = calloc(1, sizeof(*crew));
+    struct worker_pool *pool = calloc(1, sizeof(*pool));
     struct worker_config w;
-    int rc = crew ? configure(&w, plan, bindings, streams, options) : -ENOMEM;
+    int rc = pool ? configure(&w, plan, bindings, streams, options) : -ENOMEM;
 
     if (rc == 0) {
-        *crew = (struct crew){.handler = h, .plan = *plan, .n = (size_t)c->workers};
-        crew->slots = calloc(crew->n, sizeof(*crew->slots));
-        rc = crew->slots ? 0 : -ENOMEM;
+        *pool = (struct worker_pool){.handler = h, .plan = *plan, .n = (size_t)c->workers};
+        pool->slots = calloc(pool->n, sizeof(*pool->slots));
+        rc = pool->slots ? 0 : -ENOMEM;
     }
     if (rc)
         error_set(err, rc, "handler %s: out of memory", c->name);
     else
-        rc = create_workers(crew, &w, err);
+        rc = create_workers(pool, &w, err);
     free(bindings);
     free(streams);
     free(options);
     if (rc)
-        crew_destroy(crew);
+        worker_pool_destroy(pool);
     else
-        *ret = crew;
+        *ret = pool;
     return rc;
 }
 
-void crew_start(struct crew *crew)
+void worker_pool_start(struct worker_pool *pool)
 {
-    for (size_t i = 0; i < crew->n; i++)
-        worker_start(crew->slots[i].worker);
+    for (size_t i = 0; i < pool->n; i++)
+        worker_start(pool->slots[i].worker);
 }
 
-void crew_destroy(struct crew *crew)
+void worker_pool_destroy(struct worker_pool *pool)
 {
-    if (!crew)
+    if (!pool)
         return;
-    for (size_t i = 0; crew->slots && i < crew->n; i++)
-        worker_destroy(crew->slots[i].worker);
-    free(crew->slots);
-    free(crew->reason);
-    free(crew);
+    for (size_t i = 0; pool->slots && i < pool->n; i++)
+        worker_destroy(pool->slots[i].worker);
+    free(pool->slots);
+    free(pool->reason);
+    free(pool);
 }
 
 /* ---- relief ----------------------------------------------------------------------------- */
 
-int handler_renew(struct handler *h, const struct crew_plan *plan, struct error *err)
+int handler_renew(struct handler *h, const struct worker_pool_plan *plan, struct error *err)
 {
     if (h->draining || h->next)
         return error_set(err, -EBUSY, "handler %s: %s", h->config->name, h->draining ? "draining" : "renewing already");
-    int rc = crew_create(&h->next, h, plan, err);
+    int rc = worker_pool_create(&h->next, h, plan, err);
     if (rc == 0)
-        crew_start(h->next);
+        worker_pool_start(h->next);
     return rc;
 }
 
-static void leave(struct crew *crew)
+static void leave(struct worker_pool *pool)
 {
-    for (size_t i = 0; i < crew->n; i++) {
-        if (crew->slots[i].refused)
-            crew->slots[i].ended = true;
+    for (size_t i = 0; i < pool->n; i++) {
+        if (pool->slots[i].refused)
+            pool->slots[i].ended = true;
         else
-            worker_relieve(crew->slots[i].worker, HANDLER_LEAVE_NS);
+            worker_relieve(pool->slots[i].worker, HANDLER_LEAVE_NS);
     }
 }
 
 static void take_over(struct handler *h)
 {
-    struct crew *old = h->crew;
+    struct worker_pool *old = h->pool;
 
-    h->crew = h->next;
+    h->pool = h->next;
     h->next = NULL;
-    h->config = h->crew->plan.config;
-    h->info = h->crew->plan.info;
+    h->config = h->pool->plan.config;
+    h->info = h->pool->plan.info;
     settle_set_config(h->settle, h->config, h->info->version);
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_set_config(h->consumers[i], h->config);
-    for (size_t i = 0; h->lanes && i < h->n_consumers; i++)
-        lanes_set_config(h->lanes[i], h->config);
+    for (size_t i = 0; h->key_queues && i < h->n_consumers; i++)
+        key_queues_set_config(h->key_queues[i], h->config);
     list_push_back(&h->leaving, &old->node);
     leave(old);
     handler_update_state(h);
@@ -154,12 +155,12 @@ static void take_over(struct handler *h)
 
 enum renewal handler_renewal(struct handler *h, char *why, size_t size)
 {
-    struct crew *next = h->next;
+    struct worker_pool *next = h->next;
     if (!next)
         return RENEWAL_NONE;
     if (next->reason) {
         snprintf(why, size, "%s", next->reason);
-        crew_destroy(next);
+        worker_pool_destroy(next);
         h->next = NULL;
         return RENEWAL_FAILED;
     }
@@ -172,32 +173,32 @@ enum renewal handler_renewal(struct handler *h, char *why, size_t size)
 
 void handler_keep(struct handler *h)
 {
-    crew_destroy(h->next);
+    worker_pool_destroy(h->next);
     h->next = NULL;
 }
 
-void crew_failed(struct crew *crew, const char *why)
+void worker_pool_failed(struct worker_pool *pool, const char *why)
 {
-    if (!crew->reason && !(crew->reason = strdup(why)))
+    if (!pool->reason && !(pool->reason = strdup(why)))
         abort();
 }
 
-bool crew_ended(const struct crew *crew)
+bool worker_pool_ended(const struct worker_pool *pool)
 {
-    for (size_t i = 0; i < crew->n; i++)
-        if (!crew->slots[i].ended)
+    for (size_t i = 0; i < pool->n; i++)
+        if (!pool->slots[i].ended)
             return false;
     return true;
 }
 
-void crew_bury(struct handler *h)
+void worker_pool_bury(struct handler *h)
 {
     list_for_each_safe(node, &h->leaving)
     {
-        struct crew *crew = container_of(node, struct crew, node);
-        if (crew_ended(crew)) {
+        struct worker_pool *pool = container_of(node, struct worker_pool, node);
+        if (worker_pool_ended(pool)) {
             list_remove(node);
-            crew_destroy(crew);
+            worker_pool_destroy(pool);
         }
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * generation - configuration and plugins, read once. */
-#include "generation.h"
+#include "config_snapshot.h"
 
 #include "base/clock.h"
 #include "worker/worker.h"
@@ -49,7 +49,7 @@ struct questions {
     size_t n;
 };
 
-static int ask_plugins(struct generation *g, struct questions *q, int give_up)
+static int ask_plugins(struct config_snapshot *g, struct questions *q, int give_up)
 {
     struct config *c = g->config;
     size_t most = c->n_handlers + 1;
@@ -78,7 +78,7 @@ static int ask_plugins(struct generation *g, struct questions *q, int give_up)
 }
 
 /* Asks each plugin what it is, in a process of its own, and takes its defaults. */
-static int load_plugins(struct generation *g, int give_up)
+static int load_plugins(struct config_snapshot *g, int give_up)
 {
     struct questions q;
     int rc = ask_plugins(g, &q, give_up);
@@ -99,7 +99,7 @@ static int load_plugins(struct generation *g, int give_up)
     return rc;
 }
 
-int generation_use_server(struct generation *g, const char *server)
+int config_snapshot_use_server(struct config_snapshot *g, const char *server)
 {
     struct config *c = g->config;
     for (size_t i = 0; i < c->n_clusters; i++) {
@@ -117,7 +117,7 @@ int generation_use_server(struct generation *g, const char *server)
     return 0;
 }
 
-static void read_sources(struct config *c, const struct generation_sources *s)
+static void read_sources(struct config *c, const struct config_sources *s)
 {
     for (size_t i = 0; i < s->n_plugin_dirs; i++)
         config_set_flag(c, "--plugin-dir", "seamqd", "plugin_dir", s->plugin_dirs[i]);
@@ -129,17 +129,17 @@ static void read_sources(struct config *c, const struct generation_sources *s)
     config_finish(c);
 }
 
-int generation_load(struct generation **ret, const struct generation_sources *sources, int give_up)
+int config_snapshot_load(struct config_snapshot **ret, const struct config_sources *sources, int give_up)
 {
     struct error err = {0};
-    struct generation *g = calloc(1, sizeof(*g));
+    struct config_snapshot *g = calloc(1, sizeof(*g));
     if (!g)
         return -ENOMEM;
     g->refs = 1;
     int rc = config_create(&g->config);
     if (rc == 0) {
         read_sources(g->config, sources);
-        rc = sources->url ? generation_use_server(g, sources->url) : 0;
+        rc = sources->url ? config_snapshot_use_server(g, sources->url) : 0;
     }
     if (rc == 0) {
         g->trust_any = sources->trust_any || g->config->plugin_trust == TRUST_ANY;
@@ -150,7 +150,7 @@ int generation_load(struct generation **ret, const struct generation_sources *so
             rc = load_plugins(g, give_up);
     }
     if (rc) {
-        generation_unref(g);
+        config_snapshot_unref(g);
         return rc;
     }
     config_check_bindings(g->config);
@@ -158,7 +158,7 @@ int generation_load(struct generation **ret, const struct generation_sources *so
     return 0;
 }
 
-bool generation_dangling(const struct generation *g, const char *path, struct error *err)
+bool config_snapshot_dangling(const struct config_snapshot *g, const char *path, struct error *err)
 {
     const struct strv *v = &g->config->dangling;
     size_t i = 0;
@@ -168,13 +168,13 @@ bool generation_dangling(const struct generation *g, const char *path, struct er
     return i < v->n && worker_lost_link(path, err);
 }
 
-struct generation *generation_ref(struct generation *g)
+struct config_snapshot *config_snapshot_ref(struct config_snapshot *g)
 {
     g->refs++;
     return g;
 }
 
-void generation_unref(struct generation *g)
+void config_snapshot_unref(struct config_snapshot *g)
 {
     if (!g || --g->refs)
         return;

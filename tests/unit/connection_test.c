@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * link_test - the connection to one cluster, against a real nats-server that dies, freezes and comes back. */
-#include "federation/options.h"
+#include "federation/nats_options.h"
 #include "nats_helper.h"
 
 #include "http.h"
@@ -39,13 +39,14 @@ static void receive(void *data, natsMsg *msg)
         in->out_of_order += in->last[0] >= '0' && in->last[0] <= '9' && strtoull(in->last, NULL, 10) != in->n;
         in->n++;
     }
-    link_recycle(in->r->link, msg);
+    connection_recycle(in->r->connection, msg);
 }
 
-static struct link_sub *listen_on(struct rig *r, const char *subject, enum link_delivery delivery, struct inbox *in)
+static struct connection_sub *listen_on(struct rig *r, const char *subject, enum connection_delivery delivery,
+                                        struct inbox *in)
 {
     *in = (struct inbox){.r = r};
-    struct link_sub *sub = link_subscribe(r->link, subject, delivery, receive, in);
+    struct connection_sub *sub = connection_subscribe(r->connection, subject, delivery, receive, in);
     assert_non_null(sub);
     return sub;
 }
@@ -57,17 +58,17 @@ static void what_is_published_comes_back_whole(struct world *w)
     static const char headers[] = "Key\0value of it\0Other\0x";
     struct rig *r = rig_open(w, NULL);
     struct inbox stream, replies;
-    listen_on(r, "a.stream", LINK_STREAM, &stream);
-    listen_on(r, "a.replies", LINK_REPLIES, &replies);
-    struct link_publish p = {.subject = "a.stream",
-                             .reply = "answer.here",
-                             .headers = headers,
-                             .headers_size = sizeof(headers),
-                             .data = "payload",
-                             .size = 7};
-    assert_int_equal(link_publish(r->link, &p), 0);
+    listen_on(r, "a.stream", CONNECTION_STREAM, &stream);
+    listen_on(r, "a.replies", CONNECTION_REPLIES, &replies);
+    struct connection_publish p = {.subject = "a.stream",
+                                   .reply = "answer.here",
+                                   .headers = headers,
+                                   .headers_size = sizeof(headers),
+                                   .data = "payload",
+                                   .size = 7};
+    assert_int_equal(connection_publish(r->connection, &p), 0);
     p.subject = "a.replies";
-    assert_int_equal(link_publish(r->link, &p), 0);
+    assert_int_equal(connection_publish(r->connection, &p), 0);
     turn_until(r, 5, stream.n == 1 && replies.n == 1);
     assert_string_equal(stream.last, "payload");
     assert_string_equal(stream.reply, "answer.here");
@@ -75,8 +76,8 @@ static void what_is_published_comes_back_whole(struct world *w)
     assert_string_equal(replies.last, "payload");
     assert_string_equal(replies.header, "value of it");
     assert_string_equal(r->text, r->url);
-    assert_string_equal(link_state_text(r->link), r->url);
-    assert_int_equal(link_max_payload(r->link), 1048576);
+    assert_string_equal(connection_state_text(r->connection), r->url);
+    assert_int_equal(connection_max_payload(r->connection), 1048576);
     assert_int_equal(r->ups, 1);
     assert_int_equal(r->downs, 0);
 }
@@ -85,14 +86,14 @@ static void inbox_is_under_the_prefix_and_ones_own(struct world *w)
 {
     struct rig *r = rig_prepare(w, "nats://127.0.0.1:1");
     r->config.inbox_prefix = (char *)"_INBOX.team.x";
-    rig_link(r);
+    rig_connection(r);
     char first[200];
-    snprintf(first, sizeof(first), "%s", link_inbox(r->link));
+    snprintf(first, sizeof(first), "%s", connection_inbox(r->connection));
     assert_int_equal(strncmp(first, "_INBOX.team.x.", 14), 0);
     assert_int_equal(strlen(first), 14 + 22);
     rig_unlink(r, 0);
-    rig_link(r);
-    assert_string_not_equal(link_inbox(r->link), first);
+    rig_connection(r);
+    assert_string_not_equal(connection_inbox(r->connection), first);
 }
 
 static void ten_thousand_messages_go_both_ways_in_order(struct world *w)
@@ -101,10 +102,10 @@ static void ten_thousand_messages_go_both_ways_in_order(struct world *w)
     struct client *c = client_connect(w, r->url);
     natsSubscription *out = watch(c, "out");
     struct inbox stream, replies;
-    listen_on(r, "in.stream", LINK_STREAM, &stream);
-    listen_on(r, "in.replies", LINK_REPLIES, &replies);
+    listen_on(r, "in.stream", CONNECTION_STREAM, &stream);
+    listen_on(r, "in.replies", CONNECTION_REPLIES, &replies);
     struct inbox ready;
-    listen_on(r, "ready", LINK_STREAM, &ready);
+    listen_on(r, "ready", CONNECTION_STREAM, &ready);
     rig_send(r, "ready", NULL, "x");
     turn_until(r, 5, ready.n == 1); /* the server has the subscriptions before it */
     for (int i = 0; i < MANY; i++) {
@@ -132,7 +133,7 @@ static void behind(void *data, natsMsg *msg)
     struct inbox *ahead = in + 1;
     in->out_of_order += in->n >= ahead->n;
     in->n++;
-    link_recycle(in->r->link, msg);
+    connection_recycle(in->r->connection, msg);
 }
 
 /* As an answer to a question about messages: it must not be heard before them. */
@@ -141,10 +142,10 @@ static void stream_made_first_is_not_ahead_of_one_made_later(struct world *w)
     struct rig *r = rig_open(w, NULL);
     struct client *c = client_connect(w, r->url);
     struct inbox both[2] = {{.r = r}};
-    assert_non_null(link_subscribe(r->link, "answers", LINK_STREAM, behind, &both[0]));
-    listen_on(r, "messages", LINK_STREAM, &both[1]);
+    assert_non_null(connection_subscribe(r->connection, "answers", CONNECTION_STREAM, behind, &both[0]));
+    listen_on(r, "messages", CONNECTION_STREAM, &both[1]);
     struct inbox ready;
-    listen_on(r, "ready", LINK_STREAM, &ready);
+    listen_on(r, "ready", CONNECTION_STREAM, &ready);
     rig_send(r, "ready", NULL, "x");
     turn_until(r, 5, ready.n == 1);
     for (int i = 0; i < MANY; i++) {
@@ -160,8 +161,8 @@ static void nobody_is_told_to_a_stream_and_to_replies(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
     struct inbox stream, replies;
-    listen_on(r, "in.s.*", LINK_STREAM, &stream);
-    listen_on(r, "in.r.*", LINK_REPLIES, &replies);
+    listen_on(r, "in.s.*", CONNECTION_STREAM, &stream);
+    listen_on(r, "in.r.*", CONNECTION_REPLIES, &replies);
     rig_send(r, "nobody.listens", "in.s.1", "x");
     rig_send(r, "nobody.listens", "in.r.1", "x");
     turn_until(r, 5, stream.nobody == 1 && replies.no_responders == 1);
@@ -174,22 +175,22 @@ static void unsubscribed_gets_no_call(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
     struct inbox gone, stays;
-    struct link_sub *a = listen_on(r, "x", LINK_STREAM, &gone);
-    struct link_sub *b = listen_on(r, "x", LINK_REPLIES, &gone);
-    listen_on(r, "x", LINK_REPLIES, &stays);
+    struct connection_sub *a = listen_on(r, "x", CONNECTION_STREAM, &gone);
+    struct connection_sub *b = listen_on(r, "x", CONNECTION_REPLIES, &gone);
+    listen_on(r, "x", CONNECTION_REPLIES, &stays);
     rig_send(r, "x", NULL, "a");
     turn_until(r, 5, gone.n == 2 && stays.n == 1);
     for (int i = 0; i < 100; i++)
         rig_send(r, "x", NULL, "a"); /* on their way when it is said */
     assert_true(loop_once(r->loop, 0) >= 0);
     size_t before = gone.n;
-    link_unsubscribe(a);
-    link_unsubscribe(b);
+    connection_unsubscribe(a);
+    connection_unsubscribe(b);
     turn_until(r, 5, stays.n == 101);
     rig_send(r, "x", NULL, "a");
     turn_until(r, 5, stays.n == 102);
     assert_int_equal(gone.n, before);
-    link_unsubscribe(NULL);
+    connection_unsubscribe(NULL);
 }
 
 /* ---- lost connections -------------------------------------------------------------------- */
@@ -199,24 +200,24 @@ static void killed_server_is_down_and_back_with_subscriptions(struct world *w)
     struct rig *r = rig_open(w, NULL);
     char first_inbox[200];
     struct inbox stream, replies, later;
-    listen_on(r, "s", LINK_STREAM, &stream);
-    listen_on(r, "r", LINK_REPLIES, &replies);
-    snprintf(first_inbox, sizeof(first_inbox), "%s", link_inbox(r->link));
+    listen_on(r, "s", CONNECTION_STREAM, &stream);
+    listen_on(r, "r", CONNECTION_REPLIES, &replies);
+    snprintf(first_inbox, sizeof(first_inbox), "%s", connection_inbox(r->connection));
     rig_send(r, "s", NULL, "before");
     rig_send(r, "r", NULL, "before");
     turn_until(r, 5, stream.n == 1 && replies.n == 1);
     server_kill(r->server);
     turn_until(r, 5, r->downs == 1);
-    assert_int_equal(link_publish(r->link, &(struct link_publish){.subject = "s"}), -ENOTCONN);
-    listen_on(r, "later", LINK_REPLIES, &later); /* made while there is no connection */
+    assert_int_equal(connection_publish(r->connection, &(struct connection_publish){.subject = "s"}), -ENOTCONN);
+    listen_on(r, "later", CONNECTION_REPLIES, &later); /* made while there is no connection */
     server_restart(r->server);
     turn_until(r, 15, r->ups == 2);
     rig_send(r, "s", NULL, "after");
     rig_send(r, "r", NULL, "after");
     rig_send(r, "later", NULL, "after");
     turn_until(r, 5, stream.n == 2 && replies.n == 2 && later.n == 1);
-    assert_int_equal(link_reconnects(r->link), 1);
-    assert_string_equal(link_inbox(r->link), first_inbox);
+    assert_int_equal(connection_reconnects(r->connection), 1);
+    assert_string_equal(connection_inbox(r->connection), first_inbox);
 }
 
 static bool reconnected(void *data)
@@ -237,7 +238,7 @@ static void publishes_for_a_lost_connection_are_not_sent_on_the_next(struct worl
     struct client *c = client_connect(w, r->url);
     natsSubscription *seen = watch(c, "seen");
     assert_true(world_until(reconnected, r, 15)); /* without the loop: it still believes in the first connection */
-    assert_int_equal(link_state(r->link), LINK_UP);
+    assert_int_equal(connection_state(r->connection), CONNECTION_UP);
     for (int i = 0; i < 100; i++)
         rig_send(r, "seen", NULL, "stale");
     turn_until(r, 15, r->ups == 2);
@@ -251,7 +252,7 @@ static void frozen_server_is_down_and_comes_back(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
     struct inbox in;
-    listen_on(r, "s", LINK_STREAM, &in);
+    listen_on(r, "s", CONNECTION_STREAM, &in);
     server_freeze(r->server);
     int64_t since = clock_now_ns();
     turn_until(r, 6, r->downs >= 1);
@@ -270,7 +271,8 @@ static void frozen_server_with_full_buffers_is_down_too(struct world *w)
     assert_non_null(big);
     server_freeze(r->server);
     for (int i = 0; i < 128; i++)
-        if (link_publish(r->link, &(struct link_publish){.subject = "big", .data = big, .size = 256 * 1024}))
+        if (connection_publish(r->connection,
+                               &(struct connection_publish){.subject = "big", .data = big, .size = 256 * 1024}))
             break;
     free(big);
     turn_until(r, 8, r->downs >= 1);
@@ -281,7 +283,7 @@ static void frozen_server_with_full_buffers_is_down_too(struct world *w)
 static void kicked_connection_is_made_anew(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
-    link_kick(r->link, "because");
+    connection_kick(r->connection, "because");
     assert_string_equal(r->error, "because");
     turn_until(r, 5, r->downs == 1);
     turn_until(r, 5, r->ups == 2);
@@ -293,16 +295,16 @@ static void server_that_starts_late_is_found(struct world *w)
     struct rig *r = rig_prepare(w, s->url);
     struct inbox in;
     r->server = s;
-    rig_link(r);
-    listen_on(r, "s", LINK_STREAM, &in);
-    assert_int_equal(link_state(r->link), LINK_CONNECTING);
+    rig_connection(r);
+    listen_on(r, "s", CONNECTION_STREAM, &in);
+    assert_int_equal(connection_state(r->connection), CONNECTION_CONNECTING);
     turn_until(r, 5, r->downs >= 2); /* it goes on trying */
-    assert_int_equal(link_reconnects(r->link), 0);
+    assert_int_equal(connection_reconnects(r->connection), 0);
     server_launch(s);
     turn_until(r, 15, r->ups == 1);
     rig_send(r, "s", NULL, "x");
     turn_until(r, 5, in.n == 1);
-    assert_int_equal(link_reconnects(r->link), 0);
+    assert_int_equal(connection_reconnects(r->connection), 0);
 }
 
 /* ---- what it says --------------------------------------------------------------------------- */
@@ -312,7 +314,7 @@ static void refused_password_is_said_without_showing_it(struct world *w)
     struct server *s =
         server_start(w, &(struct server_options){.extra = "authorization: { user: \"u\", password: \"right\" }\n"});
     struct rig *r = rig_prepare(w, world_text(w, "nats://u:hunter2@127.0.0.1:%d", s->port));
-    rig_link(r);
+    rig_connection(r);
     turn_until(r, 5, r->downs >= 1);
     assert_non_null(strstr(r->text, "refuses these credentials"));
     assert_null(strstr(r->text, "hunter2"));
@@ -323,7 +325,7 @@ static void absent_server_is_named_without_the_password(struct world *w)
 {
     int port = world_port(w);
     struct rig *r = rig_prepare(w, world_text(w, "nats://u:hunter2@127.0.0.1:%d", port));
-    rig_link(r);
+    rig_connection(r);
     turn_until(r, 5, r->downs >= 1);
     assert_string_equal(r->text, world_text(w, "no server answers at nats://127.0.0.1:%d", port));
 }
@@ -347,10 +349,10 @@ static void connected_server_is_said_without_the_password(struct world *w)
     struct server *s =
         server_start(w, &(struct server_options){.extra = "authorization: { user: \"u\", password: \"hunter2\" }\n"});
     struct rig *r = rig_prepare(w, world_text(w, "nats://u:hunter2@127.0.0.1:%d", s->port));
-    rig_link(r);
-    turn_until(r, 10, link_state(r->link) == LINK_UP);
+    rig_connection(r);
+    turn_until(r, 10, connection_state(r->connection) == CONNECTION_UP);
     assert_string_equal(r->text, s->url);
-    assert_string_equal(link_state_text(r->link), s->url);
+    assert_string_equal(connection_state_text(r->connection), s->url);
 }
 
 static void server_that_was_lost_is_tried_last(struct world *w)
@@ -373,17 +375,17 @@ static void server_that_was_lost_is_tried_last(struct world *w)
 
     for (unsigned round = 0; round < 100; round++) {
         for (size_t i = 0; i < 3; i++) {
-            connection_order(&config, cases[i].lost, &seed, order);
+            nats_server_order(&config, cases[i].lost, &seed, order);
             assert_ptr_equal(order[2], cases[i].url);
             assert_ptr_not_equal(order[0], order[1]);
         }
-        connection_order(&config, "", &seed, order);
+        nats_server_order(&config, "", &seed, order);
         for (size_t i = 0; i < 3; i++)
             first[i] |= order[0] == all[i];
     }
     assert_true(first[0] && first[1] && first[2]);
     config.urls = (struct strv){.items = &all[3], .n = 1};
-    connection_order(&config, "nats://10.0.0.1:4222", &seed, order);
+    nats_server_order(&config, "nats://10.0.0.1:4222", &seed, order);
     assert_ptr_equal(order[0], all[3]);
 }
 
