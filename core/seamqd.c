@@ -10,7 +10,7 @@
 #include "daemon/config_snapshot.h"
 #include "daemon/init.h"
 #include "federation/connection.h"
-#include "worker/worker.h"
+#include "worker/probe.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -132,7 +132,7 @@ static int check(const struct config_snapshot *g)
         return print_problems(c);
     for (size_t i = 0; i < c->dangling.n; i++) {
         struct error err = {0};
-        if (worker_lost_link(c->dangling.items[i], &err))
+        if (worker_dangling_link(c->dangling.items[i], &err))
             fprintf(stderr, "skipped: %s\n", err.text);
     }
     printf("ok: %zu handler%s\n", c->n_handlers, c->n_handlers == 1 ? "" : "s");
@@ -178,7 +178,7 @@ static void say_no_handlers(struct config *c)
 
     if (c->n_handlers > 0 || config_n_problems(c) > 0)
         return;
-    if (c->dangling.n > 0 && worker_lost_link(c->dangling.items[0], &err))
+    if (c->dangling.n > 0 && worker_dangling_link(c->dangling.items[0], &err))
         config_add_problem(c, "no handlers: %s", err.text);
     else
         config_add_problem(c,

@@ -3,7 +3,7 @@
 #include "config_snapshot.h"
 
 #include "base/clock.h"
-#include "worker/worker.h"
+#include "worker/probe.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static int ask_plugins(struct config_snapshot *g, struct questions *q, int give_
         q->handlers[q->n++] = i;
     }
     struct worker_probe how = {
-        .program = g->worker, .timeout_ns = PROBE_NS, .trust_any = g->trust_any, .give_up = give_up};
+        .program = g->worker, .timeout_ns = PROBE_NS, .trust_any = g->trust_any, .cancel_fd = give_up};
     worker_probe(&how, q->paths, q->n, q->plugins, q->images, q->refused);
     return 0;
 }
@@ -165,7 +165,7 @@ bool config_snapshot_dangling(const struct config_snapshot *g, const char *path,
 
     while (i < v->n && strcmp(v->items[i], path) != 0)
         i++;
-    return i < v->n && worker_lost_link(path, err);
+    return i < v->n && worker_dangling_link(path, err);
 }
 
 struct config_snapshot *config_snapshot_ref(struct config_snapshot *g)

@@ -14,7 +14,7 @@
 #include "config_snapshot.h"
 
 #include "base/log.h"
-#include "worker/worker.h"
+#include "worker/probe.h"
 
 #include <string.h>
 
@@ -157,7 +157,7 @@ static void warn_of_dangling(const struct daemon *d, const struct config_snapsho
     for (size_t i = 0; i < g->config->dangling.n; i++) {
         const char *path = g->config->dangling.items[i];
         struct error err = {0};
-        if (!any_runs_by(d, path) && worker_lost_link(path, &err))
+        if (!any_runs_by(d, path) && worker_dangling_link(path, &err))
             log_warn("plugin-skipped", LOG_STR("msg", err.text));
     }
 }

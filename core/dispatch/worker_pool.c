@@ -131,7 +131,7 @@ static void leave(struct worker_pool *pool)
         if (pool->slots[i].refused)
             pool->slots[i].ended = true;
         else
-            worker_relieve(pool->slots[i].worker, HANDLER_LEAVE_NS);
+            worker_retire(pool->slots[i].worker, HANDLER_LEAVE_NS);
     }
 }
 

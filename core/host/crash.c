@@ -26,7 +26,7 @@ struct text {
     size_t len;
 };
 
-static void put(struct text *t, const char *s, size_t n)
+static void text_append(struct text *t, const char *s, size_t n)
 {
     if (n > sizeof(t->at) - t->len)
         n = sizeof(t->at) - t->len;
@@ -34,61 +34,61 @@ static void put(struct text *t, const char *s, size_t n)
     t->len += n;
 }
 
-static void put_str(struct text *t, const char *s)
+static void text_append_string(struct text *t, const char *s)
 {
-    put(t, s, strlen(s));
+    text_append(t, s, strlen(s));
 }
 
-static void put_number(struct text *t, uint64_t v, unsigned base)
+static void text_append_number(struct text *t, uint64_t v, unsigned base)
 {
     char digits[24];
     size_t n = sizeof(digits);
     do
         digits[--n] = "0123456789abcdef"[v % base];
     while ((v /= base) != 0);
-    put(t, digits + n, sizeof(digits) - n);
+    text_append(t, digits + n, sizeof(digits) - n);
 }
 
-static void put_frame(struct text *t, unsigned number, void *pc)
+static void text_append_frame(struct text *t, unsigned number, void *pc)
 {
     Dl_info info;
-    put_str(t, number ? "\n#" : "#");
-    put_number(t, number, 10);
-    put_str(t, " ");
+    text_append_string(t, number ? "\n#" : "#");
+    text_append_number(t, number, 10);
+    text_append_string(t, " ");
     if (!dladdr(pc, &info) || !info.dli_fname) {
-        put_str(t, "0x");
-        put_number(t, (uintptr_t)pc, 16);
+        text_append_string(t, "0x");
+        text_append_number(t, (uintptr_t)pc, 16);
         return;
     }
     uintptr_t base = (uintptr_t)(info.dli_sname ? info.dli_saddr : info.dli_fbase);
-    put_str(t, info.dli_sname ? info.dli_sname : "?");
-    put_str(t, "+0x");
-    put_number(t, (uintptr_t)pc - base, 16);
+    text_append_string(t, info.dli_sname ? info.dli_sname : "?");
+    text_append_string(t, "+0x");
+    text_append_number(t, (uintptr_t)pc - base, 16);
     const char *slash = strrchr(info.dli_fname, '/');
     bool own = strcmp(info.dli_fname, program_invocation_name) == 0; /* the title that ps shows */
-    put_str(t, " (");
-    put_str(t, own ? "seamq-worker" : slash ? slash + 1 : info.dli_fname);
-    put_str(t, ")");
+    text_append_string(t, " (");
+    text_append_string(t, own ? "seamq-worker" : slash ? slash + 1 : info.dli_fname);
+    text_append_string(t, ")");
 }
 
-static void say_signal(int sig, const siginfo_t *info)
+static void signal_report(int sig, const siginfo_t *info)
 {
     static struct text t;
-    put(&t, "crash", 6);
-    put(&t, "signal", 7);
-    put_number(&t, (uint64_t)sig, 10);
-    put(&t, "", 1);
+    text_append(&t, "crash", 6);
+    text_append(&t, "signal", 7);
+    text_append_number(&t, (uint64_t)sig, 10);
+    text_append(&t, "", 1);
     if ((sig == SIGSEGV || sig == SIGBUS) && info->si_code > 0) {
-        put(&t, "address", 8);
-        put_str(&t, "0x");
-        put_number(&t, (uintptr_t)info->si_addr, 16);
-        put(&t, "", 1);
+        text_append(&t, "address", 8);
+        text_append_string(&t, "0x");
+        text_append_number(&t, (uintptr_t)info->si_addr, 16);
+        text_append(&t, "", 1);
     }
     packet_send_raw(PACKET_FD_CONTROL, t.at, t.len, -1);
 }
 
 /* Where the signal came from; the frames before it are this file's and the kernel's trampoline. */
-static void *interrupted(const ucontext_t *c)
+static void *interrupted_pc(const ucontext_t *c)
 {
 #if defined(__x86_64__)
     return (void *)c->uc_mcontext.gregs[REG_RIP];
@@ -100,21 +100,21 @@ static void *interrupted(const ucontext_t *c)
 #endif
 }
 
-static void say_frames(const ucontext_t *context)
+static void frames_report(const ucontext_t *context)
 {
     static struct text t;
     void *pcs[FRAMES];
-    void *pc = interrupted(context);
+    void *pc = interrupted_pc(context);
     int n = backtrace(pcs, FRAMES);
     int first = 0;
     while (first < n && pcs[first] != pc)
         first++;
     if (first == n) /* a jump into nowhere has no frame of its own */
         first = 0;
-    put(&t, "backtrace", 10);
-    put(&t, "text", 5);
+    text_append(&t, "backtrace", 10);
+    text_append(&t, "text", 5);
     for (int i = first; i < n && t.len < sizeof(t.at) - 512; i++)
-        put_frame(&t, (unsigned)(i - first), pcs[i]);
+        text_append_frame(&t, (unsigned)(i - first), pcs[i]);
     t.at[t.len < sizeof(t.at) ? t.len++ : sizeof(t.at) - 1] = '\0';
     packet_send_raw(PACKET_FD_CONTROL, t.at, t.len, -1);
 }
@@ -126,8 +126,8 @@ static void on_crash(int sig, siginfo_t *info, void *context)
         pause(); /* another thread speaks already, and ends all */
     signal(SIGALRM, SIG_DFL);
     alarm(GUARD_SECONDS);
-    say_signal(sig, info);
-    say_frames(context);
+    signal_report(sig, info);
+    frames_report(context);
     signal(sig, SIG_DFL);
     /* A fault happens again on return and leaves a core of where it was; anything else is sent again. */
     if (info->si_code <= 0 || sig == SIGABRT)

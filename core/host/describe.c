@@ -17,7 +17,7 @@ static bool has_batch(const struct loaded *l)
 }
 
 /* What does not arrive must not look as if it was never declared. */
-static bool tell(struct buf *b, const char *path, const char *what)
+static bool packet_send_or_refuse(struct buf *b, const char *path, const char *what)
 {
     char text[512];
     int rc = b->len > PACKET_MAX ? -EMSGSIZE : packet_send(PACKET_FD_CONTROL, b, -1);
@@ -28,7 +28,7 @@ static bool tell(struct buf *b, const char *path, const char *what)
     else if (rc)
         snprintf(text, sizeof(text), "%.256s: its %.64s cannot be told: %s", path, what, strerror(-rc));
     if (rc)
-        host_say("refused", text);
+        host_send_text("refused", text);
     return rc == 0;
 }
 
@@ -46,7 +46,7 @@ int host_describe_packets(const struct loaded *l)
         packet_add(&b, "stream", p->stream);
     if (p->subjects)
         packet_add(&b, "subjects", p->subjects);
-    bool told = tell(&b, l->path, "descriptor");
+    bool told = packet_send_or_refuse(&b, l->path, "descriptor");
 
     for (size_t i = 0; told && i < l->n_options; i++) {
         const struct seamq_option *o = &l->options[i];
@@ -62,11 +62,11 @@ int host_describe_packets(const struct loaded *l)
         if (o->help)
             packet_add(&b, "help", o->help);
         snprintf(what, sizeof(what), "option %s", o->name);
-        told = tell(&b, l->path, what);
+        told = packet_send_or_refuse(&b, l->path, what);
     }
     buf_finish(&b);
     if (told)
-        host_say("ready", "");
+        host_send_text("ready", "");
     return told ? 0 : HOST_EXIT_REFUSED;
 }
 
@@ -104,7 +104,7 @@ int host_describe_json(const char *path)
     struct error err = {0}, note;
     struct buf b = {0};
 
-    host_table(&table);
+    host_api_fill(&table);
     if (loader_load(&l, path, NULL, &table, false, &err, &note)) {
         fprintf(stderr, "%s\n", err.text);
         return 2;

@@ -63,14 +63,14 @@ static int check_kind(const ElfW(Ehdr) * e, const char *path, struct error *err)
     return 0;
 }
 
-static int truncated(const char *path, uint64_t size, uint64_t needs, struct error *err)
+static int truncated_report(const char *path, uint64_t size, uint64_t needs, struct error *err)
 {
     return error_set(err, -ENOEXEC,
                      "%s: truncated: %" PRIu64 " bytes of at least %" PRIu64 " (a copy that has not finished?)", path,
                      size, needs);
 }
 
-static int text_relocations(int fd, const ElfW(Phdr) * p)
+static int has_text_relocations(int fd, const ElfW(Phdr) * p)
 {
     for (uint64_t i = 0; i + sizeof(ElfW(Dyn)) <= p->p_filesz; i += sizeof(ElfW(Dyn))) {
         ElfW(Dyn) d;
@@ -99,14 +99,14 @@ int elf_check(int fd, const char *path, struct error *err, uint64_t *ret_load_en
     if (n < SELFMAG || memcmp(e.e_ident, ELFMAG, SELFMAG) != 0)
         return error_set(err, -ENOEXEC, "%s: not an ELF file%s", path, size ? "" : " (it is empty)");
     if (n < (ssize_t)sizeof(e))
-        return truncated(path, size, sizeof(e), err);
+        return truncated_report(path, size, sizeof(e), err);
     int rc = check_kind(&e, path, err);
     if (rc)
         return rc;
 
     uint64_t bytes = (uint64_t)e.e_phnum * sizeof(ElfW(Phdr));
     if (e.e_phoff > size || bytes > size - e.e_phoff)
-        return truncated(path, size, e.e_phoff + bytes, err);
+        return truncated_report(path, size, e.e_phoff + bytes, err);
     if (pread(fd, phdrs, bytes, (off_t)e.e_phoff) != (ssize_t)bytes)
         return error_set(err, -EIO, "%s: cannot be read", path);
 
@@ -117,16 +117,16 @@ int elf_check(int fd, const char *path, struct error *err, uint64_t *ret_load_en
         if (p->p_type == PT_NULL)
             continue;
         if (p->p_filesz && (p->p_offset > size || p->p_filesz > size - p->p_offset))
-            return truncated(path, size, p->p_offset + p->p_filesz, err);
+            return truncated_report(path, size, p->p_offset + p->p_filesz, err);
         if (p->p_type == PT_LOAD && p->p_offset + p->p_filesz > load_end)
             load_end = p->p_offset + p->p_filesz;
         if (p->p_type == PT_DYNAMIC)
-            textrel = text_relocations(fd, p);
+            textrel = has_text_relocations(fd, p);
     }
     /* The section table lies at the end: the cheapest way to see that a copy has finished. */
     bytes = (uint64_t)e.e_shnum * e.e_shentsize;
     if (e.e_shoff && (e.e_shoff > size || bytes > size - e.e_shoff))
-        return truncated(path, size, e.e_shoff + bytes, err);
+        return truncated_report(path, size, e.e_shoff + bytes, err);
     if (!load_end)
         return error_set(err, -ENOEXEC, "%s: has nothing to load: copy or build it again", path);
     *ret_load_end = load_end;

@@ -18,7 +18,7 @@
 
 /* When memory runs out, the kernel is to take a worker, whose messages the daemon still holds, and
  * not the daemon.  Relative to the daemon's own score: an operator may have set that. */
-static void go_first_when_memory_runs_out(void)
+static void oom_score_raise(void)
 {
     char text[16] = "";
     int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
@@ -38,7 +38,7 @@ static void go_first_when_memory_runs_out(void)
  * No other limit would do what it seems to: RLIMIT_NPROC counts all processes of the user, the daemon's
  * threads too; RLIMIT_AS and RLIMIT_DATA count what is reserved (stacks, arenas, sanitizers), not what
  * is used, which is why max_memory is watched from outside (worker/memory.c). */
-static void leave_no_core(void)
+static void core_dump_disable(void)
 {
     struct rlimit r;
     if (getrlimit(RLIMIT_CORE, &r) == 0) {
@@ -52,8 +52,8 @@ void host_harden(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* if the daemon is dead already: host_main() looks for its parent */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     syscall(SYS_close_range, (unsigned)PACKET_FD_FREE, ~0u, 0u);
-    go_first_when_memory_runs_out();
-    leave_no_core();
+    oom_score_raise();
+    core_dump_disable();
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0); /* the daemon logs it line by line */
 }

@@ -110,7 +110,7 @@ struct host {
 extern struct host host;
 
 /* calls.c: the table that plugins get. */
-void host_table(struct seamq_host *t);
+void host_api_fill(struct seamq_host *t);
 /* The item that `msg` is, NULL if it is none of the call that runs. */
 struct host_item *host_item(const seamq_msg *msg);
 /* Zeroed, until the current callback ends. */
@@ -127,13 +127,13 @@ int host_send_staged(const struct host_item *it);
 
 /* message.c */
 /* A message from its record. true: it must be alone in its call. */
-bool host_open_item(struct host_item *it, const struct ring_record *r);
+bool host_item_open(struct host_item *it, const struct ring_record *r);
 /* Its outcome, and what it staged if that is an ack, into the ring. */
-void host_close_item(struct host_item *it, int outcome, int64_t duration_ns);
+void host_item_close(struct host_item *it, int outcome, int64_t duration_ns);
 
 /* run.c */
 /* The daemon's memory is not what it has to be. */
-_Noreturn void host_broken(const char *what);
+_Noreturn void host_protocol_error(const char *what);
 /* Until the daemon says stop. */
 void host_run(void);
 /* Tells the daemon what is there, and gives back the room of finished messages. */
@@ -144,7 +144,7 @@ void *host_put(uint32_t type, uint32_t size);
 /* start.c */
 int host_main(void);
 /* Sends `type` with one text; used for refused, failed, backtrace. */
-void host_say(const char *type, const char *text);
+void host_send_text(const char *type, const char *text);
 
 /* harden.c: dies with the daemon, gains no privilege, holds no stray descriptor, is the first to go
  * when memory runs out, leaves no core. */

@@ -21,7 +21,7 @@
 typedef const struct seamq_plugin *entry_fn(const struct seamq_host *host);
 
 /* No entry point: another major version, or no plugin at all? */
-static int missing_entry(void *dl, const char *path, struct error *err)
+static int missing_entry_report(void *dl, const char *path, struct error *err)
 {
     for (unsigned major = 2; major < 10; major++) {
         char symbol[32];
@@ -139,12 +139,12 @@ static int copy_options(struct loaded *l, struct error *err)
     return 0;
 }
 
-static int describe(struct loaded *l, void *dl, const struct seamq_host *host, struct error *err)
+static int descriptor_read(struct loaded *l, void *dl, const struct seamq_host *host, struct error *err)
 {
     entry_fn *entry;
     *(void **)&entry = dlsym(dl, SEAMQ_ENTRY);
     if (!entry)
-        return missing_entry(dl, l->path, err);
+        return missing_entry_report(dl, l->path, err);
     const struct seamq_plugin *p = entry(host);
     if (!p)
         return error_set(err, -EINVAL, "%s: %s returned no descriptor: declare it with SEAMQ_PLUGIN", l->path,
@@ -157,7 +157,7 @@ static int describe(struct loaded *l, void *dl, const struct seamq_host *host, s
     return rc ? rc : copy_options(l, err);
 }
 
-static void *load(const char *from, const char *path, struct error *err)
+static void *object_load(const char *from, const char *path, struct error *err)
 {
     char *with_slash = NULL; /* without one dlopen() searches elsewhere */
     if (!strchr(from, '/') && asprintf(&with_slash, "./%s", from) < 0) {
@@ -176,14 +176,14 @@ static void *load(const char *from, const char *path, struct error *err)
     return dl;
 }
 
-static int load_file(void **ret, const char *path, const struct image *image, int pin, struct error *err,
+static int file_load(void **ret, const char *path, const struct image *image, int pin, struct error *err,
                      struct error *ret_note)
 {
     struct pin_copy *copy = NULL;
     int rc = pin_copy(&copy, path, image, err);
     if (rc)
         return rc;
-    *ret = load(path, path, err);
+    *ret = object_load(path, path, err);
     if (!*ret) {
         rc = err->code;
     } else if (pin) {
@@ -198,11 +198,11 @@ static int load_file(void **ret, const char *path, const struct image *image, in
 }
 
 /* The file is another one by now, or gone. Nothing can change under a sealed image: no pinning. */
-static int load_image(void **ret, const char *path, const struct image *image, struct error *err)
+static int image_load(void **ret, const char *path, const struct image *image, struct error *err)
 {
     char from[64];
     snprintf(from, sizeof(from), "/proc/self/fd/%d", image->fd);
-    *ret = load(from, path, err);
+    *ret = object_load(from, path, err);
     return *ret ? 0 : err->code;
 }
 
@@ -215,10 +215,10 @@ int loader_load(struct loaded *ret, const char *path, const struct image *image,
     ret_note->code = 0;
     if (image && !pin && !image_matches(image, path)) /* only a probe asks, and half a copy is no plugin */
         return error_set(err, -EAGAIN, "%s: changed while it was read (a copy that has not finished?)", path);
-    int rc = image && !image_matches(image, path) ? load_image(&dl, path, image, err)
-                                                  : load_file(&dl, path, image, pin, err, ret_note);
+    int rc = image && !image_matches(image, path) ? image_load(&dl, path, image, err)
+                                                  : file_load(&dl, path, image, pin, err, ret_note);
     if (rc == 0)
-        rc = describe(&l, dl, host, err);
+        rc = descriptor_read(&l, dl, host, err);
     if (rc)
         free(l.options);
     else

@@ -10,7 +10,7 @@
 #include "base/value.h"
 
 /* One more problem into the sentence. */
-static void __attribute__((format(printf, 2, 3))) problem(struct error *all, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) problem_add(struct error *all, const char *fmt, ...)
 {
     char text[ERROR_TEXT_MAX];
     va_list ap;
@@ -23,7 +23,7 @@ static void __attribute__((format(printf, 2, 3))) problem(struct error *all, con
     all->code = -EINVAL;
 }
 
-static int parse(const struct seamq_option *o, const char *text, int64_t *ret, struct error *err)
+static int option_parse(const struct seamq_option *o, const char *text, int64_t *ret, struct error *err)
 {
     bool yes = false;
     int rc;
@@ -51,7 +51,7 @@ static int check_bounds(const struct seamq_option *o, int64_t value, const char 
                               err);
 }
 
-static void store(char *at, const struct seamq_option *o, const char *text, struct error *err)
+static void option_store(char *at, const struct seamq_option *o, const char *text, struct error *err)
 {
     struct error why = {0};
     int64_t value = 0;
@@ -59,10 +59,10 @@ static void store(char *at, const struct seamq_option *o, const char *text, stru
 
     if (o->type == SEAMQ_STRING_) {
         memcpy(at + o->offset, &text, sizeof(text));
-    } else if (parse(o, text, &value, &why)) {
-        problem(err, "option.%s: %s", o->name, o->flags & SEAMQ_SECRET ? "not a valid value" : why.text);
+    } else if (option_parse(o, text, &value, &why)) {
+        problem_add(err, "option.%s: %s", o->name, o->flags & SEAMQ_SECRET ? "not a valid value" : why.text);
     } else if (check_bounds(o, value, shown, &why)) {
-        problem(err, "option.%s: %s", o->name, why.text);
+        problem_add(err, "option.%s: %s", o->name, why.text);
     } else if (o->type == SEAMQ_BOOL_) {
         int32_t yes = value != 0;
         memcpy(at + o->offset, &yes, sizeof(yes));
@@ -78,11 +78,11 @@ int options_check_preset(const struct seamq_option *o, struct error *err)
     at_start.offset = 0;
     err->code = 0;
     if (o->preset && !(o->flags & SEAMQ_REQUIRED))
-        store(room, &at_start, o->preset, err);
+        option_store(room, &at_start, o->preset, err);
     return err->code;
 }
 
-static void unknown(const struct seamq_option *table, size_t n_table, const char *name, struct error *err)
+static void unknown_report(const struct seamq_option *table, size_t n_table, const char *name, struct error *err)
 {
     const char *nearest = NULL;
     unsigned best = 4;
@@ -94,12 +94,12 @@ static void unknown(const struct seamq_option *table, size_t n_table, const char
         }
     }
     if (nearest)
-        problem(err, "option.%s: unknown, did you mean option.%s?", name, nearest);
+        problem_add(err, "option.%s: unknown, did you mean option.%s?", name, nearest);
     else
-        problem(err, "option.%s: this plugin has no such option", name);
+        problem_add(err, "option.%s: this plugin has no such option", name);
 }
 
-static const struct seamq_option *find(const struct seamq_option *table, size_t n, const char *name)
+static const struct seamq_option *option_find(const struct seamq_option *table, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
         if (strcmp(table[i].name, name) == 0)
@@ -112,8 +112,8 @@ int options_fill(void *self, const struct seamq_option *table, size_t n_table, c
 {
     err->code = 0;
     for (size_t i = 0; i < n_texts; i++)
-        if (!find(table, n_table, texts[i].name))
-            unknown(table, n_table, texts[i].name, err);
+        if (!option_find(table, n_table, texts[i].name))
+            unknown_report(table, n_table, texts[i].name, err);
 
     for (size_t i = 0; i < n_table; i++) {
         const struct seamq_option *o = &table[i];
@@ -122,10 +122,10 @@ int options_fill(void *self, const struct seamq_option *table, size_t n_table, c
             if (strcmp(texts[j].name, o->name) == 0)
                 text = texts[j].value; /* the last one counts */
         if (!text && (o->flags & SEAMQ_REQUIRED))
-            problem(err, "option.%s: must be set%s%s%s", o->name, o->help ? " (" : "", o->help ? o->help : "",
-                    o->help ? ")" : "");
+            problem_add(err, "option.%s: must be set%s%s%s", o->name, o->help ? " (" : "", o->help ? o->help : "",
+                        o->help ? ")" : "");
         else if (text || o->preset)
-            store(self, o, text ? text : o->preset, err);
+            option_store(self, o, text ? text : o->preset, err);
     }
     return err->code;
 }

@@ -42,7 +42,7 @@ static int count_object(struct dl_phdr_info *o, size_t size, void *data)
 }
 
 /* The bytes: of the image where there is one, else a copy of our own. */
-static int take_bytes_of(struct pin_copy *c, const char *path, const struct image *image, struct error *err)
+static int copy_fill(struct pin_copy *c, const char *path, const struct image *image, struct error *err)
 {
     struct image own = IMAGE_NONE;
     int rc = 0;
@@ -68,7 +68,7 @@ int pin_copy(struct pin_copy **ret, const char *path, const struct image *image,
         return error_set(err, -ENOMEM, "%s: out of memory", path);
     c->memfd = -1;
     dl_iterate_phdr(count_object, &c->objects);
-    int rc = take_bytes_of(c, path, image, err);
+    int rc = copy_fill(c, path, image, err);
     if (rc == 0)
         rc = elf_check(c->memfd, path, err, &c->size, &c->textrel);
     if (rc == 0 && !(c->path = realpath(path, NULL)))
@@ -80,13 +80,13 @@ int pin_copy(struct pin_copy **ret, const char *path, const struct image *image,
     return rc;
 }
 
-static int changed(const char *path, struct error *err)
+static int changed_report(const char *path, struct error *err)
 {
     return error_set(err, -EAGAIN, "%s: changed while it was loaded (a deploy under way?)", path);
 }
 
 /* Does the file still hold these bytes of the copy? */
-static bool same_in_file(const struct pin_copy *c, const char *copy, uint64_t from, uint64_t len)
+static bool file_holds(const struct pin_copy *c, const char *copy, uint64_t from, uint64_t len)
 {
     static char chunk[64 << 10];
     bool same = true;
@@ -107,7 +107,7 @@ static bool same_in_file(const struct pin_copy *c, const char *copy, uint64_t fr
  * memcmp() and memcpy() would trip over.  Volatile, so that the compiler makes neither of these. */
 #define WHOLE_OBJECT __attribute__((no_sanitize_address))
 
-static WHOLE_OBJECT bool same_bytes(const volatile char *a, const volatile char *b, size_t len)
+static WHOLE_OBJECT bool bytes_equal(const volatile char *a, const volatile char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (a[i] != b[i])
@@ -115,7 +115,7 @@ static WHOLE_OBJECT bool same_bytes(const volatile char *a, const volatile char 
     return true;
 }
 
-static WHOLE_OBJECT void take_bytes(volatile char *to, const volatile char *from, size_t len)
+static WHOLE_OBJECT void bytes_copy(volatile char *to, const volatile char *from, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         to[i] = from[i];
@@ -135,7 +135,7 @@ static struct span segment_span(const struct dl_phdr_info *o, const ElfW(Phdr) *
     return (struct span){(char *)start, end - start, (off_t)(p->p_offset & ~(uint64_t)page)};
 }
 
-static int overlay(const struct pin_copy *c, const struct span *s, uint32_t flags, struct error *err)
+static int segment_overlay(const struct pin_copy *c, const struct span *s, uint32_t flags, struct error *err)
 {
     int prot = (flags & PF_R ? PROT_READ : 0) | (flags & PF_X ? PROT_EXEC : 0);
     if (mmap(s->at, s->len, prot, MAP_PRIVATE | MAP_FIXED, c->memfd, s->offset) == MAP_FAILED)
@@ -159,14 +159,14 @@ static size_t relro_run(const struct span *s, const struct dl_phdr_info *o, cons
 }
 
 /* Moves an anonymous copy over the segment.  RELRO pages are read-only by now, and will be again. */
-static int privatise(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) * relro)
+static int segment_privatise(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) * relro)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
     size_t done = 0;
     char *copy = mmap(NULL, s->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copy == MAP_FAILED)
         return -errno;
-    take_bytes(copy, s->at, s->len);
+    bytes_copy(copy, s->at, s->len);
     if (relro) { /* as ld.so rounds it: whole pages only */
         uintptr_t from = (o->dlpi_addr + relro->p_vaddr) & ~page;
         uintptr_t to = (o->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~page;
@@ -205,19 +205,19 @@ static int pin_object(const struct pin_copy *c, const struct dl_phdr_info *o, st
             continue;
         struct span s = segment_span(o, p);
         if (p->p_offset + p->p_filesz > c->size) {
-            rc = changed(c->path, err);
+            rc = changed_report(c->path, err);
         } else if (p->p_flags & PF_W) {
-            if (privatise(&s, o, relro))
+            if (segment_privatise(&s, o, relro))
                 rc = error_set(err, -EPERM, "%s: stays bound to its file, do not overwrite it in place", c->path);
-            else if (!same_in_file(c, copy, p->p_offset, p->p_filesz))
-                rc = changed(c->path, err);
+            else if (!file_holds(c, copy, p->p_offset, p->p_filesz))
+                rc = changed_report(c->path, err);
         } else if (c->textrel) {
             rc = error_set(err, -EPERM, "%s: has text relocations and stays bound to its file: build it with -fPIC",
                            c->path);
-        } else if (!same_bytes((char *)o->dlpi_addr + p->p_vaddr, copy + p->p_offset, p->p_filesz)) {
-            rc = changed(c->path, err);
+        } else if (!bytes_equal((char *)o->dlpi_addr + p->p_vaddr, copy + p->p_offset, p->p_filesz)) {
+            rc = changed_report(c->path, err);
         } else {
-            rc = overlay(c, &s, p->p_flags, err);
+            rc = segment_overlay(c, &s, p->p_flags, err);
         }
     }
     munmap(copy, c->size);

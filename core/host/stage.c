@@ -10,14 +10,14 @@
 
 #include "ring/packet.h"
 
-static void put_header(struct buf *b, const char *name, const char *value)
+static void header_append(struct buf *b, const char *name, const char *value)
 {
     buf_append(b, name, strlen(name) + 1);
     buf_append(b, value, strlen(value) + 1);
 }
 
 /* The headers as a block; the message's trace context goes with them unless they have one. */
-static int collect_headers(const struct host_item *it, const seamq_output *out, struct buf *b)
+static int headers_collect(const struct host_item *it, const seamq_output *out, struct buf *b)
 {
     bool traced = false;
     buf_clear(b);
@@ -26,18 +26,18 @@ static int collect_headers(const struct host_item *it, const seamq_output *out, 
         if (!f->name || !f->value || !record_header_ok(f->name, f->value))
             return -EINVAL;
         traced = traced || strcmp(f->name, "traceparent") == 0;
-        put_header(b, f->name, f->value);
+        header_append(b, f->name, f->value);
     }
     const char *name, *value;
     size_t pos = 0;
     while (!traced && record_header_next(it->headers, it->headers_len, &pos, &name, &value))
         if (strcmp(name, "traceparent") == 0 || strcmp(name, "tracestate") == 0)
-            put_header(b, name, value);
+            header_append(b, name, value);
     return b->failed ? -ENOMEM : 0;
 }
 
 /* Sends the body in a memfd ahead of its record. */
-static int send_body(const struct host_staged *s, uint32_t serial)
+static int staged_body_send(const struct host_staged *s, uint32_t serial)
 {
     int fd = memfd_create("seamq-body", MFD_CLOEXEC);
     if (fd < 0)
@@ -61,12 +61,12 @@ static int send_body(const struct host_staged *s, uint32_t serial)
     return rc;
 }
 
-static int stage(struct host_item *it, const seamq_output *out)
+static int output_stage(struct host_item *it, const seamq_output *out)
 {
     if (!out->subject || !record_subject_ok(out->subject) || (out->size && !out->data) ||
         (out->n_headers && !out->headers) || (out->msg_id && !record_msg_id_ok(out->msg_id)))
         return -EINVAL;
-    int rc = collect_headers(it, out, &host.scratch);
+    int rc = headers_collect(it, out, &host.scratch);
     if (rc)
         return rc;
 
@@ -101,13 +101,13 @@ static int stage(struct host_item *it, const seamq_output *out)
     return 0;
 }
 
-static int send_one(const struct host_staged *s)
+static int staged_send(const struct host_staged *s)
 {
     struct record_staged fixed = s->fixed;
     bool in_ring = s->size <= ring_payload_max(&host.ring) - sizeof(fixed);
     if (!in_ring) {
         fixed.serial = host.serial + 1;
-        int rc = send_body(s, fixed.serial);
+        int rc = staged_body_send(s, fixed.serial);
         if (rc)
             return rc;
         host.serial++;
@@ -123,7 +123,7 @@ int host_send_staged(const struct host_item *it)
 {
     int rc = 0;
     for (const struct host_staged *s = it->staged; s && rc == 0; s = s->next)
-        rc = send_one(s);
+        rc = staged_send(s);
     return rc;
 }
 
@@ -135,7 +135,7 @@ int host_publish(const seamq_msg *msg, const seamq_output *out, size_t out_size)
     if (!it || !out)
         return -EINVAL;
     memcpy(&o, out, out_size < sizeof(o) ? out_size : sizeof(o));
-    int rc = stage(it, &o);
+    int rc = output_stage(it, &o);
     if (rc && !it->publish_failed)
         it->publish_failed = rc == -EMSGSIZE ? "a staged message is too large"
                              : rc == -EINVAL ? "a staged message has a bad subject, header or id"

@@ -16,7 +16,7 @@
 
 #define LINKS_MAX 40 /* as the kernel's own limit */
 
-static void user_name(uid_t uid, char *out, size_t size)
+static void user_name_format(uid_t uid, char *out, size_t size)
 {
     const struct passwd *p = getpwuid(uid);
     if (p)
@@ -26,7 +26,7 @@ static void user_name(uid_t uid, char *out, size_t size)
 }
 
 /* A group of the owner's own, as many distributions give each user: its write bit gives nobody else a way in. */
-static bool private_group(const struct stat *st)
+static bool group_is_private(const struct stat *st)
 {
     const struct passwd *p = getpwuid(st->st_uid);
     char owner[64];
@@ -43,10 +43,10 @@ static bool private_group(const struct stat *st)
 }
 
 /* One more clause into the sentence. */
-static void distrust(struct error *err, const char *name, const struct stat *st, const char *how, const char *cure)
+static void problem_add(struct error *err, const char *name, const struct stat *st, const char *how, const char *cure)
 {
     char owner[48];
-    user_name(st->st_uid, owner, sizeof(owner));
+    user_name_format(st->st_uid, owner, sizeof(owner));
     size_t used = err->code ? strlen(err->text) : 0;
     snprintf(err->text + used, sizeof(err->text) - used, "%s%s %s (owner %s, mode %04o): %s", used ? "; " : "", name,
              how, owner, (unsigned)st->st_mode & 07777, cure);
@@ -62,11 +62,11 @@ static void check_inode(const char *path, const char *name, const struct stat *s
     if (!link && statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY))
         return;
     if (st->st_uid != 0 && st->st_uid != geteuid())
-        distrust(err, name, st, "belongs to neither root nor seamqd's user", "chown it");
+        problem_add(err, name, st, "belongs to neither root nor seamqd's user", "chown it");
     if (!link && (st->st_mode & S_IWOTH))
-        distrust(err, name, st, "can be changed by anyone", "chmod o-w it");
-    else if (!link && (st->st_mode & S_IWGRP) && !private_group(st))
-        distrust(err, name, st, "can be changed by its group", "chmod g-w it");
+        problem_add(err, name, st, "can be changed by anyone", "chmod o-w it");
+    else if (!link && (st->st_mode & S_IWGRP) && !group_is_private(st))
+        problem_add(err, name, st, "can be changed by its group", "chmod g-w it");
 }
 
 static void check_directory(const char *path, char last[PATH_MAX], struct error *err)
@@ -82,7 +82,7 @@ static void check_directory(const char *path, char last[PATH_MAX], struct error 
 }
 
 /* Where the link at `path` leads, in place. */
-static bool follow(char path[PATH_MAX])
+static bool link_follow(char path[PATH_MAX])
 {
     char target[PATH_MAX], copy[PATH_MAX];
     ssize_t n = readlink(path, target, sizeof(target) - 1);
@@ -106,7 +106,7 @@ int trust_check(const char *path, struct error *err)
     for (int links = 0; links < LINKS_MAX && lstat(at, &st) == 0; links++) {
         check_directory(at, checked, err);
         check_inode(at, links ? at : "it", &st, err);
-        if (!S_ISLNK(st.st_mode) || !follow(at))
+        if (!S_ISLNK(st.st_mode) || !link_follow(at))
             break;
     }
     if (err->code == 0)

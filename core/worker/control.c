@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * control - packets from the child, and what it prints, line by line. */
-#include "private.h"
+#include "worker_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 
 /* ---- lines ---- */
 
-static bool line_allowed(struct worker *w)
+static bool log_rate_allows(struct worker *w)
 {
     int64_t now = loop_now_ns(w->loop);
     if (now - w->log_window_ns >= NS_PER_SEC) {
@@ -39,7 +39,7 @@ static bool line_allowed(struct worker *w)
     return false;
 }
 
-static void on_log(struct worker *w, const struct packet *p)
+static void log_received(struct worker *w, const struct packet *p)
 {
     int64_t level = packet_get_int(p, "level");
     const char *seq = packet_get(p, "seq");
@@ -47,26 +47,26 @@ static void on_log(struct worker *w, const struct packet *p)
                         : level == 4 ? LOG_LEVEL_WARN
                         : level <= 6 ? LOG_LEVEL_INFO
                                      : LOG_LEVEL_DEBUG;
-    if (log_enabled(at) && line_allowed(w))
+    if (log_enabled(at) && log_rate_allows(w))
         LOG_AT(at, "handler-log", LOG_STR("handler", w->handler), LOG_UINT("worker", w->config.index),
                strcmp(seq, "0") != 0 && *seq ? LOG_STR("seq", seq) : LOG_NONE, LOG_STR("msg", packet_get(p, "text")));
 }
 
-static void put_line(struct worker *w)
+static void output_line_log(struct worker *w)
 {
     const char *text = buf_str(&w->line);
-    if (text && *text && line_allowed(w))
+    if (text && *text && log_rate_allows(w))
         log_info("handler-output", LOG_STR("handler", w->handler), LOG_UINT("worker", w->config.index),
                  LOG_STR("msg", text), w->line_cut ? LOG_STR("cut", "yes") : LOG_NONE);
     buf_clear(&w->line);
     w->line_cut = false;
 }
 
-static void split_lines(struct worker *w, const char *at, size_t n)
+static void output_split(struct worker *w, const char *at, size_t n)
 {
     for (const char *end = at + n; at < end; at++) {
         if (*at == '\n')
-            put_line(w);
+            output_line_log(w);
         else if (w->line.len < LINE_MAX_BYTES)
             buf_putc(&w->line, *at ? *at : ' ');
         else
@@ -75,12 +75,12 @@ static void split_lines(struct worker *w, const char *at, size_t n)
 }
 
 /* One read; false: nothing is there now, or ever will be. */
-static bool read_output(struct worker *w)
+static bool output_read(struct worker *w)
 {
     char chunk[4096];
     ssize_t n = read(w->child.output, chunk, sizeof(chunk));
     if (n > 0)
-        split_lines(w, chunk, (size_t)n);
+        output_split(w, chunk, (size_t)n);
     else if (n == 0 && w->on_output.fd >= 0) { /* the child closed it */
         loop_remove_fd(w->loop, &w->on_output);
         w->on_output.fd = -1;
@@ -91,12 +91,12 @@ static bool read_output(struct worker *w)
 void control_on_output(struct loop_fd *f, uint32_t events)
 {
     (void)events;
-    read_output(f->data);
+    output_read(f->data);
 }
 
 /* ---- large staged publishes ---- */
 
-static int take_bytes(struct worker *w, uint32_t serial, int fd)
+static int body_receive(struct worker *w, uint32_t serial, int fd)
 {
     uint64_t fits_ring = ring_payload_max(&w->child.ring) - sizeof(struct record_staged);
     struct stat st;
@@ -136,7 +136,7 @@ void control_drop_bodies(struct worker *w, uint32_t up_to)
     }
 }
 
-static struct worker_body *find_body(struct worker *w, uint32_t serial)
+static struct worker_body *body_find(struct worker *w, uint32_t serial)
 {
     struct worker_body *b = w->bodies;
     while (b && b->serial != serial)
@@ -146,52 +146,52 @@ static struct worker_body *find_body(struct worker *w, uint32_t serial)
 
 /* ---- packets ---- */
 
-static bool metric_ok(const char *name)
+static bool metric_name_is_valid(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
     return n && n < METRIC_MAX && name[n] == '\0' && !(name[0] >= '0' && name[0] <= '9');
 }
 
-static void on_ready(struct worker *w)
+static void ready_received(struct worker *w)
 {
     if (w->phase != PHASE_STARTING) /* or told to stop meanwhile */
         return;
     w->phase = PHASE_READY;
-    w->served = true;
+    w->was_ever_ready = true;
     w->was_ready = true;
     loop_disarm(w->loop, &w->life);
-    memory_watch(w);
+    memory_watch_start(w);
     if (w->callbacks.on_ready)
         w->callbacks.on_ready(w->data, w);
 }
 
-static void on_crash(struct worker *w, const struct packet *p)
+static void crash_received(struct worker *w, const struct packet *p)
 {
     int64_t sig = packet_get_int(p, "signal");
     w->crash_signal = sig > 0 && sig < 65 ? (int)sig : 0;
     strncpy(w->crash_address, packet_get(p, "address"), sizeof(w->crash_address) - 1);
 }
 
-static void on_packet(struct worker *w, const struct packet *p, int fd)
+static void packet_handle(struct worker *w, const struct packet *p, int fd)
 {
     if (strcmp(p->type, "ready") == 0) {
-        on_ready(w);
+        ready_received(w);
     } else if (strcmp(p->type, "refused") == 0) {
         watch_set_end(w, WORKER_EXIT_REFUSED, packet_get(p, "text"));
     } else if (strcmp(p->type, "failed") == 0) {
         watch_set_end(w, WORKER_EXIT_OPEN, packet_get(p, "text"));
     } else if (strcmp(p->type, "log") == 0) {
-        on_log(w, p);
+        log_received(w, p);
     } else if (strcmp(p->type, "count") == 0) {
         int64_t by = packet_get_int(p, "by");
         const char *metric = packet_get(p, "metric");
-        if (by > 0 && metric_ok(metric) && w->callbacks.on_count)
+        if (by > 0 && metric_name_is_valid(metric) && w->callbacks.on_count)
             w->callbacks.on_count(w->data, w, metric, by);
     } else if (strcmp(p->type, "body") == 0) {
-        if (fd < 0 || take_bytes(w, (uint32_t)packet_get_int(p, "serial"), fd))
+        if (fd < 0 || body_receive(w, (uint32_t)packet_get_int(p, "serial"), fd))
             watch_violation(w, "a large publish of it could not be read");
     } else if (strcmp(p->type, "crash") == 0) {
-        on_crash(w, p);
+        crash_received(w, p);
     } else if (strcmp(p->type, "backtrace") == 0) {
         free(w->backtrace);
         w->backtrace = strdup(packet_get(p, "text"));
@@ -201,7 +201,7 @@ static void on_packet(struct worker *w, const struct packet *p, int fd)
 }
 
 /* One packet; false: nothing is there now, or ever will be. */
-static bool read_packet(struct worker *w)
+static bool packet_read(struct worker *w)
 {
     struct packet p;
     int fd;
@@ -220,7 +220,7 @@ static bool read_packet(struct worker *w)
         return n != -EBADF;
     }
     packet_open(&p, w->packet, (size_t)n);
-    on_packet(w, &p, fd);
+    packet_handle(w, &p, fd);
     if (fd >= 0)
         close(fd);
     return true;
@@ -230,26 +230,26 @@ void control_on_packets(struct loop_fd *f, uint32_t events)
 {
     (void)events;
     for (int i = 0; i < PACKETS_MAX; i++)
-        if (!read_packet(f->data))
+        if (!packet_read(f->data))
             break;
 }
 
 struct worker_body *control_take_body(struct worker *w, uint32_t serial)
 {
-    struct worker_body *b = find_body(w, serial);
+    struct worker_body *b = body_find(w, serial);
     /* It was sent before its record was published, so it is here, or in the socket. */
-    for (int i = 0; i < SOCKET_MAX && !b && !w->protocol_error && read_packet(w); i++)
-        b = find_body(w, serial);
+    for (int i = 0; i < SOCKET_MAX && !b && !w->protocol_error && packet_read(w); i++)
+        b = body_find(w, serial);
     return b;
 }
 
-void control_drain(struct worker *w)
+void control_read_rest(struct worker *w)
 {
     /* A group that the child left behind may go on writing: what fits a socket and a pipe is enough. */
-    for (int i = 0; i < SOCKET_MAX && read_packet(w); i++)
+    for (int i = 0; i < SOCKET_MAX && packet_read(w); i++)
         ;
-    for (int i = 0; i < 64 && read_output(w); i++)
+    for (int i = 0; i < 64 && output_read(w); i++)
         ;
     if (w->line.len)
-        put_line(w);
+        output_line_log(w);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * feed - messages into the in ring, large ones through a sealed memfd. */
-#include "private.h"
+#include "worker_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 /* Large messages ahead of the child: each holds its memory and a descriptor in flight. */
 #define OUTSTANDING_LARGE_MAX 16u
 
-static bool headers_whole(const char *at, size_t len)
+static bool headers_are_complete(const char *at, size_t len)
 {
     size_t texts = 0;
     for (size_t i = 0; i < len; i++)
@@ -23,7 +23,7 @@ static bool headers_whole(const char *at, size_t len)
     return len == 0 || (at[len - 1] == '\0' && texts % 2 == 0);
 }
 
-static int remember_id(struct worker *w, uint64_t id)
+static int id_remember(struct worker *w, uint64_t id)
 {
     if (worker_outstanding(w) == w->ids_cap) {
         uint32_t cap = w->ids_cap ? w->ids_cap * 2 : 64;
@@ -40,7 +40,7 @@ static int remember_id(struct worker *w, uint64_t id)
         w->ids_head = n;
     }
     if (!worker_outstanding(w)) {
-        w->front_since_ns = clock_now_ns();
+        w->oldest_since_ns = clock_now_ns();
         w->extended_ns = 0;
     }
     w->ids[w->ids_head++ & (w->ids_cap - 1)] = id;
@@ -48,7 +48,7 @@ static int remember_id(struct worker *w, uint64_t id)
 }
 
 /* A memfd that the child can map without fear of a later change. */
-static int sealed_body(const struct record_body *body, uint64_t size, int *ret_fd)
+static int body_memfd_create(const struct record_body *body, uint64_t size, int *ret_fd)
 {
     int fd = memfd_create("seamq-body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
@@ -71,11 +71,11 @@ static int sealed_body(const struct record_body *body, uint64_t size, int *ret_f
 }
 
 /* Sends the body ahead of its record. A full socket is "no room now". */
-static int send_body(struct worker *w, const struct record_body *body, uint64_t size, uint32_t serial)
+static int body_send(struct worker *w, const struct record_body *body, uint64_t size, uint32_t serial)
 {
     struct buf packet = {0};
     int fd = -1;
-    int rc = sealed_body(body, size, &fd);
+    int rc = body_memfd_create(body, size, &fd);
     if (rc)
         return rc;
     packet_begin(&packet, "body");
@@ -103,7 +103,7 @@ int worker_push(struct worker *w, const struct worker_message *m)
     uint64_t size = record_body_size(&body);
     if (size == UINT64_MAX)
         return -EMSGSIZE;
-    if (m->id == 0 || m->binding >= w->config.n_bindings || !headers_whole(body.headers, body.headers_len))
+    if (m->id == 0 || m->binding >= w->config.n_bindings || !headers_are_complete(body.headers, body.headers_len))
         return -EINVAL;
 
     struct record_message fixed = {
@@ -132,9 +132,9 @@ int worker_push(struct worker *w, const struct worker_message *m)
         watch_violation(w, "its ring positions make no sense");
         return -ENOTCONN;
     }
-    int rc = remember_id(w, m->id);
+    int rc = id_remember(w, m->id);
     if (rc == 0 && !in_ring) {
-        rc = send_body(w, &body, size, w->serial + 1);
+        rc = body_send(w, &body, size, w->serial + 1);
         if (rc == 0)
             fixed.serial = ++w->serial;
         else
@@ -156,6 +156,6 @@ void worker_submit(struct worker *w)
         return;
     if (ring_publish_wakes(&w->child.ring))
         worker_ring_bell(w);
-    watch_front(w);
-    drain_look_soon(w);
+    watch_deadline_arm(w);
+    outbox_poll_soon(w);
 }

@@ -5,7 +5,7 @@
  * message gets there, and that message is to blame.  It is looked at from outside and in pages that
  * are used: a limit of the kernel's would count what is reserved.  What a handler can grow by between
  * two looks is left to the kernel, which takes the worker first (host/harden.c). */
-#include "private.h"
+#include "worker_private.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -13,10 +13,10 @@
 #include "base/clock.h"
 #include "base/value.h"
 
-#define LOOK_NS (250 * NS_PER_MS)
+#define POLL_NS (250 * NS_PER_MS)
 
 /* Bytes that are the process's alone: neither files nor the rings. 0: unknown. */
-static int64_t own_memory(pid_t pid)
+static int64_t process_own_memory(pid_t pid)
 {
     char path[32];
     long resident = 0, shared = 0;
@@ -30,17 +30,17 @@ static int64_t own_memory(pid_t pid)
     return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
 }
 
-void memory_watch(struct worker *w)
+void memory_watch_start(struct worker *w)
 {
     if (w->config.max_memory > 0)
-        loop_arm(w->loop, &w->memory, loop_now_ns(w->loop) + LOOK_NS);
+        loop_arm(w->loop, &w->memory, loop_now_ns(w->loop) + POLL_NS);
 }
 
-void memory_on_look(struct loop_timer *t)
+void memory_on_timer(struct loop_timer *t)
 {
     struct worker *w = t->data;
     char message[32], limit[32];
-    int64_t bytes = own_memory(w->child.pid);
+    int64_t bytes = process_own_memory(w->child.pid);
 
     value_format_size(bytes, message, sizeof(message));
     value_format_size(w->config.max_memory, limit, sizeof(limit));
@@ -49,5 +49,5 @@ void memory_on_look(struct loop_timer *t)
     else if (bytes > w->config.max_memory && w->phase == PHASE_READY)
         worker_recycle(w, "recycled: it held %s, more than max_memory (%s)", message, limit);
     if (w->phase != PHASE_KILLED)
-        memory_watch(w);
+        memory_watch_start(w);
 }

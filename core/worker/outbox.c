@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * drain - the out ring: each record copied, checked, handed to its callback.
+ * outbox_read - the out ring: each record copied, checked, handed to its callback.
  *
  * The child rings after 512 records, or when an outcome has waited 200 us and before it runs the
- * next message (host/run.c).  Between a bell and a slow message one outcome can stay unrung; so
+ * next message (host/message_loop.c).  Between a bell and a slow message one outcome can stay unrung; so
  * after each bell or submit the ring is looked at once more, 2 ms later, while anything is
  * outstanding.  If that look finds nothing, any later outcome will be rung for at once. */
-#include "private.h"
+#include "worker_private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "ring/packet.h"
 
-#define LOOK_NS (2 * NS_PER_MS)
+#define POLL_NS (2 * NS_PER_MS)
 #define RECORDS_MAX 4096 /* of one worker in a row: the loop has others to serve */
 
 static int take_outcome(struct worker *w, const struct ring_record *r)
@@ -28,14 +28,14 @@ static int take_outcome(struct worker *w, const struct ring_record *r)
         return -EBADMSG;
     memcpy(text, (const char *)r->payload + sizeof(fixed), fixed.text_len);
     text[fixed.text_len] = '\0';
-    if (!worker_outstanding(w) || fixed.id != worker_front(w))
+    if (!worker_outstanding(w) || fixed.id != worker_oldest_id(w))
         return -EBADMSG;
 
     w->ids_tail++;
     w->finished++;
-    w->front_since_ns = loop_now_ns(w->loop);
+    w->oldest_since_ns = loop_now_ns(w->loop);
     w->extended_ns = 0;
-    watch_leaving(w);
+    watch_retire_deadline(w);
     w->staged = w->staged_bytes = 0;
     struct worker_outcome o = {
         .id = fixed.id,
@@ -50,7 +50,7 @@ static int take_outcome(struct worker *w, const struct ring_record *r)
 }
 
 /* The host has checked all this; but its memory is the handler's, too. */
-static bool may_be_published(struct worker *w, const struct record_body *b, uint64_t size)
+static bool staged_is_valid(struct worker *w, const struct record_body *b, uint64_t size)
 {
     const char *name, *value;
     size_t pos = 0;
@@ -94,7 +94,7 @@ static int take_staged(struct worker *w, const struct ring_record *r)
         .data_len = fixed.data_len,
     };
     int rc = record_body_read(&body, at, size);
-    if (rc == 0 && (!worker_outstanding(w) || fixed.id != worker_front(w) || !may_be_published(w, &body, size)))
+    if (rc == 0 && (!worker_outstanding(w) || fixed.id != worker_oldest_id(w) || !staged_is_valid(w, &body, size)))
         rc = -EBADMSG;
     if (rc == 0 && w->callbacks.on_staged) {
         struct worker_staged s = {
@@ -119,19 +119,19 @@ static int take_extend(struct worker *w, const struct ring_record *r)
     if (r->size != sizeof(e))
         return -EBADMSG;
     memcpy(&e, r->payload, sizeof(e));
-    if (e.ns <= 0 || !worker_outstanding(w) || e.id != worker_front(w))
+    if (e.ns <= 0 || !worker_outstanding(w) || e.id != worker_oldest_id(w))
         return -EBADMSG;
     if (e.ns > 24 * 3600 * NS_PER_SEC)
         e.ns = 24 * 3600 * NS_PER_SEC;
     w->extended_ns = loop_now_ns(w->loop) + e.ns;
-    watch_front(w);
+    watch_deadline_arm(w);
     if (w->callbacks.on_extend)
         w->callbacks.on_extend(w->data, w, e.id, e.ns);
     return 0;
 }
 
 /* At most `limit` records; the number, or -EBADMSG. */
-static int drain(struct worker *w, int limit)
+static int outbox_read(struct worker *w, int limit)
 {
     struct ring_record r;
     int n = 0;
@@ -154,52 +154,52 @@ static int drain(struct worker *w, int limit)
     return rc < 0 ? rc : n;
 }
 
-static void after_drain(struct worker *w, int n)
+static void outbox_after_read(struct worker *w, int n)
 {
     if (n < 0) {
         watch_violation(w, "it wrote nonsense into its ring");
         return;
     }
     if (!worker_outstanding(w))
-        loop_disarm(w->loop, &w->look);
+        loop_disarm(w->loop, &w->outbox_poll);
     else if (n)
-        drain_look_soon(w);
+        outbox_poll_soon(w);
     if (n)
-        drain_finish(w);
+        worker_recycle_if_due(w);
 }
 
-void drain_look_soon(struct worker *w)
+void outbox_poll_soon(struct worker *w)
 {
-    if (!loop_timer_armed(&w->look))
-        loop_arm(w->loop, &w->look, loop_now_ns(w->loop) + LOOK_NS);
+    if (!loop_timer_armed(&w->outbox_poll))
+        loop_arm(w->loop, &w->outbox_poll, loop_now_ns(w->loop) + POLL_NS);
 }
 
-void drain_on_bell(struct loop_fd *f, uint32_t events)
+void outbox_on_bell(struct loop_fd *f, uint32_t events)
 {
     struct worker *w = f->data;
     (void)events;
-    int n = w->protocol_error ? 0 : drain(w, RECORDS_MAX);
+    int n = w->protocol_error ? 0 : outbox_read(w, RECORDS_MAX);
     if (n == RECORDS_MAX) /* more may be there, and its bell was heard already */
-        loop_arm(w->loop, &w->look, loop_now_ns(w->loop));
-    after_drain(w, n);
+        loop_arm(w->loop, &w->outbox_poll, loop_now_ns(w->loop));
+    outbox_after_read(w, n);
 }
 
-void drain_on_look(struct loop_timer *t)
+void outbox_on_poll(struct loop_timer *t)
 {
     struct worker *w = t->data;
-    int n = w->protocol_error || !w->child.pid ? 0 : drain(w, RECORDS_MAX);
+    int n = w->protocol_error || !w->child.pid ? 0 : outbox_read(w, RECORDS_MAX);
     if (n == RECORDS_MAX)
-        loop_arm(w->loop, &w->look, loop_now_ns(w->loop));
-    after_drain(w, n);
+        loop_arm(w->loop, &w->outbox_poll, loop_now_ns(w->loop));
+    outbox_after_read(w, n);
 }
 
-void drain_ring(struct worker *w)
+void outbox_read_all(struct worker *w)
 {
     /* Not more than it holds, which somebody may go on filling. */
     uint64_t end = w->child.ring.rx_tail + w->child.ring.rx_size;
     int n;
     do
-        n = w->protocol_error ? 0 : drain(w, RECORDS_MAX);
+        n = w->protocol_error ? 0 : outbox_read(w, RECORDS_MAX);
     while (n == RECORDS_MAX && w->child.ring.rx_tail < end);
     if (n < 0)
         w->protocol_error = true;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * probe - asks plugins who they are, each in a process of its own that may crash or hang. */
+#include "probe.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -11,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "private.h"
 #include "ring/packet.h"
+#include "spawn.h"
 
 #define PARALLEL 64 /* processes at a time; more plugins come in rounds */
 #define OPTIONS_MAX 1024
@@ -27,29 +29,29 @@ struct probe {
     bool done;
     bool closed; /* nothing more comes over control */
     int64_t deadline_ns;
-    bool told; /* the child answered, well or ill */
+    bool answered; /* the child answered, well or ill */
     int crash_signal;
 };
 
-static char *copy(const struct packet *p, const char *key)
+static char *field_copy(const struct packet *p, const char *key)
 {
     const char *value = packet_get(p, key);
     return *value ? strdup(value) : NULL;
 }
 
-static void take_descriptor(struct probe *b, const struct packet *p)
+static void descriptor_take(struct probe *b, const struct packet *p)
 {
     struct plugin_info *i = b->info;
     if (i->name)
         return; /* once */
-    i->name = copy(p, "name");
-    i->version = copy(p, "version");
-    i->stream = copy(p, "stream");
-    i->subjects = copy(p, "subjects");
+    i->name = field_copy(p, "name");
+    i->version = field_copy(p, "version");
+    i->stream = field_copy(p, "stream");
+    i->subjects = field_copy(p, "subjects");
     i->has_batch = packet_get_int(p, "has_batch") == 1;
 }
 
-static void take_option(struct probe *b, const struct packet *p)
+static void option_take(struct probe *b, const struct packet *p)
 {
     struct plugin_info *i = b->info;
     int64_t type = packet_get_int(p, "type");
@@ -61,12 +63,12 @@ static void take_option(struct probe *b, const struct packet *p)
     i->options = more;
     struct plugin_option *o = &more[i->n_options];
     *o = (struct plugin_option){
-        .name = copy(p, "name"),
+        .name = field_copy(p, "name"),
         .type = (enum plugin_option_type)type,
         .required = packet_get_int(p, "required") == 1,
         .secret = packet_get_int(p, "secret") == 1,
         .preset = NULL,
-        .help = copy(p, "help"),
+        .help = field_copy(p, "help"),
         .min = packet_get_int(p, "min"),
         .max = packet_get_int(p, "max"),
     };
@@ -81,24 +83,24 @@ static void take_option(struct probe *b, const struct packet *p)
         free(o->help), free(o->preset);
 }
 
-static void take_packet(struct probe *b, const struct packet *p)
+static void packet_take(struct probe *b, const struct packet *p)
 {
     if (strcmp(p->type, "describe") == 0) {
-        take_descriptor(b, p);
+        descriptor_take(b, p);
     } else if (strcmp(p->type, "option") == 0) {
-        take_option(b, p);
+        option_take(b, p);
     } else if (strcmp(p->type, "refused") == 0 || strcmp(p->type, "failed") == 0) {
         error_set(b->err, p->type[0] == 'f' ? -EAGAIN : -ENOEXEC, "%s", packet_get(p, "text"));
-        b->told = true;
+        b->answered = true;
     } else if (strcmp(p->type, "ready") == 0) {
-        b->told = true;
+        b->answered = true;
     } else if (strcmp(p->type, "crash") == 0) {
         b->crash_signal = (int)packet_get_int(p, "signal");
     }
 }
 
 /* false: the child's end is closed, or it sent nonsense. */
-static bool read_packets(struct probe *b, char *room)
+static bool packets_read(struct probe *b, char *room)
 {
     for (;;) {
         struct packet p;
@@ -109,17 +111,17 @@ static bool read_packets(struct probe *b, char *room)
         if (n <= 0)
             return n == -EAGAIN;
         packet_open(&p, room, (size_t)n);
-        take_packet(b, &p);
+        packet_take(b, &p);
     }
 }
 
 /* Of the machine or of the process; it may pass. */
-static bool is_shortage(int rc)
+static bool is_resource_shortage(int rc)
 {
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOSPC;
 }
 
-bool worker_lost_link(const char *path, struct error *err)
+bool worker_dangling_link(const char *path, struct error *err)
 {
     char to[PATH_MAX];
     ssize_t n = readlink(path, to, sizeof(to));
@@ -128,7 +130,7 @@ bool worker_lost_link(const char *path, struct error *err)
     return n > 0;
 }
 
-static void start(struct probe *b, const struct worker_probe *how)
+static void probe_start(struct probe *b, const struct worker_probe *how)
 {
     char title[] = "seamq: probe";
     struct buf hello = {0};
@@ -137,16 +139,16 @@ static void start(struct probe *b, const struct worker_probe *how)
     int rc = image_take(b->image, b->plugin);
     if (rc == -EAGAIN)
         error_set(b->err, rc, "%s: changed while it was read (a copy that has not finished?)", b->plugin);
-    else if (is_shortage(rc))
+    else if (is_resource_shortage(rc))
         error_set(b->err, -EAGAIN, "%s: cannot be copied: %s", b->plugin, strerror(-rc));
     else if (rc == -ENOENT)
-        worker_lost_link(b->plugin, b->err);
+        worker_dangling_link(b->plugin, b->err);
     if (b->err->code) { /* anything else that is wrong with the file is said by the child */
-        b->told = b->done = true;
+        b->answered = b->done = true;
         return;
     }
     if (spawn_worker(&b->child, how->program, title, 0, b->err)) {
-        b->told = b->done = true;
+        b->answered = b->done = true;
         return;
     }
     spawn_hello(&hello, "probe", b->plugin, how->trust_any, "probe");
@@ -155,15 +157,15 @@ static void start(struct probe *b, const struct worker_probe *how)
         image_put(&hello, b->image);
     rc = packet_send(b->child.control, &hello, b->image->fd);
     if (rc && rc != -EPIPE)
-        b->told = error_set(b->err, rc, "%s: could not be probed: %s", b->plugin, strerror(-rc)) != 0;
+        b->answered = error_set(b->err, rc, "%s: could not be probed: %s", b->plugin, strerror(-rc)) != 0;
     buf_finish(&hello);
 }
 
 /* The child is dead or has to be: what became of the probe? */
-static void finish(struct probe *b, char *room, bool late, int64_t timeout_ns)
+static void probe_finish(struct probe *b, char *room, bool late, int64_t timeout_ns)
 {
     siginfo_t info = {0};
-    read_packets(b, room);
+    packets_read(b, room);
     if (late)
         kill(-b->child.pid, SIGKILL);
     waitid(P_PID, (id_t)b->child.pid, &info, WEXITED | WNOWAIT);
@@ -173,20 +175,20 @@ static void finish(struct probe *b, char *room, bool late, int64_t timeout_ns)
 
     int sig = b->crash_signal ? b->crash_signal : info.si_code == CLD_EXITED ? 0 : info.si_status;
     const char *name = sig ? sigabbrev_np(sig) : NULL;
-    if (!b->told && late)
+    if (!b->answered && late)
         error_set(b->err, -ETIMEDOUT, "%s: did not answer within %.3g s: does a constructor of it hang?", b->plugin,
                   (double)timeout_ns / 1e9);
-    else if (!b->told && sig)
+    else if (!b->answered && sig)
         error_set(b->err, -ENOEXEC, "%s: crashed while it was loaded (SIG%s): a constructor of it, or a damaged file",
                   b->plugin, name ? name : "?");
-    else if (!b->told)
+    else if (!b->answered)
         error_set(b->err, -ENOEXEC, "%s: ended the process while it was loaded (exit status %d): a constructor of it?",
                   b->plugin, info.si_status);
     else if (!b->err->code && (!b->info->name || !b->info->version))
         error_set(b->err, -EPROTO, "%s: its worker sent no descriptor", b->plugin);
 }
 
-static void give_up(struct probe *all, size_t n)
+static void probe_abandon_all(struct probe *all, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct probe *b = &all[i];
@@ -197,7 +199,7 @@ static void give_up(struct probe *all, size_t n)
 }
 
 /* One round: starts what may start, waits for news, finishes what ended. Returns how many are left. */
-static size_t step(struct probe *all, size_t n, const struct worker_probe *how, char *room)
+static size_t probe_round(struct probe *all, size_t n, const struct worker_probe *how, char *room)
 {
     struct pollfd fds[PARALLEL * 2 + 1];
     struct probe *of[PARALLEL];
@@ -208,7 +210,7 @@ static size_t step(struct probe *all, size_t n, const struct worker_probe *how, 
     for (size_t i = 0; i < n && running < PARALLEL; i++) {
         struct probe *b = &all[i];
         if (!b->started)
-            start(b, how);
+            probe_start(b, how);
         left += !b->done;
         if (b->done)
             continue;
@@ -218,18 +220,18 @@ static size_t step(struct probe *all, size_t n, const struct worker_probe *how, 
             wait_ns = b->deadline_ns - now;
         of[running++] = b;
     }
-    fds[2 * running] = (struct pollfd){how->give_up, POLLIN, 0};
+    fds[2 * running] = (struct pollfd){how->cancel_fd, POLLIN, 0};
     if (running)
         poll(fds, 2 * running + 1, wait_ns > 0 ? (int)(wait_ns / NS_PER_MS) + 1 : 0);
     now = clock_now_ns();
     if (fds[2 * running].revents)
-        give_up(all, n);
+        probe_abandon_all(all, n);
     for (size_t i = 0; i < running; i++) {
         struct probe *b = of[i];
         if (fds[2 * i].revents || now >= b->deadline_ns)
-            finish(b, room, !fds[2 * i].revents, how->timeout_ns);
+            probe_finish(b, room, !fds[2 * i].revents, how->timeout_ns);
         else if (fds[2 * i + 1].revents)
-            b->closed = !read_packets(b, room);
+            b->closed = !packets_read(b, room);
     }
     return left;
 }
@@ -255,7 +257,7 @@ void worker_probe(const struct worker_probe *how, const char *const *plugins, si
                                     .started = !ok,
                                     .done = !ok};
     }
-    while (all && step(all, n, how, room))
+    while (all && probe_round(all, n, how, room))
         ;
     for (size_t i = 0; i < n; i++)
         if (errs[i].code) {

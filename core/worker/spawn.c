@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "ring/packet.h"
-#include "worker.h"
 
 extern char **environ;
 
@@ -68,7 +67,7 @@ bool spawn_is_secret(const char *env)
 }
 
 /* The environment without ours; the array is the caller's, the texts are not. */
-static char **scrubbed_environment(void)
+static char **environment_filter(void)
 {
     size_t n = 0, kept = 0;
     while (environ && environ[n])
@@ -81,7 +80,7 @@ static char **scrubbed_environment(void)
 }
 
 /* dup2() in the child must not overwrite a descriptor that is still to be moved. */
-static int move_up(int *fd)
+static int fd_move_up(int *fd)
 {
     if (*fd < 0 || *fd >= FD_SAFE)
         return 0;
@@ -93,7 +92,7 @@ static int move_up(int *fd)
     return 0;
 }
 
-static int open_channels(struct spawned *s, struct child_ends *c)
+static int control_open(struct spawned *s, struct child_ends *c)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
@@ -105,7 +104,7 @@ static int open_channels(struct spawned *s, struct child_ends *c)
     return fcntl(s->control, F_SETFL, O_NONBLOCK) ? -errno : 0;
 }
 
-static int open_rings(struct spawned *s, struct child_ends *c, size_t bytes)
+static int rings_open(struct spawned *s, struct child_ends *c, size_t bytes)
 {
     int pair[2];
     if (pipe2(pair, O_CLOEXEC))
@@ -128,7 +127,7 @@ static int open_rings(struct spawned *s, struct child_ends *c, size_t bytes)
     return rc;
 }
 
-static int plan_descriptors(posix_spawn_file_actions_t *fa, const struct spawned *s, const struct child_ends *c)
+static int descriptors_plan(posix_spawn_file_actions_t *fa, const struct spawned *s, const struct child_ends *c)
 {
     bool probe = c->output < 0;
     int rc = posix_spawn_file_actions_addopen(fa, 0, "/dev/null", O_RDONLY, 0);
@@ -151,7 +150,7 @@ static int plan_descriptors(posix_spawn_file_actions_t *fa, const struct spawned
     return -rc;
 }
 
-static int plan_attributes(posix_spawnattr_t *attr)
+static int attributes_plan(posix_spawnattr_t *attr)
 {
     sigset_t none, all;
     sigemptyset(&none);
@@ -165,23 +164,23 @@ static int plan_attributes(posix_spawnattr_t *attr)
     return -rc;
 }
 
-static int start_process(struct spawned *s, struct child_ends *c, const char *program, const char *title)
+static int process_start(struct spawned *s, struct child_ends *c, const char *program, const char *title)
 {
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t attr;
     char *argv[] = {(char *)(uintptr_t)title, (char *)(uintptr_t) "--worker", NULL};
     int *ends[] = {&c->control, &c->output, &c->in, &c->out, &s->bell_in, &s->bell_out};
-    char **env = scrubbed_environment();
+    char **env = environment_filter();
     int rc = env ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && rc == 0; i++)
-        rc = move_up(ends[i]);
+        rc = fd_move_up(ends[i]);
     posix_spawn_file_actions_init(&fa);
     posix_spawnattr_init(&attr);
     if (rc == 0)
-        rc = plan_descriptors(&fa, s, c);
+        rc = descriptors_plan(&fa, s, c);
     if (rc == 0)
-        rc = plan_attributes(&attr);
+        rc = attributes_plan(&attr);
     if (rc == 0)
         rc = -posix_spawn(&s->pid, program, &fa, &attr, argv, env);
     posix_spawn_file_actions_destroy(&fa);
@@ -204,11 +203,11 @@ int spawn_worker(struct spawned *ret, const char *program, const char *title, si
     struct spawned s = {.pidfd = -1, .control = -1, .output = -1, .bell_in = -1, .bell_out = -1};
     struct child_ends c = {-1, -1, -1, -1};
 
-    int rc = open_channels(&s, &c);
+    int rc = control_open(&s, &c);
     if (rc == 0 && ring_bytes)
-        rc = open_rings(&s, &c, ring_bytes);
+        rc = rings_open(&s, &c, ring_bytes);
     if (rc == 0)
-        rc = start_process(&s, &c, program, title);
+        rc = process_start(&s, &c, program, title);
     close_fd(&c.control);
     close_fd(&c.output);
     close_fd(&c.in);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * watch - deadlines, deaths, and the pause before the next process. */
-#include "private.h"
+#include "worker_private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -72,13 +72,13 @@ void watch_violation(struct worker *w, const char *what)
 
 /* How many messages the child has in the call that it executes, the oldest outstanding first; 0: none.
  * What is neither an id nor nothing was written by a handler that went wild, and that runs the oldest. */
-static uint32_t running_n(const struct worker *w)
+static uint32_t running_count(const struct worker *w)
 {
     const struct ring_page *page = w->child.ring.peer;
     uint64_t said = worker_outstanding(w) ? atomic_load_explicit(&page->running, memory_order_acquire) : 0;
     if (!worker_outstanding(w) || (said == 0 && !w->protocol_error))
         return 0;
-    if (said != worker_front(w))
+    if (said != worker_oldest_id(w))
         return 1;
     uint32_t n = atomic_load_explicit(&page->running_n, memory_order_relaxed);
     uint32_t most = w->config.batch_max > 1 ? (uint32_t)w->config.batch_max : 1;
@@ -89,12 +89,12 @@ static uint32_t running_n(const struct worker *w)
 
 /* When the oldest outstanding message is late.  The child's word on when it began counts only as
  * far as it agrees with what was seen from here: garbage cannot hide a hang. */
-static int64_t front_deadline(const struct worker *w)
+static int64_t oldest_deadline(const struct worker *w)
 {
     if (w->extended_ns)
         return w->extended_ns;
-    int64_t start = w->front_since_ns + w->config.batch_linger_ns;
-    if (running_n(w)) {
+    int64_t start = w->oldest_since_ns + w->config.batch_linger_ns;
+    if (running_count(w)) {
         int64_t said = atomic_load_explicit(&w->child.ring.peer->started_ns, memory_order_relaxed);
         if (said > w->spawned_ns)
             start = said < start + CLOCK_SLACK_NS ? said : start + CLOCK_SLACK_NS;
@@ -103,11 +103,11 @@ static int64_t front_deadline(const struct worker *w)
 }
 
 /* The timer is not moved at each message: it fires at most once a timeout, looks, and is set anew. */
-void watch_front(struct worker *w)
+void watch_deadline_arm(struct worker *w)
 {
     if (!worker_outstanding(w) || w->config.timeout_ns <= 0)
         return;
-    int64_t at = front_deadline(w);
+    int64_t at = oldest_deadline(w);
     if (!loop_timer_armed(&w->deadline) || at < w->deadline.at_ns)
         loop_arm(w->loop, &w->deadline, at);
 }
@@ -117,16 +117,16 @@ void watch_on_deadline(struct loop_timer *t)
     struct worker *w = t->data;
     if (!w->child.pid || w->phase == PHASE_KILLED)
         return;
-    drain_ring(w); /* it may have ended unrung */
+    outbox_read_all(w); /* it may have ended unrung */
     if (w->protocol_error)
         watch_violation(w, "it wrote nonsense into its ring");
     if (!worker_outstanding(w) || w->phase == PHASE_KILLED)
         return;
-    if (front_deadline(w) > loop_now_ns(w->loop)) {
-        watch_front(w);
+    if (oldest_deadline(w) > loop_now_ns(w->loop)) {
+        watch_deadline_arm(w);
         return;
     }
-    uint32_t n = running_n(w);
+    uint32_t n = running_count(w);
     char what[48] = "one message";
     if (n > 1)
         snprintf(what, sizeof(what), "a batch of %u messages", n);
@@ -135,10 +135,10 @@ void watch_on_deadline(struct loop_timer *t)
 }
 
 /* What a message asked for ends with it: its relieved worker has no longer than any other. */
-void watch_leaving(struct worker *w)
+void watch_retire_deadline(struct worker *w)
 {
-    int64_t at = loop_now_ns(w->loop) + w->leave_ns + (worker_outstanding(w) ? w->config.timeout_ns : 0);
-    if (w->phase == PHASE_ENDING && w->leave_ns && loop_timer_armed(&w->life) && at < w->life.at_ns)
+    int64_t at = loop_now_ns(w->loop) + w->close_ns + (worker_outstanding(w) ? w->config.timeout_ns : 0);
+    if (w->phase == PHASE_ENDING && w->close_ns && loop_timer_armed(&w->life) && at < w->life.at_ns)
         loop_arm(w->loop, &w->life, at);
 }
 
@@ -166,8 +166,8 @@ void watch_on_life(struct loop_timer *t)
         break;
     case PHASE_READY: break;
     case PHASE_ENDING:
-        if (w->leave_ns && w->extended_ns + w->leave_ns > loop_now_ns(w->loop))
-            loop_arm(w->loop, t, w->extended_ns + w->leave_ns);
+        if (w->close_ns && w->extended_ns + w->close_ns > loop_now_ns(w->loop))
+            loop_arm(w->loop, t, w->extended_ns + w->close_ns);
         else
             watch_kill(w, WORKER_EXIT_STOPPED, false, "killed: it did not end in time");
         break;
@@ -177,7 +177,7 @@ void watch_on_life(struct loop_timer *t)
 
 /* ---- death ---- */
 
-static void reap(struct worker *w, struct worker_exit *e)
+static void child_reap(struct worker *w, struct worker_exit *e)
 {
     siginfo_t info = {0};
     int rc;
@@ -192,25 +192,25 @@ static void reap(struct worker *w, struct worker_exit *e)
         e->signal = info.si_status;
 }
 
-static int64_t next_pause(struct worker *w, enum worker_exit_reason reason, bool ran_a_message)
+static int64_t restart_pause_next(struct worker *w, enum worker_exit_reason reason, bool ran_a_message)
 {
     int64_t most = ran_a_message ? BLAMED_PAUSE_MAX_NS : PAUSE_MAX_NS;
     int64_t up = loop_now_ns(w->loop) - w->spawned_ns;
-    if ((reason == WORKER_EXIT_REFUSED && !w->served) || w->stopping)
+    if ((reason == WORKER_EXIT_REFUSED && !w->was_ever_ready) || w->stopping)
         return -1;
     if (reason == WORKER_EXIT_RECYCLE || w->finished >= HEALTHY_MESSAGES || (w->finished && up >= HEALTHY_NS))
-        w->level = 0;
+        w->pause_level = 0;
     if (reason == WORKER_EXIT_RECYCLE)
         return 0;
-    if (!w->level && (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN || reason == WORKER_EXIT_REFUSED))
-        w->level = 1;
-    int64_t pause = !w->level ? 0 : w->level > 9 ? most : PAUSE_MIN_NS << (w->level - 1);
-    w->level++;
+    if (!w->pause_level && (reason == WORKER_EXIT_OPEN || reason == WORKER_EXIT_SPAWN || reason == WORKER_EXIT_REFUSED))
+        w->pause_level = 1;
+    int64_t pause = !w->pause_level ? 0 : w->pause_level > 9 ? most : PAUSE_MIN_NS << (w->pause_level - 1);
+    w->pause_level++;
     return pause > most ? most : pause;
 }
 
 /* Which reason holds when a signal or status meets what we knew before? */
-static enum worker_exit_reason judge(const struct worker *w, const struct worker_exit *e)
+static enum worker_exit_reason exit_reason_decide(const struct worker *w, const struct worker_exit *e)
 {
     bool orderly = !e->signal && e->status == 0 && w->bye;
     switch (w->end_reason) {
@@ -229,7 +229,7 @@ static enum worker_exit_reason judge(const struct worker *w, const struct worker
     return e->signal ? WORKER_EXIT_CRASH : WORKER_EXIT_STATUS;
 }
 
-static void describe_death(const struct worker *w, const struct worker_exit *e, char *text, size_t size)
+static void death_describe(const struct worker *w, const struct worker_exit *e, char *text, size_t size)
 {
     char how[128];
     const char *name = e->signal ? sigabbrev_np(e->signal) : NULL;
@@ -254,20 +254,20 @@ void watch_on_death(struct loop_fd *f, uint32_t events)
     char text[256];
     (void)events;
 
-    control_drain(w);
-    drain_ring(w);
-    control_drain(w);
-    reap(w, &e);
+    control_read_rest(w);
+    outbox_read_all(w);
+    control_read_rest(w);
+    child_reap(w, &e);
     if (w->protocol_error && w->end_reason < 0)
         watch_set_end(w, WORKER_EXIT_PROTOCOL, "it wrote nonsense into its ring");
     if (e.signal == SIGALRM && w->crash_signal)
         e.signal = w->crash_signal; /* its last words took too long */
-    e.reason = judge(w, &e);
-    e.running_n = running_n(w);
-    e.running = e.running_n ? worker_front(w) : 0;
-    describe_death(w, &e, text, sizeof(text));
+    e.reason = exit_reason_decide(w, &e);
+    e.running_n = running_count(w);
+    e.running = e.running_n ? worker_oldest_id(w) : 0;
+    death_describe(w, &e, text, sizeof(text));
     e.text = (int)e.reason == w->end_reason && w->end_text ? w->end_text : text;
-    e.restart_in_ns = next_pause(w, e.reason, e.running_n > 0);
+    e.restart_in_ns = restart_pause_next(w, e.reason, e.running_n > 0);
 
     char *backtrace = w->backtrace, *end_text = w->end_text;
     w->backtrace = w->end_text = NULL;

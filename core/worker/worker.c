@@ -13,14 +13,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "private.h"
+#include "worker_private.h"
 #include "ring/packet.h"
 
 #define OPEN_TIMEOUT_NS (30 * NS_PER_SEC)
 #define RING_BYTES ((size_t)4 << 20)
 #define RECYCLE_NS (10 * NS_PER_SEC) /* from the last outcome to the exit: close() runs there */
 
-static int build_hello(struct worker *w, const struct worker_config *c, struct error *err)
+static int hello_build(struct worker *w, const struct worker_config *c, struct error *err)
 {
     struct buf *b = &w->hello;
     struct buf option = {0};
@@ -55,7 +55,7 @@ static int build_hello(struct worker *w, const struct worker_config *c, struct e
     return 0;
 }
 
-static int check_config(const struct worker_config *c, struct error *err)
+static int config_check(const struct worker_config *c, struct error *err)
 {
     size_t ring = c->ring_bytes;
     if (!c->program || !c->plugin || !c->handler)
@@ -71,7 +71,7 @@ static int check_config(const struct worker_config *c, struct error *err)
 int worker_create(struct worker **ret, struct loop *loop, const struct worker_config *config,
                   const struct worker_callbacks *callbacks, void *data, struct error *err)
 {
-    int rc = check_config(config, err);
+    int rc = config_check(config, err);
     if (rc)
         return rc;
     struct worker *w = calloc(1, sizeof(*w));
@@ -87,12 +87,12 @@ int worker_create(struct worker **ret, struct loop *loop, const struct worker_co
     w->child = (struct spawned){.pidfd = -1, .control = -1, .output = -1, .bell_in = -1, .bell_out = -1};
     w->on_death = (struct loop_fd){-1, EPOLLIN, watch_on_death, w};
     w->on_control = (struct loop_fd){-1, EPOLLIN, control_on_packets, w};
-    w->on_bell = (struct loop_fd){-1, EPOLLIN | EPOLLET, drain_on_bell, w}; /* never read: an edge is enough */
+    w->on_bell = (struct loop_fd){-1, EPOLLIN | EPOLLET, outbox_on_bell, w}; /* never read: an edge is enough */
     w->on_output = (struct loop_fd){-1, EPOLLIN, control_on_output, w};
     w->life = (struct loop_timer){.fire = watch_on_life, .data = w};
     w->deadline = (struct loop_timer){.fire = watch_on_deadline, .data = w};
-    w->look = (struct loop_timer){.fire = drain_on_look, .data = w};
-    w->memory = (struct loop_timer){.fire = memory_on_look, .data = w};
+    w->outbox_poll = (struct loop_timer){.fire = outbox_on_poll, .data = w};
+    w->memory = (struct loop_timer){.fire = memory_on_timer, .data = w};
     w->program = strdup(config->program);
     w->handler = strdup(config->handler);
     w->packet = malloc(PACKET_MAX);
@@ -100,7 +100,7 @@ int worker_create(struct worker **ret, struct loop *loop, const struct worker_co
         asprintf(&w->title, "seamq: %s/%u", config->handler, config->index) < 0)
         rc = error_set(err, -ENOMEM, "handler %s: out of memory", config->handler);
     else
-        rc = build_hello(w, config, err);
+        rc = hello_build(w, config, err);
     if (rc)
         worker_destroy(w);
     else
@@ -108,7 +108,7 @@ int worker_create(struct worker **ret, struct loop *loop, const struct worker_co
     return rc;
 }
 
-static void watch_fd(struct worker *w, struct loop_fd *f, int fd, int *rc)
+static void fd_watch(struct worker *w, struct loop_fd *f, int fd, int *rc)
 {
     f->fd = fd;
     if (*rc == 0)
@@ -117,7 +117,7 @@ static void watch_fd(struct worker *w, struct loop_fd *f, int fd, int *rc)
         f->fd = -1;
 }
 
-static void unwatch_fd(struct worker *w, struct loop_fd *f)
+static void fd_unwatch(struct worker *w, struct loop_fd *f)
 {
     if (f->fd >= 0)
         loop_remove_fd(w->loop, f);
@@ -127,13 +127,13 @@ static void unwatch_fd(struct worker *w, struct loop_fd *f)
 /* Forgets all that belonged to the dead process: the next one shares nothing with it. */
 void worker_drop_child(struct worker *w)
 {
-    unwatch_fd(w, &w->on_death);
-    unwatch_fd(w, &w->on_control);
-    unwatch_fd(w, &w->on_bell);
-    unwatch_fd(w, &w->on_output);
+    fd_unwatch(w, &w->on_death);
+    fd_unwatch(w, &w->on_control);
+    fd_unwatch(w, &w->on_bell);
+    fd_unwatch(w, &w->on_output);
     loop_disarm(w->loop, &w->life);
     loop_disarm(w->loop, &w->deadline);
-    loop_disarm(w->loop, &w->look);
+    loop_disarm(w->loop, &w->outbox_poll);
     loop_disarm(w->loop, &w->memory);
     spawn_close(&w->child);
     while (w->bodies)
@@ -154,11 +154,11 @@ void worker_drop_child(struct worker *w)
     w->staged = w->staged_bytes = 0;
 }
 
-static void spawn_failed(struct worker *w, const struct error *err)
+static void spawn_failure_report(struct worker *w, const struct error *err)
 {
-    int64_t pause = w->level > 8 ? 30 * NS_PER_SEC : (100 * NS_PER_MS) << w->level;
+    int64_t pause = w->pause_level > 8 ? 30 * NS_PER_SEC : (100 * NS_PER_MS) << w->pause_level;
     struct worker_exit e = {.reason = WORKER_EXIT_SPAWN, .text = err->text, .restart_in_ns = w->stopping ? -1 : pause};
-    w->level++;
+    w->pause_level++;
     worker_drop_child(w);
     w->phase = w->stopping ? PHASE_DOWN : PHASE_WAITING;
     if (!w->stopping)
@@ -175,10 +175,10 @@ void worker_spawn(struct worker *w)
     w->spawned_ns = clock_now_ns();
     int rc = spawn_worker(&w->child, w->program, w->title, ring, &err);
     if (rc == 0) {
-        watch_fd(w, &w->on_death, w->child.pidfd, &rc);
-        watch_fd(w, &w->on_control, w->child.control, &rc);
-        watch_fd(w, &w->on_bell, w->child.bell_out, &rc);
-        watch_fd(w, &w->on_output, w->child.output, &rc);
+        fd_watch(w, &w->on_death, w->child.pidfd, &rc);
+        fd_watch(w, &w->on_control, w->child.control, &rc);
+        fd_watch(w, &w->on_bell, w->child.bell_out, &rc);
+        fd_watch(w, &w->on_output, w->child.output, &rc);
         if (rc == 0) {
             rc = packet_send(w->child.control, &w->hello, w->config.image ? w->config.image->fd : -1);
             if (rc == -EPIPE || rc == -ECONNRESET)
@@ -190,7 +190,7 @@ void worker_spawn(struct worker *w)
         }
     }
     if (rc) {
-        spawn_failed(w, &err);
+        spawn_failure_report(w, &err);
         return;
     }
     w->phase = PHASE_STARTING;
@@ -222,10 +222,10 @@ void worker_order(struct worker *w, enum ring_order order)
     worker_ring_bell(w);
 }
 
-static void end(struct worker *w, enum ring_order order, int64_t deadline_ns, int64_t leave_ns)
+static void process_end(struct worker *w, enum ring_order order, int64_t deadline_ns, int64_t close_ns)
 {
     w->stopping = true;
-    w->leave_ns = leave_ns;
+    w->close_ns = close_ns;
     switch (w->phase) {
     case PHASE_DOWN:
     case PHASE_WAITING: /* on_exit comes from the loop */
@@ -247,21 +247,21 @@ static void end(struct worker *w, enum ring_order order, int64_t deadline_ns, in
 
 void worker_stop(struct worker *w, int64_t deadline_ns)
 {
-    end(w, RING_STOP, deadline_ns, 0);
+    process_end(w, RING_STOP, deadline_ns, 0);
 }
 
 void worker_revoke(struct worker *w, int64_t deadline_ns)
 {
-    end(w, RING_REVOKE, deadline_ns, 0);
+    process_end(w, RING_REVOKE, deadline_ns, 0);
 }
 
-void worker_relieve(struct worker *w, int64_t leave_ns)
+void worker_retire(struct worker *w, int64_t close_ns)
 {
-    end(w, RING_REVOKE, loop_now_ns(w->loop) + w->config.timeout_ns + leave_ns, leave_ns);
+    process_end(w, RING_REVOKE, loop_now_ns(w->loop) + w->config.timeout_ns + close_ns, close_ns);
 }
 
 /* From the last outcome on, a process that is to be replaced has RECYCLE_NS to end. */
-static void recycle_grace(struct worker *w)
+static void recycle_deadline_arm(struct worker *w)
 {
     if (w->phase == PHASE_ENDING && w->end_reason == WORKER_EXIT_RECYCLE && !worker_outstanding(w) &&
         !loop_timer_armed(&w->life))
@@ -279,15 +279,15 @@ void worker_recycle(struct worker *w, const char *fmt, ...)
     worker_order(w, RING_STOP);
     watch_set_end(w, WORKER_EXIT_RECYCLE, text);
     w->phase = PHASE_ENDING;
-    recycle_grace(w);
+    recycle_deadline_arm(w);
 }
 
 /* After a drain that brought something. */
-void drain_finish(struct worker *w)
+void worker_recycle_if_due(struct worker *w)
 {
     if (w->phase == PHASE_READY && w->config.max_messages > 0 && (int64_t)w->finished >= w->config.max_messages)
         worker_recycle(w, "recycled: %" PRIu64 " messages handled", w->finished);
-    recycle_grace(w);
+    recycle_deadline_arm(w);
 }
 
 void worker_destroy(struct worker *w)

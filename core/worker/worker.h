@@ -25,7 +25,6 @@
 
 #include "base/error.h"
 #include "base/loop.h"
-#include "config/plugin_info.h"
 #include "ring/image.h"
 
 #include <stdbool.h>
@@ -154,8 +153,8 @@ void worker_stop(struct worker *w, int64_t deadline_ns);
 /* Takes back what the child has not started: it then finishes only the one it runs. Unstarted
  * ids are reported by on_exit's rule (no outcome). Used by drain. */
 void worker_revoke(struct worker *w, int64_t deadline_ns);
-/* The same where nothing hurries: what it runs has all its time, extended or not, and close() `leave_ns` more. */
-void worker_relieve(struct worker *w, int64_t leave_ns);
+/* The same where nothing hurries: what it runs has all its time, extended or not, and close() `close_ns` more. */
+void worker_retire(struct worker *w, int64_t close_ns);
 
 bool worker_ready(const struct worker *w);
 pid_t worker_pid(const struct worker *w); /* 0: none at the moment */
@@ -163,24 +162,5 @@ pid_t worker_pid(const struct worker *w); /* 0: none at the moment */
 /* 0; -EAGAIN: no room now (ask again after an outcome); -EMSGSIZE: never fits; -ENOTCONN: not ready. */
 int worker_push(struct worker *w, const struct worker_message *m);
 void worker_submit(struct worker *w);
-
-struct worker_probe {    /* how plugins are asked */
-    const char *program; /* path of seamq-worker */
-    int64_t timeout_ns;  /* of each */
-    bool trust_any;      /* as in worker_config */
-    int give_up;         /* when it is readable, what has not answered counts as late; -1: none */
-};
-
-/* What a plugin says of itself, from a short-lived process (constructors run there, crashes
- * stay there).  Blocks for at most `timeout_ns`; several at once: the worst of them.  For
- * each i either infos[i] is filled (caller frees) or errs[i].code is negative and errs[i].text
- * says which file and why: missing symbol, wrong major, newer minor, wrong architecture,
- * truncated, not an ELF file, constructor crashed or hung, no permission. */
-/* images[i] is what was asked: to be closed by the caller. Any thread, which must not end meanwhile. */
-void worker_probe(const struct worker_probe *how, const char *const *plugins, size_t n, struct plugin_info *infos,
-                  struct image *images, struct error *errs);
-/* Where nothing is at `path`, a link that leads nowhere: true with a sentence that says whereto, false if it is no
- * link. */
-bool worker_lost_link(const char *path, struct error *err);
 
 #endif

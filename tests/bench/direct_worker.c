@@ -216,7 +216,7 @@ void worker_revoke(struct worker *w, int64_t deadline_ns)
     worker_stop(w, deadline_ns);
 }
 
-void worker_relieve(struct worker *w, int64_t leave_ns)
+void worker_retire(struct worker *w, int64_t leave_ns)
 {
     worker_stop(w, leave_ns);
 }

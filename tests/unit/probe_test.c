@@ -110,7 +110,8 @@ static void nothing_is_waited_for_that_nobody_needs_any_more(void **state)
     struct plugin_info infos[100];
     struct image images[100];
     struct error errs[100];
-    struct worker_probe how = {.program = WORKER, .timeout_ns = 3600 * NS_PER_SEC, .give_up = eventfd(1, EFD_CLOEXEC)};
+    struct worker_probe how = {
+        .program = WORKER, .timeout_ns = 3600 * NS_PER_SEC, .cancel_fd = eventfd(1, EFD_CLOEXEC)};
 
     for (size_t i = 0; i < 100; i++)
         list[i] = path;
@@ -119,7 +120,7 @@ static void nothing_is_waited_for_that_nobody_needs_any_more(void **state)
         assert_true(errs[i].code < 0);
         assert_int_equal(images[i].fd, -1);
     }
-    close(how.give_up);
+    close(how.cancel_fd);
 }
 
 /* What was checked is what runs: without its copy a plugin is not even checked. */

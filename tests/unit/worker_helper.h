@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
+#include "worker/probe.h"
 #include "worker/worker.h"
 
 #include <seamq/plugin.h>
@@ -166,7 +167,7 @@ static inline struct worker_config a_config(const char *plugin)
 static inline void probe_all(const char *program, const char *const *paths, size_t n, int64_t timeout_ns,
                              struct plugin_info *infos, struct image *images, struct error *errs)
 {
-    struct worker_probe how = {.program = program, .timeout_ns = timeout_ns, .give_up = -1};
+    struct worker_probe how = {.program = program, .timeout_ns = timeout_ns, .cancel_fd = -1};
     worker_probe(&how, paths, n, infos, images, errs);
 }
 

@@ -296,7 +296,7 @@ static void relieved_worker_has_the_time_that_it_asked_for(void **state)
     seen_up(&s, &c);
     send_one(&s, 1, "Xtend");
     WAIT(&s, s.extend_ns);
-    worker_relieve(s.w, 50 * NS_PER_MS);
+    worker_retire(s.w, 50 * NS_PER_MS);
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.outcomes, 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_STOPPED);
@@ -312,7 +312,7 @@ static void revoke_hurries_a_relieved_worker(void **state)
     seen_up(&s, &c);
     send_one(&s, 1, "Xtend");
     WAIT(&s, s.extend_ns);
-    worker_relieve(s.w, LONGEST_NS);
+    worker_retire(s.w, LONGEST_NS);
     worker_revoke(s.w, clock_now_ns() + NS_PER_MS);
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.signal, SIGKILL);

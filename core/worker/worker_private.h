@@ -9,8 +9,8 @@
  *     memory.c  the limit of max_memory
  *     watch.c   deadlines, death, the pause before the next process
  */
-#ifndef SEAMQ_WORKER_PRIVATE_H
-#define SEAMQ_WORKER_PRIVATE_H
+#ifndef SEAMQ_WORKER_WORKER_PRIVATE_H
+#define SEAMQ_WORKER_WORKER_PRIVATE_H
 
 #include "base/buf.h"
 #include "ring/record.h"
@@ -47,11 +47,11 @@ struct worker {
     enum worker_phase phase;
     int end_reason;   /* enum worker_exit_reason that we caused or heard of; -1: none */
     char *end_text;   /* the sentence with it; NULL: none */
-    bool stopping;    /* worker_stop(), worker_revoke() or worker_relieve(): no further process */
-    int64_t leave_ns; /* worker_relieve(): how long after an extended deadline it is killed; 0: not later */
+    bool stopping;    /* worker_stop(), worker_revoke() or worker_retire(): no further process */
+    int64_t close_ns; /* worker_retire(): how long after an extended deadline it is killed; 0: not later */
     bool stop_reported;
-    unsigned level; /* of the restart pause */
-    bool served;    /* some process was ready: a refusal now is a file that is being replaced */
+    unsigned pause_level; /* of the restart pause */
+    bool was_ever_ready;  /* some process was ready: a refusal now is a file that is being replaced */
 
     /* this process */
     struct spawned child;
@@ -73,9 +73,9 @@ struct worker {
     uint32_t ids_cap;
     uint32_t ids_head;
     uint32_t ids_tail;
-    int64_t front_since_ns; /* when the oldest can have started, at the latest */
-    int64_t extended_ns;    /* its deadline by extension; 0: none */
-    uint32_t serial;        /* of the last body sent */
+    int64_t oldest_since_ns; /* when the oldest can have started, at the latest */
+    int64_t extended_ns;     /* its deadline by extension; 0: none */
+    uint32_t serial;         /* of the last body sent */
     struct worker_body *bodies;
     uint64_t body_bytes;
     uint64_t staged; /* publishes of the oldest outstanding message */
@@ -83,8 +83,8 @@ struct worker {
 
     struct loop_timer life;
     struct loop_timer deadline;
-    struct loop_timer look;   /* drains without a bell */
-    struct loop_timer memory; /* of max_memory */
+    struct loop_timer outbox_poll; /* drains without a bell */
+    struct loop_timer memory;      /* of max_memory */
 
     char *packet; /* PACKET_MAX bytes */
     struct buf scratch;
@@ -100,25 +100,25 @@ static inline uint32_t worker_outstanding(const struct worker *w)
     return w->ids_head - w->ids_tail;
 }
 
-static inline uint64_t worker_front(const struct worker *w)
+static inline uint64_t worker_oldest_id(const struct worker *w)
 {
     return w->ids[w->ids_tail & (w->ids_cap - 1)];
 }
 
 /* outbox.c */
-void drain_on_bell(struct loop_fd *f, uint32_t events);
-void drain_on_look(struct loop_timer *t);
+void outbox_on_bell(struct loop_fd *f, uint32_t events);
+void outbox_on_poll(struct loop_timer *t);
 /* Everything that is there. */
-void drain_ring(struct worker *w);
-void drain_finish(struct worker *w);
+void outbox_read_all(struct worker *w);
+void worker_recycle_if_due(struct worker *w);
 /* Looks into the ring a moment later, bell or not. */
-void drain_look_soon(struct worker *w);
+void outbox_poll_soon(struct worker *w);
 
 /* control.c */
 void control_on_packets(struct loop_fd *f, uint32_t events);
 void control_on_output(struct loop_fd *f, uint32_t events);
 /* All that is left of both, when the child is dead. */
-void control_drain(struct worker *w);
+void control_read_rest(struct worker *w);
 struct worker_body *control_take_body(struct worker *w, uint32_t serial);
 void control_drop_bodies(struct worker *w, uint32_t up_to);
 
@@ -127,17 +127,17 @@ void watch_on_death(struct loop_fd *f, uint32_t events);
 void watch_on_life(struct loop_timer *t);
 void watch_on_deadline(struct loop_timer *t);
 /* Keeps the deadline timer armed while something is outstanding. */
-void watch_front(struct worker *w);
-void watch_leaving(struct worker *w); /* after an outcome */
+void watch_deadline_arm(struct worker *w);
+void watch_retire_deadline(struct worker *w); /* after an outcome */
 /* Ends the process: SIGKILL now, or SIGTERM, grace, SIGKILL. */
 void watch_kill(struct worker *w, int reason, bool gently, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void watch_violation(struct worker *w, const char *what);
 void watch_set_end(struct worker *w, int reason, const char *text);
 
 /* memory.c */
-void memory_on_look(struct loop_timer *t);
+void memory_on_timer(struct loop_timer *t);
 /* From now on, if there is a limit. */
-void memory_watch(struct worker *w);
+void memory_watch_start(struct worker *w);
 
 /* worker.c */
 /* An orderly end, between messages, and a new process. */

@@ -16,7 +16,7 @@
 
 struct host host;
 
-void host_say(const char *type, const char *text)
+void host_send_text(const char *type, const char *text)
 {
     struct buf b = {0};
     packet_begin(&b, type);
@@ -25,19 +25,19 @@ void host_say(const char *type, const char *text)
     buf_finish(&b);
 }
 
-static int refuse(const char *text)
+static int refused_report(const char *text)
 {
-    host_say("refused", text);
+    host_send_text("refused", text);
     return HOST_EXIT_REFUSED;
 }
 
-static int fail(const char *text)
+static int failed_report(const char *text)
 {
-    host_say("failed", text);
+    host_send_text("failed", text);
     return HOST_EXIT_FAILED;
 }
 
-static int add_binding(const char *stream)
+static int binding_add(const char *stream)
 {
     struct host_binding *more = realloc(host.bindings, (host.n_bindings + 1) * sizeof(*more));
     if (!more)
@@ -47,7 +47,7 @@ static int add_binding(const char *stream)
     return 0;
 }
 
-static int add_option(const char *text)
+static int option_add(const char *text)
 {
     struct option_text *more = realloc(host.options, (host.n_options + 1) * sizeof(*more));
     char *equals = strchr(text, '=');
@@ -61,7 +61,7 @@ static int add_option(const char *text)
     return 0;
 }
 
-static int read_hello(struct packet *p, struct image *image)
+static int hello_read(struct packet *p, struct image *image)
 {
     host.hello = malloc(PACKET_HELLO_MAX);
     if (!host.hello)
@@ -92,18 +92,18 @@ static int read_hello(struct packet *p, struct image *image)
     int rc = 0;
     while (rc == 0 && packet_next(&at, &key, &value)) {
         if (strcmp(key, "stream") == 0)
-            rc = add_binding(value);
+            rc = binding_add(value);
         else if (strcmp(key, "consumer") == 0 && host.n_bindings)
             host.bindings[host.n_bindings - 1].consumer = value;
         else if (strcmp(key, "cluster") == 0 && host.n_bindings)
             host.bindings[host.n_bindings - 1].cluster = value;
         else if (strcmp(key, "option") == 0)
-            rc = add_option(value);
+            rc = option_add(value);
     }
     return rc;
 }
 
-static int attach(void)
+static int rings_attach(void)
 {
     int rc = ring_attach(&host.ring, PACKET_FD_OUT, PACKET_FD_IN);
     if (rc)
@@ -117,47 +117,47 @@ static int attach(void)
     return 0;
 }
 
-static int load(const char *path, const struct image *image, bool run, bool trusted, struct seamq_host *table)
+static int plugin_load(const char *path, const struct image *image, bool run, bool trusted, struct seamq_host *table)
 {
     struct error err = {0}, note = {0};
-    host_table(table);
+    host_api_fill(table);
     /* An image was trusted when its file was checked. */
     int rc = trusted || (image && run) ? 0 : trust_check(path, &err);
     if (rc == 0)
         rc = loader_load(&host.loaded, path, image, table, run, &err, &note);
     if (rc == -EAGAIN)
-        return fail(err.text);
+        return failed_report(err.text);
     if (rc)
-        return refuse(err.text);
+        return refused_report(err.text);
     if (note.code)
         host_log(SEAMQ_LOG_WARN, "%s", note.text);
     return 0;
 }
 
-static int make_items(void)
+static int items_create(void)
 {
     if (host.batch_max > 1 && !host.loaded.plugin.handle_batch)
-        return refuse("batch_max is more than 1, and the plugin has no batch entry (handle_batch)");
+        return refused_report("batch_max is more than 1, and the plugin has no batch entry (handle_batch)");
     host.items = calloc(host.batch_max, sizeof(*host.items));
     host.msgs = calloc(host.batch_max, sizeof(*host.msgs));
     if (!host.items || !host.msgs)
-        return fail("out of memory for a batch");
+        return failed_report("out of memory for a batch");
     for (size_t i = 0; i < host.batch_max; i++)
         host.msgs[i] = &host.items[i].msg;
     return 0;
 }
 
-static int open_plugin(void)
+static int plugin_open(void)
 {
     const struct seamq_plugin *p = &host.loaded.plugin;
     struct error err = {0};
 
     host.self = calloc(1, p->self_size ? p->self_size : 1);
     if (!host.self)
-        return fail("out of memory for the instance");
+        return failed_report("out of memory for the instance");
     if (options_fill(host.self, host.loaded.options, host.loaded.n_options, host.options, host.n_options, &err)) {
         error_prefix(&err, "%s", host.loaded.path);
-        return refuse(err.text);
+        return refused_report(err.text);
     }
     int rc = p->open ? p->open(host.self) : SEAMQ_OPEN_OK;
     host_arena_reset();
@@ -165,26 +165,26 @@ static int open_plugin(void)
         return 0;
     if (!host.fail_text[0])
         snprintf(host.fail_text, sizeof(host.fail_text), "open returned %d without saying why", rc);
-    rc = rc == SEAMQ_OPEN_CONFIG ? refuse(host.fail_text) : fail(host.fail_text);
+    rc = rc == SEAMQ_OPEN_CONFIG ? refused_report(host.fail_text) : failed_report(host.fail_text);
     if (p->close)
         p->close(host.self);
     return rc;
 }
 
-static int work(void)
+static int plugin_run(void)
 {
-    int rc = make_items();
+    int rc = items_create();
     if (rc == 0)
-        rc = open_plugin();
+        rc = plugin_open();
     if (rc)
         return rc;
-    host_say("ready", "");
+    host_send_text("ready", "");
     host_run();
     if (host.loaded.plugin.close)
         host.loaded.plugin.close(host.self);
     host_flush_counts(clock_now_ns());
     fflush(NULL);
-    host_say("bye", "");
+    host_send_text("bye", "");
     return 0;
 }
 
@@ -196,31 +196,31 @@ int host_main(void)
     char text[160];
 
     host_harden();
-    int rc = read_hello(&hello, &image);
+    int rc = hello_read(&hello, &image);
     if (rc == -EPIPE || (rc == 0 && packet_get_int(&hello, "parent") != getppid()))
         return HOST_EXIT_PROTOCOL; /* the daemon is gone */
     if (rc)
-        return refuse("the daemon's hello makes no sense");
+        return refused_report("the daemon's hello makes no sense");
     if (packet_get_int(&hello, "protocol") != PACKET_PROTOCOL) {
         snprintf(text, sizeof(text),
                  "seamq-worker " SEAMQ_VERSION " speaks protocol %d, seamqd %s: install both from one version",
                  PACKET_PROTOCOL, packet_get(&hello, "protocol"));
-        return refuse(text);
+        return refused_report(text);
     }
     snprintf(text, sizeof(text), "seamq:%s", host.handler);
     prctl(PR_SET_NAME, text);
     host_catch_crashes();
 
     bool run = strcmp(packet_get(&hello, "mode"), "run") == 0;
-    if (run && (rc = attach()) != 0) {
+    if (run && (rc = rings_attach()) != 0) {
         snprintf(text, sizeof(text), "the rings cannot be mapped: %s", strerror(-rc));
-        return fail(text);
+        return failed_report(text);
     }
-    rc = load(packet_get(&hello, "plugin"), image.fd >= 0 ? &image : NULL, run,
-              strcmp(packet_get(&hello, "trust"), "any") == 0, &table);
+    rc = plugin_load(packet_get(&hello, "plugin"), image.fd >= 0 ? &image : NULL, run,
+                     strcmp(packet_get(&hello, "trust"), "any") == 0, &table);
     image_close(&image);
     if (rc == 0 && run)
-        return work();
+        return plugin_run();
     if (rc == 0)
         rc = host_describe_packets(&host.loaded);
     fflush(NULL);

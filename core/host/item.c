@@ -15,7 +15,7 @@
 _Static_assert(offsetof(struct host_item, msg) == 0, "a handler's message is its item");
 
 /* The memfd number `serial`; the daemon sent it before it published the record. */
-static void map_body(struct host_item *it, uint32_t serial)
+static void body_map(struct host_item *it, uint32_t serial)
 {
     char packet[256];
     for (;;) {
@@ -24,7 +24,7 @@ static void map_body(struct host_item *it, uint32_t serial)
         struct packet p;
         ssize_t n = packet_recv(PACKET_FD_CONTROL, packet, sizeof(packet), &fd);
         if (n <= 0)
-            host_broken("a body is missing");
+            host_protocol_error("a body is missing");
         packet_open(&p, packet, (size_t)n);
         if (fd >= 0 && strcmp(p.type, "body") == 0 && packet_get_int(&p, "serial") == serial && fstat(fd, &st) == 0 &&
             (fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_WRITE)) == (F_SEAL_SHRINK | F_SEAL_WRITE)) {
@@ -32,7 +32,7 @@ static void map_body(struct host_item *it, uint32_t serial)
             it->map = mmap(NULL, it->map_size, PROT_READ, MAP_SHARED, fd, 0);
             close(fd);
             if (it->map == MAP_FAILED)
-                host_broken("a body cannot be mapped");
+                host_protocol_error("a body cannot be mapped");
             return;
         }
         if (fd >= 0)
@@ -40,17 +40,17 @@ static void map_body(struct host_item *it, uint32_t serial)
     }
 }
 
-bool host_open_item(struct host_item *it, const struct ring_record *r)
+bool host_item_open(struct host_item *it, const struct ring_record *r)
 {
     struct record_message m;
     struct record_body body;
 
     if (r->type != RECORD_MESSAGE || r->size < sizeof(m))
-        host_broken("record");
+        host_protocol_error("record");
     memcpy(&m, r->payload, sizeof(m));
     it->map = NULL;
     if (m.serial)
-        map_body(it, m.serial);
+        body_map(it, m.serial);
     const char *at = it->map ? it->map : (const char *)r->payload + sizeof(m);
     size_t size = it->map ? it->map_size : r->size - sizeof(m);
     body = (struct record_body){.subject_len = m.subject_len,
@@ -58,7 +58,7 @@ bool host_open_item(struct host_item *it, const struct ring_record *r)
                                 .data_len = m.data_len,
                                 .msg_id_len = m.key_size ? m.key_size - 1 : 0};
     if (m.binding >= host.n_bindings || record_body_read(&body, at, size))
-        host_broken("message");
+        host_protocol_error("message");
 
     const struct host_binding *b = &host.bindings[m.binding];
     it->msg = (seamq_msg){
@@ -89,7 +89,8 @@ bool host_open_item(struct host_item *it, const struct ring_record *r)
 }
 
 /* What counts when the handler's word, its reason and its publishes disagree. */
-static void judge(const struct host_item *it, int outcome, struct record_outcome *o, char reason[RECORD_TEXT_MAX + 1])
+static void outcome_decide(const struct host_item *it, int outcome, struct record_outcome *o,
+                           char reason[RECORD_TEXT_MAX + 1])
 {
     *o = (struct record_outcome){.id = it->id, .outcome = outcome, .delay_ns = SEAMQ_BACKOFF};
     reason[0] = '\0';
@@ -108,12 +109,12 @@ static void judge(const struct host_item *it, int outcome, struct record_outcome
     }
 }
 
-void host_close_item(struct host_item *it, int outcome, int64_t duration_ns)
+void host_item_close(struct host_item *it, int outcome, int64_t duration_ns)
 {
     struct record_outcome o;
     char reason[RECORD_TEXT_MAX + 1];
 
-    judge(it, outcome, &o, reason);
+    outcome_decide(it, outcome, &o, reason);
     if (o.outcome == SEAMQ_ACK && host_send_staged(it)) { /* the daemon drops what went before a NAK */
         o.outcome = SEAMQ_NAK;
         strcpy(reason, "a staged message could not be stored: nothing was sent");

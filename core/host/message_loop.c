@@ -10,14 +10,14 @@
 #include "ring/packet.h"
 
 /* Ring the daemon when so many outcomes wait, or when the first of them has waited so long.  The
- * daemon looks by itself 2 ms after a bell (worker/drain.c), so that an outcome does not wait
+ * daemon looks by itself 2 ms after a bell (worker/outbox.c), so that an outcome does not wait
  * for a slow next message. */
 #define BELL_RECORDS 512u
 #define BELL_NS (200 * NS_PER_US)
 #define COUNT_NS (250 * NS_PER_MS)
 #define IDLE_NS NS_PER_SEC
 
-_Noreturn void host_broken(const char *what)
+_Noreturn void host_protocol_error(const char *what)
 {
     host_log(SEAMQ_LOG_ERROR, "the daemon's ring makes no sense (%s); the worker ends", what);
     _exit(HOST_EXIT_PROTOCOL);
@@ -32,11 +32,11 @@ void host_bell(int64_t now_ns)
     host.unrung = 0;
     host.last_bell_ns = now_ns;
     if (write(PACKET_FD_BELL_OUT, &one, sizeof(one)) < 0 && errno != EAGAIN)
-        host_broken("its bell is gone");
+        host_protocol_error("its bell is gone");
 }
 
 /* Sleeps until the daemon rings, or the timeout (-1: none). */
-static void wait_bell(enum ring_wants wants, int timeout_ms)
+static void bell_wait(enum ring_wants wants, int timeout_ms)
 {
     struct epoll_event e;
     if (ring_sleep(&host.ring, wants)) {
@@ -50,16 +50,16 @@ void *host_put(uint32_t type, uint32_t size)
     void *at;
     while (!(at = ring_put(&host.ring, type, size))) {
         if (host.ring.broken)
-            host_broken("tail");
+            host_protocol_error("tail");
         host_bell(clock_now_ns());
-        wait_bell(RING_WANTS_ROOM, -1);
+        bell_wait(RING_WANTS_ROOM, -1);
     }
     host.unrung++;
     return at;
 }
 
 /* Runs what was collected; returns when it ended, which is when the next call starts. */
-static int64_t run_call(int64_t now_ns)
+static int64_t call_run(int64_t now_ns)
 {
     const struct seamq_plugin *p = &host.loaded.plugin;
     struct ring_page *page = host.ring.own;
@@ -86,7 +86,7 @@ static int64_t run_call(int64_t now_ns)
 
     int64_t end_ns = clock_now_ns();
     for (size_t i = 0; i < n; i++)
-        host_close_item(&host.items[i], batch ? host.items[i].settled : outcome, (end_ns - now_ns) / (int64_t)n);
+        host_item_close(&host.items[i], batch ? host.items[i].settled : outcome, (end_ns - now_ns) / (int64_t)n);
     /* Published at once, though rung later: what is done stays done if the next one crashes. */
     ring_publish(&host.ring);
     if (host.arena_used || host.blocks)
@@ -95,7 +95,7 @@ static int64_t run_call(int64_t now_ns)
 }
 
 /* Out of work: tell the daemon all, then sleep. Returns the time after it. */
-static int64_t sleep_dry(int64_t now_ns, int64_t *idle_ns)
+static int64_t loop_sleep(int64_t now_ns, int64_t *idle_ns)
 {
     int64_t wait_ns = -1;
 
@@ -117,13 +117,13 @@ static int64_t sleep_dry(int64_t now_ns, int64_t *idle_ns)
         if (wait_ns < 0 || wait_ns > *idle_ns - now_ns)
             wait_ns = *idle_ns - now_ns;
     }
-    wait_bell(RING_WANTS_DATA, wait_ns < 0 ? -1 : (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS));
+    bell_wait(RING_WANTS_DATA, wait_ns < 0 ? -1 : (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS));
     return clock_now_ns();
 }
 
 /* Takes from the ring what the next call gets: a message, or a batch when it is full or has waited
  * long enough.  Half a ring of it is full: the daemon needs room to send more.  false: told to stop. */
-static bool collect(int64_t *now_ns, int64_t *idle_ns)
+static bool call_collect(int64_t *now_ns, int64_t *idle_ns)
 {
     struct ring *ring = &host.ring;
     int64_t until_ns = 0;
@@ -134,9 +134,9 @@ static bool collect(int64_t *now_ns, int64_t *idle_ns)
         uint32_t order = atomic_load_explicit(&ring->peer->order, memory_order_acquire);
         int rc = order == RING_REVOKE ? 0 : ring_next(ring, &r);
         if (rc < 0)
-            host_broken("head");
+            host_protocol_error("head");
         if (rc == 1) {
-            bool alone = host_open_item(&host.items[host.n], &r);
+            bool alone = host_item_open(&host.items[host.n], &r);
             if (host.n++ == 0)
                 until_ns = *now_ns + host.linger_ns;
             if (alone || host.n == host.batch_max || host.bytes >= ring->rx_size / 2)
@@ -144,11 +144,11 @@ static bool collect(int64_t *now_ns, int64_t *idle_ns)
         } else if (order == RING_REVOKE || (order == RING_STOP && host.n == 0)) {
             return false; /* what was collected goes back unstarted */
         } else if (host.n == 0) {
-            *now_ns = sleep_dry(*now_ns, idle_ns);
+            *now_ns = loop_sleep(*now_ns, idle_ns);
         } else if (order == RING_STOP || *now_ns >= until_ns) {
             return true;
         } else {
-            wait_bell(RING_WANTS_DATA, (int)((until_ns - *now_ns + NS_PER_MS - 1) / NS_PER_MS));
+            bell_wait(RING_WANTS_DATA, (int)((until_ns - *now_ns + NS_PER_MS - 1) / NS_PER_MS));
             *now_ns = clock_now_ns();
         }
     }
@@ -160,8 +160,8 @@ void host_run(void)
     int64_t now = clock_now_ns();
     int64_t idle_ns = now + IDLE_NS;
 
-    while (collect(&now, &idle_ns)) {
-        now = run_call(now);
+    while (call_collect(&now, &idle_ns)) {
+        now = call_run(now);
         idle_ns = now + IDLE_NS;
         /* The next batch may be waited for: nothing may wait for it unrung. */
         if (host.batch_max > 1 || host.unrung >= BELL_RECORDS || now - host.last_bell_ns >= BELL_NS) {

@@ -15,15 +15,15 @@
 #define ARENA_BYTES 16384u
 #define EXTEND_MAX_NS (INT64_C(24) * 3600 * NS_PER_SEC)
 
-static _Thread_local bool other_thread = true; /* host_table() runs on the main one */
+static _Thread_local bool other_thread = true; /* host_api_fill() runs on the main one */
 
-static void cut_mark(char *text, size_t size)
+static void text_mark_cut(char *text, size_t size)
 {
     static const char mark[] = " [cut]";
     memcpy(text + size - sizeof(mark), mark, sizeof(mark));
 }
 
-static void call_log(int level, const char *fmt, va_list ap)
+static void api_log(int level, const char *fmt, va_list ap)
 {
     char text[HOST_LOG_MAX];
     char packet[HOST_LOG_MAX + 128];
@@ -34,7 +34,7 @@ static void call_log(int level, const char *fmt, va_list ap)
     if (n < 0)
         return;
     if ((size_t)n >= sizeof(text))
-        cut_mark(text, sizeof(text));
+        text_mark_cut(text, sizeof(text));
     n = snprintf(packet, sizeof(packet), "log%clevel%c%d%ctext%c%s%cseq%c%" PRIu64, 0, 0, level, 0, 0, text, 0, 0,
                  !other_thread && host.running && host.n == 1 ? host.items[0].msg.stream_seq : 0);
     packet_send_raw(PACKET_FD_CONTROL, packet, (size_t)n + 1, -1);
@@ -44,14 +44,14 @@ void host_log(int level, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    call_log(level, fmt, ap);
+    api_log(level, fmt, ap);
     va_end(ap);
 }
 
-static void call_fail(const char *fmt, va_list ap)
+static void api_fail(const char *fmt, va_list ap)
 {
     if (vsnprintf(host.fail_text, sizeof(host.fail_text), fmt, ap) >= (int)sizeof(host.fail_text))
-        cut_mark(host.fail_text, sizeof(host.fail_text));
+        text_mark_cut(host.fail_text, sizeof(host.fail_text));
 }
 
 struct host_item *host_item(const seamq_msg *msg)
@@ -62,7 +62,7 @@ struct host_item *host_item(const seamq_msg *msg)
     return &host.items[at / sizeof(struct host_item)];
 }
 
-static int call_settle(const seamq_msg *msg, int outcome, int64_t delay_ns, const char *fmt, va_list ap)
+static int api_settle(const seamq_msg *msg, int outcome, int64_t delay_ns, const char *fmt, va_list ap)
 {
     char text[RECORD_TEXT_MAX + 1];
     struct host_item *it = host_item(msg);
@@ -76,13 +76,13 @@ static int call_settle(const seamq_msg *msg, int outcome, int64_t delay_ns, cons
     it->reason = NULL;
     int n = vsnprintf(text, sizeof(text), fmt, ap);
     if (n >= (int)sizeof(text))
-        cut_mark(text, sizeof(text));
+        text_mark_cut(text, sizeof(text));
     if (n > 0)
         it->reason = strcpy(host_alloc(strlen(text) + 1), text);
     return 0;
 }
 
-static const char *call_header(const seamq_msg *msg, const char *name)
+static const char *api_header(const seamq_msg *msg, const char *name)
 {
     const char *key, *value;
     size_t pos = 0;
@@ -94,7 +94,7 @@ static const char *call_header(const seamq_msg *msg, const char *name)
     return NULL;
 }
 
-static int call_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
+static int api_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
 {
     const char *key, *value;
     size_t pos = 0;
@@ -133,7 +133,7 @@ void *host_alloc(size_t size)
     return b->data;
 }
 
-static void *call_alloc(const seamq_msg *msg, size_t size)
+static void *api_alloc(const seamq_msg *msg, size_t size)
 {
     (void)msg; /* whichever it is */
     return host_alloc(size);
@@ -149,7 +149,7 @@ void host_arena_reset(void)
     }
 }
 
-static int call_extend(const seamq_msg *msg, int64_t ns)
+static int api_extend(const seamq_msg *msg, int64_t ns)
 {
     if (!host_item(msg) || ns <= 0)
         return -EINVAL;
@@ -164,7 +164,7 @@ static int call_extend(const seamq_msg *msg, int64_t ns)
     return 0;
 }
 
-static void call_count(const char *metric, int64_t by)
+static void api_count(const char *metric, int64_t by)
 {
     size_t i = 0;
     if (by <= 0 || strlen(metric) >= sizeof(host.metrics[0]))
@@ -196,7 +196,7 @@ void host_flush_counts(int64_t now_ns)
     host.last_count_ns = now_ns;
 }
 
-void host_table(struct seamq_host *t)
+void host_api_fill(struct seamq_host *t)
 {
     other_thread = false;
     *t = (struct seamq_host){
@@ -207,14 +207,14 @@ void host_table(struct seamq_host *t)
         .handler = host.handler ? host.handler : "",
         .worker_index = host.index,
         .worker_count = host.count ? host.count : 1,
-        .log = call_log,
-        .fail = call_fail,
-        .settle = call_settle,
+        .log = api_log,
+        .fail = api_fail,
+        .settle = api_settle,
         .publish = host_publish,
-        .header = call_header,
-        .header_at = call_header_at,
-        .alloc = call_alloc,
-        .extend = call_extend,
-        .count = call_count,
+        .header = api_header,
+        .header_at = api_header_at,
+        .alloc = api_alloc,
+        .extend = api_extend,
+        .count = api_count,
     };
 }
