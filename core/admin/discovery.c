@@ -2,6 +2,8 @@
  * discovery - answers to $SRV.PING, $SRV.INFO and $SRV.STATS. */
 #include "discovery.h"
 
+#include "snapshot.h"
+
 #include "base/clock.h"
 
 #include <errno.h>
@@ -20,18 +22,16 @@ struct discovery {
     const char *id; /* unique for this daemon: the random part of its inbox */
 };
 
-/* Its consumer on the cluster of this link; NULL: it has none there. */
-static struct consumer *consumer_here(const struct discovery *d, const struct handler *h)
+/* The handler's consumer on the cluster of this connection; NULL: it has none there. */
+static const struct snapshot_consumer *consumer_here(const struct discovery *d, const struct snapshot_handler *h)
 {
-    for (size_t i = 0; i < handler_n_consumers(h); i++) {
-        struct consumer *c = handler_consumer(h, i);
-        if (strcmp(consumer_cluster(c)->name, connection_cluster(d->connection)) == 0)
-            return c;
-    }
+    for (size_t i = 0; i < h->n_consumers; i++)
+        if (strcmp(h->consumers[i].cluster, connection_cluster(d->connection)) == 0)
+            return &h->consumers[i];
     return NULL;
 }
 
-static json_t *describe(const struct discovery *d, const char *verb)
+static json_t *describe_header(const struct discovery *d, const char *verb)
 {
     char type[64];
     snprintf(type, sizeof(type), "io.nats.micro.v1.%s_response", verb);
@@ -39,61 +39,63 @@ static json_t *describe(const struct discovery *d, const char *verb)
                      d->report->version, "metadata", "instance", d->report->name);
 }
 
-static json_t *endpoint(const struct handler *h, const struct consumer *consumer)
+static json_t *describe_endpoint(const struct snapshot_handler *h, const struct snapshot_consumer *c)
 {
-    const struct config_handler *c = handler_config(h);
     char filter[512];
-    config_cluster_name(c->filter_subjects.n ? c->filter_subjects.items[0] : ">", consumer_cluster(consumer)->name,
-                        filter, sizeof(filter));
-    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:b}}", "name", c->name, "subject", filter, "queue_group",
-                     c->durable, "metadata", "stream", consumer_stream(consumer), "plugin_version",
-                     handler_plugin(h)->version, "ready", handler_ready(h) && consumer_ready(consumer));
+    config_cluster_name(h->filter_subject, c->cluster, filter, sizeof(filter));
+    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:b}}", "name", h->name, "subject", filter, "queue_group",
+                     h->durable, "metadata", "stream", c->stream, "plugin_version", h->version, "ready",
+                     h->ready && c->ready);
 }
 
-static void add_stats(json_t *e, const struct handler *h)
+static void add_stats(json_t *e, const struct snapshot_handler *h)
 {
-    const struct handler_stats *s = handler_stats(h);
-    uint64_t failed = s->outcomes[SETTLE_NAK] + s->outcomes[SETTLE_DEAD];
-    json_object_set_new(e, "num_requests", json_integer((json_int_t)s->handled));
-    json_object_set_new(e, "num_errors", json_integer((json_int_t)failed));
-    json_object_set_new(e, "last_error", json_string(handler_reason(h)));
-    json_object_set_new(e, "processing_time", json_integer((json_int_t)s->duration.sum_ns));
-    json_object_set_new(e, "average_processing_time",
-                        json_integer(s->handled ? (json_int_t)(s->duration.sum_ns / s->handled) : 0));
+    json_object_set_new(e, "num_requests", json_integer((json_int_t)h->handled));
+    json_object_set_new(e, "num_errors", json_integer((json_int_t)h->failed));
+    json_object_set_new(e, "last_error", json_string(h->reason));
+    json_object_set_new(e, "processing_time", json_integer((json_int_t)h->duration->sum_ns));
+    json_object_set_new(e, "average_processing_time", json_integer((json_int_t)h->average_duration_ns));
 }
 
-static json_t *answer(const struct discovery *d, const char *verb)
+static json_t *describe_endpoints(const struct discovery *d, const struct admin_snapshot *s, bool stats)
 {
-    json_t *json = describe(d, verb);
-    if (strcmp(verb, "ping") == 0)
-        return json;
     json_t *endpoints = json_array();
-    for (size_t i = 0; i < d->report->n_handlers; i++) {
-        const struct handler *h = d->report->handlers[i];
-        const struct consumer *c = consumer_here(d, h);
+    for (size_t i = 0; i < s->n_running; i++) {
+        const struct snapshot_consumer *c = consumer_here(d, &s->handlers[i]);
         if (!c)
             continue;
-        json_t *e = endpoint(h, c);
-        if (strcmp(verb, "stats") == 0)
-            add_stats(e, h);
+        json_t *e = describe_endpoint(&s->handlers[i], c);
+        if (stats)
+            add_stats(e, &s->handlers[i]);
         json_array_append_new(endpoints, e);
     }
-    json_object_set_new(json, "endpoints", endpoints);
+    return endpoints;
+}
+
+static json_t *describe_service(const struct discovery *d, const char *verb)
+{
+    struct admin_snapshot s;
+    json_t *json = describe_header(d, verb);
+
+    if (strcmp(verb, "ping") == 0 || admin_snapshot_take(&s, d->report))
+        return json;
+    json_object_set_new(json, "endpoints", describe_endpoints(d, &s, strcmp(verb, "stats") == 0));
     if (strcmp(verb, "info") == 0) {
         json_object_set_new(json, "description", json_string("SeaMQ worker daemon"));
     } else {
-        time_t started = (time_t)(d->report->started_ns / NS_PER_SEC);
+        time_t started = (time_t)(s.started_ns / NS_PER_SEC);
         struct tm tm;
         char text[32];
         gmtime_r(&started, &tm);
         strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
         json_object_set_new(json, "started", json_string(text));
     }
+    admin_snapshot_finish(&s);
     return json;
 }
 
-/* The verb that `subject` asks of us, "ping", "info" or "stats"; NULL: it asks others. */
-static const char *asked(const struct discovery *d, const char *subject)
+/* The verb of a request to this service: "ping", "info" or "stats". NULL: the request is for another service. */
+static const char *request_verb(const struct discovery *d, const char *subject)
 {
     static const char *const verbs[][2] = {{"PING", "ping"}, {"INFO", "info"}, {"STATS", "stats"}};
     const char *rest = subject + sizeof(PREFIX) - 1;
@@ -113,14 +115,14 @@ static const char *asked(const struct discovery *d, const char *subject)
     return !*rest || strcmp(rest + 1, d->id) == 0 ? verb : NULL;
 }
 
-static void on_question(void *data, natsMsg *msg)
+static void on_request(void *data, natsMsg *msg)
 {
     struct discovery *d = data;
     const char *reply = msg ? natsMsg_GetReply(msg) : NULL;
-    const char *verb = reply ? asked(d, natsMsg_GetSubject(msg)) : NULL;
+    const char *verb = reply ? request_verb(d, natsMsg_GetSubject(msg)) : NULL;
 
     if (verb) {
-        json_t *json = answer(d, verb);
+        json_t *json = describe_service(d, verb);
         char *text = json_dumps(json, JSON_COMPACT);
         if (text)
             connection_publish(d->connection,
@@ -140,7 +142,7 @@ int discovery_create(struct discovery **ret, struct connection *connection, cons
     d->connection = connection;
     d->report = report;
     d->id = strrchr(connection_inbox(connection), '.') + 1;
-    d->sub = connection_subscribe(connection, PREFIX ">", CONNECTION_STREAM, on_question, d);
+    d->sub = connection_subscribe(connection, PREFIX ">", CONNECTION_STREAM, on_request, d);
     if (!d->sub) {
         free(d);
         return -ENOMEM;

@@ -5,106 +5,78 @@
 #include "scrape.h"
 #include "status.h"
 
-#include "base/clock.h"
-
 #include <string.h>
 
-bool report_ready(const struct report *r)
+/* A ready handler may still have clusters whose consumer is not ready. */
+static void put_missing_clusters(const struct snapshot_handler *h, struct buf *out)
 {
-    for (size_t i = 0; i < r->n_handlers; i++)
-        if (!handler_ready(r->handlers[i]))
-            return false;
-    return !r->draining && r->n_refused == 0;
+    for (size_t k = 0; k < h->n_consumers; k++)
+        if (!h->consumers[k].ready)
+            buf_printf(out, "handler %s: without cluster %s: %s\n", h->name, h->consumers[k].cluster,
+                       h->consumers[k].reason);
 }
 
-/* What a ready handler lacks: clusters that it does not reach. */
-static void put_missing(const struct handler *h, struct buf *out)
+static void serve_ready(const struct admin_snapshot *s, struct http_response *out)
 {
-    for (size_t k = 0; k < handler_n_consumers(h); k++) {
-        const struct consumer *c = handler_consumer(h, k);
-        if (!consumer_ready(c))
-            buf_printf(out, "handler %s: without cluster %s: %s\n", handler_config(h)->name, consumer_cluster(c)->name,
-                       consumer_reason(c));
-    }
-}
-
-static void serve_ready(const struct report *r, struct http_response *out)
-{
-    bool ready = report_ready(r);
-    out->status = ready ? 200 : 503;
-    buf_printf(&out->body, "%s\n", ready ? "ready" : r->draining ? "draining" : "not ready");
-    for (size_t i = 0; i < r->n_handlers; i++) {
-        if (handler_ready(r->handlers[i]))
-            put_missing(r->handlers[i], &out->body);
+    out->status = s->ready ? 200 : 503;
+    buf_printf(&out->body, "%s\n", s->state);
+    for (size_t i = 0; i < s->n_handlers; i++) {
+        const struct snapshot_handler *h = &s->handlers[i];
+        if (h->ready)
+            put_missing_clusters(h, &out->body);
         else
-            buf_printf(&out->body, "handler %s: %s\n", handler_config(r->handlers[i])->name,
-                       handler_reason(r->handlers[i]));
+            buf_printf(&out->body, "handler %s: %s\n", h->name, h->note);
     }
-    for (size_t i = 0; i < r->n_refused; i++)
-        buf_printf(&out->body, "handler %s: %s\n", r->refused[i].handler, r->refused[i].text);
 }
 
-/* Where the messages of handlers with several clusters come from. */
-static void put_sites(const struct report *r, struct buf *out)
+/* The second table of the status page: the consumers of handlers that have several clusters. */
+static void put_consumers(const struct admin_snapshot *s, struct buf *out)
 {
     bool any = false;
-    for (size_t i = 0; i < r->n_handlers; i++) {
-        const struct handler *h = r->handlers[i];
-        for (size_t k = 0; handler_n_consumers(h) > 1 && k < handler_n_consumers(h); k++) {
-            struct consumer *c = handler_consumer(h, k);
-            const char *cluster = consumer_cluster(c)->name;
+    for (size_t i = 0; i < s->n_handlers; i++) {
+        const struct snapshot_handler *h = &s->handlers[i];
+        for (size_t k = 0; h->n_consumers > 1 && k < h->n_consumers; k++) {
+            const struct snapshot_consumer *c = &h->consumers[k];
             if (!any)
                 buf_printf(out, "\n%-20s %-16s %-24s %-9s %12s %10s  %s\n", "handler", "cluster", "stream", "state",
                            "delivered", "pending", "");
             any = true;
-            buf_printf(out, "%-20s %-16s %-24s %-9s %12llu %10llu  %s%s\n", handler_config(h)->name, cluster,
-                       consumer_stream(c),
-                       !consumer_ready(c)         ? "not ready"
-                       : handler_takes_from(h, k) ? "in use"
-                                                  : "standby",
-                       (unsigned long long)consumer_stats(c)->delivered,
-                       (unsigned long long)consumer_stats(c)->num_pending, consumer_reason(c),
-                       consumer_ready(c) && strcmp(cluster, consumer_via(c)) != 0 ? "through another cluster's servers"
-                                                                                  : "");
+            buf_printf(out, "%-20s %-16s %-24s %-9s %12llu %10llu  %s%s\n", h->name, c->cluster, c->stream,
+                       !c->ready   ? "not ready"
+                       : c->in_use ? "in use"
+                                   : "standby",
+                       (unsigned long long)c->stats.delivered, (unsigned long long)c->stats.num_pending, c->reason,
+                       c->ready && c->detour ? "through another cluster's servers" : "");
         }
     }
 }
 
-static void serve_status(const struct report *r, struct http_response *out)
+static void put_handler(const struct snapshot_handler *h, struct buf *out)
+{
+    if (h->refused)
+        buf_printf(out, "%-20s refused   %s\n", h->name, h->note);
+    else
+        buf_printf(out, "%-20s %-9s %12llu %12llu %10llu %10llu %8llu  %s\n", h->name, h->state,
+                   (unsigned long long)h->handled, (unsigned long long)h->settle.acked, (unsigned long long)h->pending,
+                   (unsigned long long)h->in_flight, (unsigned long long)h->restarts, h->note);
+}
+
+static void serve_status(const struct admin_snapshot *s, struct http_response *out)
 {
     out->status = 200;
-    buf_printf(&out->body, "seamqd %s, instance %s, up %lld s\n\n", r->version, r->name,
-               (long long)((clock_wall_ns() - r->started_ns) / NS_PER_SEC));
-    for (size_t i = 0; i < r->n_connections; i++)
-        buf_printf(&out->body, "cluster %-16s %s %s\n", connection_cluster(r->connections[i]),
-                   connection_state(r->connections[i]) == CONNECTION_UP ? "up" : "down",
-                   connection_state_text(r->connections[i]));
+    buf_printf(&out->body, "seamqd %s, instance %s, up %lld s\n\n", s->version, s->name, (long long)s->up_seconds);
+    for (size_t i = 0; i < s->n_connections; i++)
+        buf_printf(&out->body, "cluster %-16s %s %s\n", s->connections[i].cluster, s->connections[i].up ? "up" : "down",
+                   s->connections[i].text);
     buf_printf(&out->body, "\n%-20s %-9s %12s %12s %10s %10s %8s  %s\n", "handler", "state", "handled", "acked",
                "pending", "in flight", "restarts", "");
-    for (size_t i = 0; i < r->n_handlers; i++) {
-        const struct handler *h = r->handlers[i];
-        uint64_t pending = 0;
-        size_t message = 0;
-        char note[512];
-        for (size_t k = 0; k < handler_n_consumers(h); k++) {
-            struct consumer *c = handler_consumer(h, k);
-            pending += consumer_stats(c)->num_pending;
-            message +=
-                consumer_messages(c)->n_by_state[MESSAGE_RUNNING] + consumer_messages(c)->n_by_state[MESSAGE_READY];
-        }
-        handler_note(h, note, sizeof(note));
-        buf_printf(&out->body, "%-20s %-9s %12llu %12llu %10llu %10zu %8llu  %s\n", handler_config(h)->name,
-                   handler_ready(h) ? "ready" : "not ready", (unsigned long long)handler_stats(h)->handled,
-                   (unsigned long long)handler_settle_stats(h)->acked, (unsigned long long)pending, message,
-                   (unsigned long long)handler_stats(h)->restarts, handler_ready(h) ? note : handler_reason(h));
-    }
-    for (size_t i = 0; i < r->n_refused; i++)
-        buf_printf(&out->body, "%-20s refused   %s\n", r->refused[i].handler, r->refused[i].text);
-    put_sites(r, &out->body);
+    for (size_t i = 0; i < s->n_handlers; i++)
+        put_handler(&s->handlers[i], &out->body);
+    put_consumers(s, &out->body);
 }
 
-/* A consumer that nothing is taken from tells no numbers by itself: who looks again sees them. */
-static void ask_lag(const struct report *r)
+/* An idle consumer gets no counts from the server unless it asks. The answer shows in the next request of a page. */
+static void request_lag(const struct report *r)
 {
     for (size_t i = 0; i < r->n_handlers; i++)
         for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++)
@@ -151,27 +123,46 @@ void report_act(void *data, const char *path, struct http_response *out)
     }
 }
 
+static bool serve_snapshot(const struct report *r, const char *path, struct http_response *out)
+{
+    static const struct {
+        const char *path;
+        void (*serve)(const struct admin_snapshot *s, struct http_response *out);
+        bool lag; /* shows numbers that only the server knows */
+    } pages[] = {{"/readyz", serve_ready, false},
+                 {"/", serve_status, true},
+                 {"/status.json", status_serve, true},
+                 {"/metrics", scrape_serve, true}};
+    struct admin_snapshot s;
+    size_t i = 0;
+
+    while (i < sizeof(pages) / sizeof(pages[0]) && strcmp(path, pages[i].path) != 0)
+        i++;
+    if (i == sizeof(pages) / sizeof(pages[0]))
+        return false;
+    if (admin_snapshot_take(&s, r)) {
+        out->status = 500;
+        return true;
+    }
+    pages[i].serve(&s, out);
+    admin_snapshot_finish(&s);
+    if (pages[i].lag)
+        request_lag(r);
+    return true;
+}
+
 void report_serve(void *data, const char *path, const char *query, struct http_response *out)
 {
     const struct report *r = data;
     (void)query;
 
-    if (strcmp(path, "/healthz") == 0) { /* the process answers: that is all that liveness may depend on */
+    if (serve_snapshot(r, path, out))
+        return;
+    if (strcmp(path, "/healthz") == 0) { /* liveness depends on nothing but that the loop responds */
         out->status = 200;
         buf_puts(&out->body, "ok\n");
-    } else if (strcmp(path, "/readyz") == 0) {
-        serve_ready(r, out);
-    } else if (strcmp(path, "/") == 0) {
-        serve_status(r, out);
-        ask_lag(r);
-    } else if (strcmp(path, "/status.json") == 0) {
-        status_serve(r, out);
-        ask_lag(r);
     } else if (strcmp(path, "/reload") == 0) {
         serve_reload(r, out);
         r->reload->seen = !r->reload->running;
-    } else if (strcmp(path, "/metrics") == 0) {
-        scrape_serve(r, out);
-        ask_lag(r);
     }
 }

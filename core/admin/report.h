@@ -57,7 +57,5 @@ struct report { /* filled by the daemon, which owns everything in it */
 void report_serve(void *data, const char *path, const char *query, struct http_response *r);
 /* The http server's POST: /reload (202, then look at GET /reload) and /drain. */
 void report_act(void *data, const char *path, struct http_response *r);
-/* Nothing is missing: every handler is ready, none was refused, not draining. */
-bool report_ready(const struct report *r);
 
 #endif

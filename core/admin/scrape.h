@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scrape - GET /metrics: every family that seamqd has, each in a table or a function of its own.
+ * scrape - GET /metrics: every family of metric_families.h with the values of one snapshot.
  * Thread: the loop's.
  */
 #ifndef SEAMQ_ADMIN_SCRAPE_H
 #define SEAMQ_ADMIN_SCRAPE_H
 
-#include "report.h"
+#include "snapshot.h"
 
-void scrape_serve(const struct report *r, struct http_response *out);
+void scrape_serve(const struct admin_snapshot *s, struct http_response *out);
 
 #endif

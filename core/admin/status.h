@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status - GET /status.json: clusters, handlers, their consumers and counters.
+ * status - GET /status.json: the status page for programs (`seamq status`).
  * Thread: the loop's.
  */
 #ifndef SEAMQ_ADMIN_STATUS_H
 #define SEAMQ_ADMIN_STATUS_H
 
-#include "report.h"
+#include "snapshot.h"
 
-void status_serve(const struct report *r, struct http_response *out);
+void status_serve(const struct admin_snapshot *s, struct http_response *out);
 
 #endif
