@@ -255,6 +255,7 @@ static int run(const struct verb *verb, char **argv, char *const *env)
 
     if (config_create(&cli.config) < 0)
         return cli_failed("out of memory");
+    provision_config_register(&cli.provision, cli.config);
     int status = take_arguments(&cli, argv);
     if (status == 0 && verb->configure)
         status = verb->configure(&cli);
@@ -262,6 +263,7 @@ static int run(const struct verb *verb, char **argv, char *const *env)
         status = load_config(&cli);
     if (status == 0)
         status = verb->run(&cli);
+    provision_config_finish(&cli.provision);
     config_destroy(cli.config);
     return status;
 }

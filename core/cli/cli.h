@@ -23,6 +23,7 @@
 
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/stream/provision_config.h"
 #include "config/config.h"
 
 #include <jansson.h>
@@ -74,6 +75,7 @@ struct cli {
     bool json;
     struct config *config; /* finished and without problems */
     char *const *env;
+    struct provision_config provision; /* filled for `stream plan` and `stream apply` */
 
     const char *config_path;       /* --config */
     const char *cluster;           /* --cluster */

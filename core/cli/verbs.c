@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include "cli/dlq/dlq.h"
+#include "cli/stream/provision_config.h"
 #include "verbs.h"
 
 const struct verb verbs[] = {
@@ -21,7 +22,7 @@ const struct verb verbs[] = {
      .flags = stream_plan_flags,
      .max_args = 1,
      .configure = stream_configure,
-     .print_keys = config_print_streams_help,
+     .print_keys = provision_config_print_help,
      .run = stream_plan},
     {.noun = "stream",
      .name = "apply",
@@ -30,7 +31,7 @@ const struct verb verbs[] = {
      .flags = stream_apply_flags,
      .max_args = 1,
      .configure = stream_configure,
-     .print_keys = config_print_streams_help,
+     .print_keys = provision_config_print_help,
      .run = stream_apply},
     {.noun = "dlq",
      .name = "ls",

@@ -142,7 +142,7 @@ static void check_pair(struct config *c, const struct config_handler *a, const c
     char stream_b[STREAM_SIZE + 1];
     const struct config_cluster *ca = config_find_cluster(c, on_a);
     const struct config_cluster *cb = config_find_cluster(c, on_b);
-    const struct section *s = section_find(c, SECTION_HANDLER, b->name);
+    const struct section *s = section_find(c, &section_handler, b->name);
 
     if (!s || !ca || !cb || !a->durable || !b->durable || strcmp(a->durable, b->durable) != 0)
         return;
@@ -216,7 +216,7 @@ void config_check_bindings(struct config *c)
 {
     for (size_t i = 0; i < c->n_handlers; i++) {
         const struct config_handler *h = &c->handlers[i];
-        const struct section *s = section_find(c, SECTION_HANDLER, h->name);
+        const struct section *s = section_find(c, &section_handler, h->name);
         if (!h->enabled || !s)
             continue;
         check_batch(c, s, h);

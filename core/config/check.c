@@ -45,8 +45,8 @@ static void check_tls(struct config *c, const struct section *s, const struct co
 {
     static const char *const keys[] = {"tls_ca", "tls_cert", "tls_key"};
     const char *const values[] = {cl->tls_ca, cl->tls_cert, cl->tls_key};
-    const struct opt *cert = opt_find(SECTION_CLUSTER, "tls_cert", NULL);
-    const struct opt *key = opt_find(SECTION_CLUSTER, "tls_key", NULL);
+    const struct opt *cert = opt_find(&section_cluster, "tls_cert", NULL);
+    const struct opt *key = opt_find(&section_cluster, "tls_key", NULL);
 
     /* By what is written, not by what could be read: one mistake, one problem. */
     const struct entry *cert_entry = section_winner(s, cert, NULL);
@@ -73,7 +73,7 @@ static void check_tls(struct config *c, const struct section *s, const struct co
 
 static bool is_set(const struct section *s, const char *key)
 {
-    const struct entry *e = section_winner(s, opt_find(s->kind, key, NULL), NULL);
+    const struct entry *e = section_winner(s, opt_find(s->type, key, NULL), NULL);
     return e && *e->value;
 }
 

@@ -47,24 +47,22 @@ static bool field_same(const struct opt *o, const void *a, const void *b)
 }
 
 /* The first key of the section that differs, of those without a flag of `skip`; NULL: none. */
-static const char *difference(enum section_kind kind, const void *a, const void *b, unsigned skip)
+static const char *difference(const struct section_type *type, const void *a, const void *b, unsigned skip)
 {
-    for (size_t i = 0; i < opt_count; i++) {
-        const struct opt *o = &opt_table[i];
-        if (o->section == kind && !(o->flags & skip) && !field_same(o, a, b))
+    for (const struct opt *o = type->options; o->key; o++)
+        if (!(o->flags & skip) && !field_same(o, a, b))
             return o->key;
-    }
     return NULL;
 }
 
 bool config_cluster_same(const struct config_cluster *a, const struct config_cluster *b)
 {
-    return !difference(SECTION_CLUSTER, a, b, 0);
+    return !difference(&section_cluster, a, b, 0);
 }
 
 const char *config_needs_restart(const struct config *a, const struct config *b)
 {
-    return difference(SECTION_SEAMQD, a, b, OPT_LIVE);
+    return difference(&section_seamqd, a, b, OPT_LIVE);
 }
 
 static bool options_same(const struct config_handler *a, const struct config_handler *b)
@@ -78,9 +76,9 @@ static bool options_same(const struct config_handler *a, const struct config_han
 
 enum config_change config_handler_change(const struct config_handler *a, const struct config_handler *b)
 {
-    if (difference(SECTION_HANDLER, a, b, OPT_LIVE) || !list_same(&a->stream_for_cluster, &b->stream_for_cluster))
+    if (difference(&section_handler, a, b, OPT_LIVE) || !list_same(&a->stream_for_cluster, &b->stream_for_cluster))
         return CHANGE_CONSUMER;
-    if (difference(SECTION_HANDLER, a, b, 0) || !text_same(a->plugin_path, b->plugin_path) || !options_same(a, b))
+    if (difference(&section_handler, a, b, 0) || !text_same(a->plugin_path, b->plugin_path) || !options_same(a, b))
         return CHANGE_WORKERS;
     return CHANGE_NONE;
 }

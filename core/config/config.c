@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void oom(struct config *c)
+void config_out_of_memory(struct config *c)
 {
     c->priv->oom = true;
 }
@@ -19,7 +19,7 @@ char *config_strdup(struct config *c, const char *s)
 {
     char *copy = strdup(s);
     if (!copy)
-        oom(c);
+        config_out_of_memory(c);
     return copy;
 }
 
@@ -29,7 +29,7 @@ int strv_push(struct config *c, struct strv *v, const char *s)
     char **items = copy ? realloc(v->items, (v->n + 1) * sizeof(*items)) : NULL;
     if (!items) {
         free(copy);
-        oom(c);
+        config_out_of_memory(c);
         return -ENOMEM;
     }
     v->items = items;
@@ -69,10 +69,9 @@ int config_create(struct config **ret)
     return 0;
 }
 
-void config_use_streams(struct config *c, char *const *env)
+void config_register(struct config *c, const struct config_schema *schema)
 {
-    c->priv->use_streams = true;
-    c->priv->expand_env = env;
+    c->priv->schema = schema;
 }
 
 static void entry_finish(struct entry *e)
@@ -93,6 +92,47 @@ static void section_finish(struct section *s)
     strv_finish(&s->open_options);
 }
 
+static void cluster_finish(struct config_cluster *cl)
+{
+    strv_finish(&cl->urls);
+    free(cl->name);
+    free(cl->domain);
+    free(cl->user);
+    free(cl->password);
+    free(cl->token);
+    free(cl->creds);
+    free(cl->nkey);
+    free(cl->system_user);
+    free(cl->system_password);
+    free(cl->system_creds);
+    free(cl->tls_ca);
+    free(cl->tls_cert);
+    free(cl->tls_key);
+    free(cl->inbox_prefix);
+}
+
+static void handler_finish(struct config_handler *h)
+{
+    strv_finish(&h->clusters);
+    strv_finish(&h->stream_for_cluster);
+    strv_finish(&h->filter_subjects);
+    free(h->name);
+    free(h->plugin);
+    free(h->plugin_path);
+    free(h->stream);
+    free(h->durable);
+    free(h->deliver_policy);
+    free(h->backoff_ns);
+    free(h->dead_letter);
+    free(h->ordering_header);
+    for (size_t i = 0; i < h->n_options; i++) {
+        free(h->options[i].name);
+        free(h->options[i].value);
+        free(h->options[i].origin);
+    }
+    free(h->options);
+}
+
 void config_destroy(struct config *c)
 {
     if (!c)
@@ -103,7 +143,6 @@ void config_destroy(struct config *c)
         handler_finish(&c->handlers[i]);
     for (size_t i = 0; i < c->priv->n_sections; i++)
         section_finish(&c->priv->sections[i]);
-    streams_finish(c);
     free(c->clusters);
     free(c->handlers);
     free(c->priv->sections);
@@ -118,20 +157,77 @@ void config_destroy(struct config *c)
     free(c);
 }
 
-struct section *section_find(const struct config *c, enum section_kind kind, const char *name)
+const struct section_type *section_type_find(const struct config *c, const char *name, size_t len)
+{
+    const struct section_type *t;
+
+    for (size_t i = 0; (t = section_type_at(c, i)) != NULL; i++)
+        if (strlen(t->name) == len && strncmp(t->name, name, len) == 0)
+            return t;
+    return NULL;
+}
+
+const struct section_type *section_type_at(const struct config *c, size_t i)
+{
+    static const struct section_type *const own[] = {&section_seamqd, &section_cluster, &section_handler};
+    const size_t n = sizeof(own) / sizeof(own[0]);
+
+    if (i < n)
+        return own[i];
+    const struct config_schema *schema = c->priv->schema;
+    for (size_t k = 0; schema && schema->types[k]; k++)
+        if (i == n + k)
+            return schema->types[k];
+    return NULL;
+}
+
+/* What [provision], [stream.NAME] and [consumer.STREAM/NAME] mean to a program that did not register them. */
+static const char *const foreign_sections[] = {"provision", "stream.NAME", "consumer.STREAM/NAME", NULL};
+
+const char *section_foreign_at(size_t i)
+{
+    return i < sizeof(foreign_sections) / sizeof(foreign_sections[0]) ? foreign_sections[i] : NULL;
+}
+
+bool section_is_foreign(const struct config *c, const char *name, size_t len)
+{
+    const char *heading;
+
+    for (size_t i = 0; (heading = section_foreign_at(i)) != NULL; i++)
+        if (strcspn(heading, ".") == len && strncmp(heading, name, len) == 0)
+            return !section_type_find(c, name, len);
+    return false;
+}
+
+const char *section_name(const struct section *s)
+{
+    return s->name;
+}
+
+struct section *section_next(const struct config *c, const struct section_type *type, const struct section *previous)
+{
+    struct section *end = c->priv->sections + c->priv->n_sections;
+
+    for (struct section *s = c->priv->sections + (previous ? previous - c->priv->sections + 1 : 0); s < end; s++)
+        if (s->type == type)
+            return s;
+    return NULL;
+}
+
+struct section *section_find(const struct config *c, const struct section_type *type, const char *name)
 {
     for (size_t i = 0; i < c->priv->n_sections; i++) {
         struct section *s = &c->priv->sections[i];
-        if (s->kind == kind && strcmp(s->name, name) == 0)
+        if (s->type == type && strcmp(s->name, name) == 0)
             return s;
     }
     return NULL;
 }
 
-struct section *section_get(struct config *c, enum section_kind kind, const char *name, const char *origin)
+struct section *section_get(struct config *c, const struct section_type *type, const char *name, const char *origin)
 {
     struct config_private *p = c->priv;
-    struct section *s = section_find(c, kind, name);
+    struct section *s = section_find(c, type, name);
     if (s)
         return s;
     if (p->n_sections >= MAX_SECTIONS) {
@@ -141,12 +237,12 @@ struct section *section_get(struct config *c, enum section_kind kind, const char
 
     struct section *all = realloc(p->sections, (p->n_sections + 1) * sizeof(*all));
     if (!all) {
-        oom(c);
+        config_out_of_memory(c);
         return NULL;
     }
     p->sections = all;
     s = &all[p->n_sections];
-    *s = (struct section){.kind = kind, .name = config_strdup(c, name), .origin = config_strdup(c, origin)};
+    *s = (struct section){.type = type, .name = config_strdup(c, name), .origin = config_strdup(c, origin)};
     if (!s->name || !s->origin) {
         section_finish(s);
         return NULL;
@@ -159,7 +255,7 @@ struct entry *section_add(struct config *c, struct section *s, const struct entr
 {
     struct entry *all = realloc(s->entries, (s->n_entries + 1) * sizeof(*all));
     if (!all) {
-        oom(c);
+        config_out_of_memory(c);
         return NULL;
     }
     s->entries = all;
@@ -234,31 +330,8 @@ void config_add_problem(struct config *c, const char *fmt, ...)
             b.data[i] = '?';
     const char *text = buf_str(&b);
     if (!text)
-        oom(c);
+        config_out_of_memory(c);
     else if (!strv_has(problems, text)) /* some checks run at two stages */
         strv_push(c, problems, text);
     buf_finish(&b);
-}
-
-/* "seamqd", "cluster.NAME", "handler.NAME" */
-static struct section *section_by_title(const struct config *c, const char *title)
-{
-    const char *dot = strchr(title, '.');
-    size_t len = dot ? (size_t)(dot - title) : strlen(title);
-
-    for (int k = 0; k < N_SECTION_KINDS; k++) {
-        const char *kind = section_kind_name((enum section_kind)k);
-        if (strlen(kind) == len && strncmp(kind, title, len) == 0)
-            return section_find(c, (enum section_kind)k, dot ? dot + 1 : "");
-    }
-    return NULL;
-}
-
-const char *config_origin(const struct config *c, const char *section, const char *key)
-{
-    const struct section *s = section_by_title(c, section);
-    if (!s)
-        return "default";
-    const struct entry *e = section_winner(s, opt_find(s->kind, key, NULL), key);
-    return e ? e->origin : "default";
 }

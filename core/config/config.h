@@ -32,10 +32,6 @@ enum ack_mode { ACK_EACH, ACK_CONFIRMED, ACK_CUMULATIVE };
 enum trust_mode { TRUST_STRICT, TRUST_ANY };
 enum ordering_mode { ORDERING_NONE, ORDERING_SUBJECT, ORDERING_TOKEN, ORDERING_HEADER };
 
-enum storage { STORAGE_FILE, STORAGE_MEMORY };
-enum retention { RETENTION_LIMITS, RETENTION_INTEREST, RETENTION_WORKQUEUE };
-enum discard { DISCARD_OLD, DISCARD_NEW };
-
 struct strv { /* list of strings */
     char **items;
     size_t n;
@@ -106,40 +102,6 @@ struct config_handler {
     size_t n_options;
 };
 
-struct config_provision {
-    int64_t timeout_ns;
-    bool dry_run;
-};
-
-struct config_stream { /* as it is wanted; 0 in a limit: none */
-    char *name;
-    struct strv subjects;
-    int64_t replicas; /* 0: not said */
-    enum storage storage;
-    enum retention retention;
-    int64_t max_age_ns;
-    int64_t max_bytes;
-    int64_t max_msgs;
-    int64_t max_msg_size;
-    enum discard discard;
-    int64_t duplicate_window_ns; /* 0: not said */
-    char *mirror;                /* STREAM or STREAM@DOMAIN; NULL: none */
-    struct strv sources;         /* the same */
-    char *placement_cluster;     /* NULL: any */
-    struct strv placement_tags;
-};
-
-struct config_consumer {
-    char *stream;
-    char *name;
-    struct strv filter_subjects;
-    char *deliver_policy; /* as the handler's */
-    enum ack_mode ack;
-    int64_t ack_wait_ns;
-    int64_t max_ack_pending;
-    int64_t replicas; /* 0: the stream's */
-};
-
 struct config {
     struct strv plugin_dirs;
     enum trust_mode plugin_trust;
@@ -154,22 +116,12 @@ struct config {
     struct strv dangling;            /* after config_discover: links NAME.so to nothing that no section names */
     struct config_handler *handlers; /* after config_discover: explicit ones and one for each unclaimed plugin */
     size_t n_handlers;
-    struct config_provision provision; /* these only after config_use_streams */
-    struct config_stream *streams;
-    size_t n_streams;
-    struct config_consumer *consumers;
-    size_t n_consumers;
     struct config_private *priv; /* raw values with origins, problems */
 };
 
 /* 0 or -ENOMEM. */
 int config_create(struct config **ret);
 void config_destroy(struct config *c);
-
-/* For seamq, before the sources: [provision], [stream.NAME], [consumer.STREAM/NAME] and their variables
- * (SEAMQ_STREAMS, SEAMQ_STREAM_NAME_KEY...) count, and ${NAME} in those sections of a file is replaced from `env`,
- * which must outlive config_finish().  Without it they are none of the program's business. */
-void config_use_streams(struct config *c, char *const *env);
 
 /* Sources, in any order: precedence is by kind, not by order.  Problems in the content are
  * collected; the return value is negative only when the file can't be read (also collected). */
@@ -226,9 +178,7 @@ const char *config_origin(const struct config *c, const char *section, const cha
 
 /* Every value and where it came from, as an ini file with comments; secrets as ********. */
 void config_print(const struct config *c, FILE *out);
-/* The option part of --help, and the generated reference page (Markdown). */
+/* The option part of --help. */
 void config_print_help(FILE *out);
-void config_print_streams_help(FILE *out); /* of the sections that config_use_streams brings */
-void config_print_reference(FILE *out);
 
 #endif

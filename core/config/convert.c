@@ -19,47 +19,6 @@ _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum tls_mode) ==
                    sizeof(enum ack_mode) == sizeof(int),
                "words are stored as int");
 
-void cluster_finish(struct config_cluster *cl)
-{
-    strv_finish(&cl->urls);
-    free(cl->name);
-    free(cl->domain);
-    free(cl->user);
-    free(cl->password);
-    free(cl->token);
-    free(cl->creds);
-    free(cl->nkey);
-    free(cl->system_user);
-    free(cl->system_password);
-    free(cl->system_creds);
-    free(cl->tls_ca);
-    free(cl->tls_cert);
-    free(cl->tls_key);
-    free(cl->inbox_prefix);
-}
-
-void handler_finish(struct config_handler *h)
-{
-    strv_finish(&h->clusters);
-    strv_finish(&h->stream_for_cluster);
-    strv_finish(&h->filter_subjects);
-    free(h->name);
-    free(h->plugin);
-    free(h->plugin_path);
-    free(h->stream);
-    free(h->durable);
-    free(h->deliver_policy);
-    free(h->backoff_ns);
-    free(h->dead_letter);
-    free(h->ordering_header);
-    for (size_t i = 0; i < h->n_options; i++) {
-        free(h->options[i].name);
-        free(h->options[i].value);
-        free(h->options[i].origin);
-    }
-    free(h->options);
-}
-
 static int set_text(struct config *c, const struct opt *o, const char *text, void *field, struct error *err)
 {
     char **at = field;

@@ -109,7 +109,7 @@ static void missing_plugin(struct config *c, const struct section *s, const stru
     }
     for (size_t i = 0; i < found->n; i++)
         near_try(h->plugin, found->items[i], &near, &distance);
-    bool said = section_winner(s, opt_find(SECTION_HANDLER, "plugin", NULL), NULL) != NULL;
+    bool said = section_winner(s, opt_find(&section_handler, "plugin", NULL), NULL) != NULL;
     config_add_problem(c, "%s: no %s%s in the plugin directories%s%s%s", said ? PLACE(s, "plugin") : s->origin,
                        h->plugin, suffix, near ? " (did you mean " : " (seamqd.plugin_dir)", near ? near : "",
                        near ? "?)" : "");
@@ -195,7 +195,7 @@ static void add_implicit(struct config *c, const char *plugin)
         free(path);
         return;
     }
-    if (section_find(c, SECTION_HANDLER, name)) {
+    if (section_find(c, &section_handler, name)) {
         config_add_problem(c,
                            "%s: the handler %s exists already, with another plugin; give this one a section "
                            "[handler.NAME] with plugin = %s",
@@ -203,7 +203,7 @@ static void add_implicit(struct config *c, const char *plugin)
         free(path);
         return;
     }
-    struct section *s = section_get(c, SECTION_HANDLER, name, path);
+    struct section *s = section_get(c, &section_handler, name, path);
     struct config_handler *all = realloc(c->handlers, (c->n_handlers + 1) * sizeof(*all));
     if (all)
         c->handlers = all;
@@ -227,12 +227,12 @@ void config_discover(struct config *c)
         scan(c, c->plugin_dirs.items[i], &found);
     for (size_t i = 0; i < c->n_handlers; i++) {
         struct config_handler *h = &c->handlers[i];
-        struct section *s = section_find(c, SECTION_HANDLER, h->name);
+        struct section *s = section_find(c, &section_handler, h->name);
         if (!s || !h->plugin)
             continue;
         free(h->plugin_path);
         h->plugin_path = find_plugin(c, h->plugin);
-        if (!h->plugin_path && !section_winner(s, opt_find(SECTION_HANDLER, "plugin", NULL), NULL))
+        if (!h->plugin_path && !section_winner(s, opt_find(&section_handler, "plugin", NULL), NULL))
             h->plugin_path = find_with_underscores(c, h->plugin);
         if (!h->plugin_path && h->enabled)
             missing_plugin(c, s, h, &found);

@@ -15,50 +15,11 @@
 
 #define NAME_MAX_LEN 256
 
-static bool has_prefix(const char *s, const char *prefix)
-{
-    return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-static bool has_suffix(const char *s, const char *suffix)
-{
-    size_t ls = strlen(s);
-    size_t lx = strlen(suffix);
-    return ls >= lx && strcmp(s + ls - lx, suffix) == 0;
-}
-
 void config_load_env(struct config *c, char *const *env)
 {
     for (; env && *env; env++)
-        if (has_prefix(*env, "SEAMQ_") || has_prefix(*env, "NATS_"))
+        if (env_has_prefix(*env, "SEAMQ_") || env_has_prefix(*env, "NATS_"))
             strv_push(c, &c->priv->env, *env);
-}
-
-static void lower(char *out, size_t size, const char *text, size_t len, bool dashes)
-{
-    size_t i = 0;
-    for (; i < len && i < size - 1; i++)
-        out[i] = dashes && text[i] == '_' ? '-' : (char)tolower((unsigned char)text[i]);
-    out[i] = '\0';
-}
-
-static void upper(char *out, size_t size, const char *text)
-{
-    size_t i = 0;
-    for (; text[i] && i < size - 1; i++)
-        out[i] = text[i] == '-' ? '_' : (char)toupper((unsigned char)text[i]);
-    out[i] = '\0';
-}
-
-bool env_is_service(const char *name, const char *value)
-{
-    static const char *const services[] = {"_SERVICE_HOST", "_SERVICE_PORT", "_TCP",      "_UDP",      "_TCP_PROTO",
-                                           "_UDP_PROTO",    "_TCP_PORT",     "_UDP_PORT", "_TCP_ADDR", "_UDP_ADDR"};
-
-    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
-        if (has_suffix(name, services[i]) && (i < 2 || strstr(name, "_PORT_")))
-            return true;
-    return strstr(name, "_SERVICE_PORT_") || (has_suffix(name, "_PORT") && strstr(value, "://"));
 }
 
 /* Names of other programs: of seamq stream (env_streams.c), its front, the build, and the compose files. */
@@ -73,7 +34,7 @@ static bool is_foreign(const char *name, const char *value)
         if (strcmp(name, foreign_names[i]) == 0)
             return true;
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-        if (has_prefix(name, prefixes[i]))
+        if (env_has_prefix(name, prefixes[i]))
             return true;
     return env_is_service(name, value);
 }
@@ -98,18 +59,18 @@ static void offer(struct cut *best, const struct cut *cut)
 }
 
 /* The cut of `rest` (NAME_KEY) before position `at`, where `_KEY` begins. */
-static void try_cut(const struct config *c, enum section_kind kind, const char *rest, const char *at, const char *key,
-                    struct cut *best)
+static void try_cut(const struct config *c, const struct section_type *type, const char *rest, const char *at,
+                    const char *key, struct cut *best)
 {
     struct cut cut = {.found = true, .key_len = strlen(at + 1)};
 
     if (at == rest)
         return;
-    lower(cut.section, sizeof(cut.section), rest, (size_t)(at - rest), true);
-    cut.declared = section_find(c, kind, cut.section) != NULL;
+    env_name_to_key(cut.section, sizeof(cut.section), rest, (size_t)(at - rest), true);
+    cut.declared = section_find(c, type, cut.section) != NULL;
     snprintf(cut.key, sizeof(cut.key), "%s", key);
-    cut.doubtful =
-        has_prefix(key, "stream.") && strcmp(key + 7, "default") != 0 && !section_find(c, SECTION_CLUSTER, key + 7);
+    cut.doubtful = env_has_prefix(key, "stream.") && strcmp(key + 7, "default") != 0 &&
+                   !section_find(c, &section_cluster, key + 7);
     offer(best, &cut);
 }
 
@@ -128,37 +89,34 @@ static void try_sub_keys(const struct config *c, const char *rest, struct cut *b
             if (!*name)
                 continue;
             snprintf(key, sizeof(key), "%s", subs[i].prefix);
-            lower(key + 7, sizeof(key) - 7, name, strlen(name), subs[i].dashes);
-            try_cut(c, SECTION_HANDLER, rest, at, key, best);
+            env_name_to_key(key + 7, sizeof(key) - 7, name, strlen(name), subs[i].dashes);
+            try_cut(c, &section_handler, rest, at, key, best);
         }
     }
 }
 
-static void find_cut(const struct config *c, enum section_kind kind, const char *rest, struct cut *best)
+static void find_cut(const struct config *c, const struct section_type *type, const char *rest, struct cut *best)
 {
     char key[64];
     char suffix[64];
 
-    for (size_t i = 0; i < opt_count; i++) {
-        const struct opt *o = &opt_table[i];
-        if (o->section != kind)
-            continue;
+    for (const struct opt *o = type->options; o->key; o++) {
         for (int file = 0; file <= ((o->flags & OPT_FROM_FILE) ? 1 : 0); file++) {
             snprintf(key, sizeof(key), "%s%s", o->key, file ? "_file" : "");
             suffix[0] = '_';
-            upper(suffix + 1, sizeof(suffix) - 1, key);
-            if (has_suffix(rest, suffix))
-                try_cut(c, kind, rest, rest + strlen(rest) - strlen(suffix), key, best);
+            env_key_to_name(suffix + 1, sizeof(suffix) - 1, key);
+            if (env_has_suffix(rest, suffix))
+                try_cut(c, type, rest, rest + strlen(rest) - strlen(suffix), key, best);
         }
     }
-    if (kind == SECTION_HANDLER)
+    if (type == &section_handler)
         try_sub_keys(c, rest, best);
 }
 
 /* ---- names that nothing knows --------------------------------------------- */
 
 /* The best spelling of the last words of `rest` as a key; writes the whole name to out. */
-static bool nearest_name(const char *name, enum section_kind kind, const char *rest, char *out, size_t size)
+static bool nearest_name(const char *name, const struct section_type *type, const char *rest, char *out, size_t size)
 {
     const char *best = NULL;
     const char *best_at = NULL;
@@ -170,10 +128,9 @@ static bool nearest_name(const char *name, enum section_kind kind, const char *r
             continue;
         unsigned d = near_limit(at + 1) < distance ? near_limit(at + 1) : distance;
         const char *near = NULL;
-        lower(key, sizeof(key), at + 1, strlen(at + 1), false);
-        for (size_t i = 0; i < opt_count; i++)
-            if (opt_table[i].section == kind)
-                near_try(key, opt_table[i].key, &near, &d);
+        env_name_to_key(key, sizeof(key), at + 1, strlen(at + 1), false);
+        for (const struct opt *o = type->options; o->key; o++)
+            near_try(key, o->key, &near, &d);
         if (near && (d < distance || !best)) {
             best = near;
             best_at = at;
@@ -182,21 +139,21 @@ static bool nearest_name(const char *name, enum section_kind kind, const char *r
     }
     if (!best)
         return false;
-    upper(key, sizeof(key), best);
+    env_key_to_name(key, sizeof(key), best);
     snprintf(out, size, "%.*s_%s", (int)(best_at - name), name, key);
     return true;
 }
 
-static void unknown_name(struct config *c, const char *name, enum section_kind kind, const char *rest)
+static void unknown_name(struct config *c, const char *name, const struct section_type *type, const char *rest)
 {
     char near[NAME_MAX_LEN];
     char key[NAME_MAX_LEN];
 
-    if (kind == SECTION_SEAMQD) {
-        lower(key, sizeof(key), rest, strlen(rest), false);
-        const char *best = opt_nearest(kind, key);
+    if (type == &section_seamqd) {
+        env_name_to_key(key, sizeof(key), rest, strlen(rest), false);
+        const char *best = opt_nearest(type, key);
         if (best) {
-            upper(key, sizeof(key), best);
+            env_key_to_name(key, sizeof(key), best);
             config_add_problem(c, "%s: unknown variable (did you mean SEAMQ_%s?)", name, key);
             return;
         }
@@ -207,15 +164,15 @@ static void unknown_name(struct config *c, const char *name, enum section_kind k
             config_add_problem(c, "%s: unknown variable (did you mean %s?)", name, best);
             return;
         }
-    } else if (nearest_name(name, kind, rest, near, sizeof(near))) {
+    } else if (nearest_name(name, type, rest, near, sizeof(near))) {
         config_add_problem(c, "%s: unknown variable (did you mean %s?)", name, near);
         return;
     } else {
-        lower(key, sizeof(key), rest, strlen(rest), false);
-        if (opt_find(kind, key, NULL)) {
-            config_add_problem(c, "%s: the %s's name is missing (try SEAMQ_%s_%s_%s)", name, section_kind_name(kind),
-                               kind == SECTION_CLUSTER ? "CLUSTER" : "HANDLER",
-                               kind == SECTION_CLUSTER ? "DEFAULT" : "ORDERS", rest);
+        env_name_to_key(key, sizeof(key), rest, strlen(rest), false);
+        if (opt_find(type, key, NULL)) {
+            config_add_problem(c, "%s: the %s's name is missing (try SEAMQ_%s_%s_%s)", name, type->name,
+                               type == &section_cluster ? "CLUSTER" : "HANDLER",
+                               type == &section_cluster ? "DEFAULT" : "ORDERS", rest);
             return;
         }
     }
@@ -227,21 +184,22 @@ static void unknown_name(struct config *c, const char *name, enum section_kind k
 
 /* ---- resolving ------------------------------------------------------------- */
 
-static enum section_kind name_kind(const char *name, const char **ret_rest)
+static const struct section_type *variable_section(const char *name, const char **ret_rest)
 {
-    if (has_prefix(name, "SEAMQ_CLUSTER_")) {
+    if (env_has_prefix(name, "SEAMQ_CLUSTER_")) {
         *ret_rest = name + strlen("SEAMQ_CLUSTER_");
-        return SECTION_CLUSTER;
+        return &section_cluster;
     }
-    if (has_prefix(name, "SEAMQ_HANDLER_")) {
+    if (env_has_prefix(name, "SEAMQ_HANDLER_")) {
         *ret_rest = name + strlen("SEAMQ_HANDLER_");
-        return SECTION_HANDLER;
+        return &section_handler;
     }
     *ret_rest = name + strlen("SEAMQ_");
-    return SECTION_SEAMQD;
+    return &section_seamqd;
 }
 
-static void resolve_one(struct config *c, const char *name, const char *value, enum section_kind kind, const char *rest)
+static void resolve_one(struct config *c, const char *name, const char *value, const struct section_type *type,
+                        const char *rest)
 {
     struct error err = {0};
     struct cut cut = {0};
@@ -250,54 +208,43 @@ static void resolve_one(struct config *c, const char *name, const char *value, e
         config_add_problem(c, "%.40s...: the variable's name is longer than %d characters", name, NAME_MAX_LEN - 8);
         return;
     }
-    if (kind == SECTION_SEAMQD) {
-        lower(cut.key, sizeof(cut.key), rest, strlen(rest), false);
+    if (type == &section_seamqd) {
+        env_name_to_key(cut.key, sizeof(cut.key), rest, strlen(rest), false);
         char again[NAME_MAX_LEN];
-        upper(again, sizeof(again), cut.key);
-        cut.found = opt_find(kind, cut.key, NULL) && strcmp(again, rest) == 0;
+        env_key_to_name(again, sizeof(again), cut.key);
+        cut.found = opt_find(type, cut.key, NULL) && strcmp(again, rest) == 0;
     } else {
-        find_cut(c, kind, rest, &cut);
+        find_cut(c, type, rest, &cut);
     }
     if (!cut.found) {
         if (!is_foreign(name, value))
-            unknown_name(c, name, kind, rest);
+            unknown_name(c, name, type, rest);
         return;
     }
-    if (kind != SECTION_SEAMQD && check_section_name(cut.section, &err) < 0) {
+    if (type != &section_seamqd && check_section_name(cut.section, &err) < 0) {
         config_add_problem(c, "%s: %s", name, err.text);
         return;
     }
     /* What compose files and charts pass for "not given". */
     if (!*value)
         return;
-    struct section *s = section_get(c, kind, cut.section, name);
+    struct section *s = section_get(c, type, cut.section, name);
     if (s)
         assign(c, s, &(struct assignment){name, cut.key, value, SOURCE_ENV, name, false});
 }
 
-static void resolve_kind(struct config *c, enum section_kind kind)
+static void resolve_if_of_type(struct config *c, const char *name, const char *value, void *data)
 {
-    for (size_t i = 0; i < c->priv->env.n; i++) {
-        const char *rest;
-        char *name = c->priv->env.items[i];
-        char *eq = strchr(name, '=');
-        if (!eq || !has_prefix(name, "SEAMQ_") || name_kind(name, &rest) != kind)
-            continue;
-        *eq = '\0';
-        resolve_one(c, name, eq + 1, kind, rest);
-        *eq = '=';
-    }
+    const struct section_type *type = data;
+    const char *rest;
+
+    if (variable_section(name, &rest) == type)
+        resolve_one(c, name, value, type, rest);
 }
 
-const char *env_value(const struct config *c, const char *name)
+static void resolve_section_variables(struct config *c, const struct section_type *type)
 {
-    size_t len = strlen(name);
-    for (size_t i = 0; i < c->priv->env.n; i++) {
-        const char *e = c->priv->env.items[i];
-        if (strncmp(e, name, len) == 0 && e[len] == '=')
-            return e[len + 1] ? e + len + 1 : NULL;
-    }
-    return NULL;
+    env_for_each(c, "SEAMQ_", resolve_if_of_type, (void *)(uintptr_t)type);
 }
 
 /* The way to log in that a key belongs to: user and password are one; 0: none. */
@@ -314,20 +261,17 @@ static int login_kind(const struct opt *o)
  * configures one way to log in does not want another from there mixed in. */
 static void resolve_nats(struct config *c)
 {
-    struct section *s = section_find(c, SECTION_CLUSTER, "default");
-    bool others = false;
+    struct section *s = section_find(c, &section_cluster, "default");
+    bool others = section_next(c, &section_cluster, NULL) != NULL;
     int own = 0;
 
-    for (size_t i = 0; i < c->priv->n_sections; i++)
-        others = others || c->priv->sections[i].kind == SECTION_CLUSTER;
     if (!s && others && !env_value(c, "NATS_URL"))
         return;
     if (!s)
-        s = section_get(c, SECTION_CLUSTER, "default", others ? "NATS_URL" : "default");
+        s = section_get(c, &section_cluster, "default", others ? "NATS_URL" : "default");
     for (size_t i = 0; s && i < s->n_entries; i++)
         own = own ? own : login_kind(s->entries[i].o);
-    for (size_t i = 0; s && i < opt_count; i++) {
-        const struct opt *o = &opt_table[i];
+    for (const struct opt *o = section_cluster.options; s && o->key; o++) {
         const char *value = o->nats_env ? env_value(c, o->nats_env) : NULL;
         if (!value || (own && login_kind(o) && login_kind(o) != own))
             continue;
@@ -345,10 +289,8 @@ void env_resolve(struct config *c)
     /* The same answer, and the same order of problems, for the same variables. */
     if (c->priv->env.n)
         qsort(c->priv->env.items, c->priv->env.n, sizeof(char *), by_name);
-    resolve_kind(c, SECTION_SEAMQD);
-    resolve_kind(c, SECTION_CLUSTER); /* before the handlers, whose stream.CLUSTER names them */
-    resolve_kind(c, SECTION_HANDLER);
+    resolve_section_variables(c, &section_seamqd);
+    resolve_section_variables(c, &section_cluster); /* before the handlers, whose stream.CLUSTER names them */
+    resolve_section_variables(c, &section_handler);
     resolve_nats(c);
-    if (c->priv->use_streams)
-        env_resolve_streams(c);
 }

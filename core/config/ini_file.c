@@ -18,33 +18,6 @@
 #define MAX_FILE (1 << 20)
 #define QUOTE(text) value_quote((text), (char[80]){0}, 80)
 
-void ini_problem(struct ini_source *in, const char *fmt, ...)
-{
-    struct error err;
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(err.text, sizeof(err.text), fmt, ap);
-    va_end(ap);
-    config_add_problem(in->c, "%s:%d: %s", in->path, in->line, err.text);
-}
-
-void ini_origin(const struct ini_source *in, struct buf *b)
-{
-    buf_printf(b, "%s:%d", in->path, in->line);
-}
-
-bool ini_same_file(const struct ini_source *in, const char *origin)
-{
-    size_t len = strlen(in->path);
-    return strncmp(origin, in->path, len) == 0 && origin[len] == ':' && !strchr(origin + len + 1, ':');
-}
-
-struct section *ini_section(const struct ini_source *in)
-{
-    return in->section == INI_NOWHERE ? NULL : &in->c->priv->sections[in->section];
-}
-
 static void append_value(struct ini_source *in, const char *more, const char *between)
 {
     struct section *s = ini_section(in);
@@ -72,7 +45,7 @@ static void append_value(struct ini_source *in, const char *more, const char *be
 static bool is_duplicate(struct ini_source *in, const struct section *s, const char *key)
 {
     bool file = false;
-    const struct opt *o = opt_find(s->kind, key, &file);
+    const struct opt *o = opt_find(s->type, key, &file);
 
     for (size_t i = 0; i < s->n_entries; i++) {
         const struct entry *e = &s->entries[i];

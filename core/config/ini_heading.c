@@ -11,37 +11,36 @@
 
 #define MAX_HEADING TITLE_SIZE
 
-static bool heading_kind(const char *text, size_t len, enum section_kind *ret)
+/* Remembers `heading` ("stream.NAME") if its first word is nearer to `name` than that of the best one. */
+static void try_heading(const char *name, const char *heading, const char **best, unsigned *distance)
 {
-    for (int k = 0; k < N_SECTION_KINDS; k++) {
-        const char *name = section_kind_name((enum section_kind)k);
-        if (strlen(name) == len && strncmp(name, text, len) == 0) {
-            *ret = (enum section_kind)k;
-            return true;
-        }
-    }
-    return false;
-}
+    char word[32];
+    const char *near = NULL;
 
-/* ".NAME" where sections of this kind have one. */
-static const char *heading_tail(const char *kind_name)
-{
-    enum section_kind kind = SECTION_SEAMQD;
-    heading_kind(kind_name, strlen(kind_name), &kind);
-    return section_kind_example(kind) ? ".NAME" : "";
+    snprintf(word, sizeof(word), "%.*s", (int)strcspn(heading, "."), heading);
+    unsigned d = *distance;
+    near_try(name, word, &near, &d);
+    if (near && (d < *distance || !*best)) {
+        *best = heading;
+        *distance = d;
+    }
 }
 
 static void unknown_section(struct ini_source *in, const char *text, size_t len)
 {
-    char kind[MAX_HEADING + 1];
-    const char *near = NULL;
+    char name[MAX_HEADING + 1];
+    const char *candidate;
+    const char *heading = NULL;
+    const struct section_type *type;
 
-    snprintf(kind, sizeof(kind), "%.*s", (int)len, text);
-    unsigned distance = near_limit(kind);
-    for (int k = 0; k < N_SECTION_KINDS; k++)
-        near_try(kind, section_kind_name((enum section_kind)k), &near, &distance);
-    if (near)
-        ini_problem(in, "unknown section [%s] (did you mean [%s%s]?)", text, near, heading_tail(near));
+    snprintf(name, sizeof(name), "%.*s", (int)len, text);
+    unsigned distance = near_limit(name);
+    for (size_t i = 0; (type = section_type_at(in->c, i)) != NULL; i++)
+        try_heading(name, type->heading, &heading, &distance);
+    for (size_t i = 0; (candidate = section_foreign_at(i)) != NULL; i++)
+        try_heading(name, candidate, &heading, &distance);
+    if (heading)
+        ini_problem(in, "unknown section [%s] (did you mean [%s]?)", text, heading);
     else
         ini_problem(in, "unknown section [%s] (there are [seamqd], [cluster.NAME] and [handler.NAME])", text);
 }
@@ -52,34 +51,35 @@ static void enter_section(struct ini_source *in, const char *text)
     struct error err = {0};
     struct buf origin = {0};
     struct buf expanded = {0};
-    enum section_kind kind;
     size_t len = strcspn(text, ".");
     const char *name = text[len] ? text + len + 1 : "";
+    const struct section_type *type = section_type_find(in->c, text, len);
 
-    if (!heading_kind(text, len, &kind)) {
+    if (!type && section_is_foreign(in->c, text, len))
+        return;
+    if (!type) {
         unknown_section(in, text, len);
         return;
     }
-    const char *example = section_kind_example(kind);
-    if (!example && text[len]) {
-        ini_problem(in, "[%s] has no name behind it", section_kind_name(kind));
+    if (!type->example && text[len]) {
+        ini_problem(in, "[%s] has no name behind it", type->name);
         return;
     }
-    if (example && !*name) {
-        ini_problem(in, "[%s] needs a name (try [%s.%s])", text, section_kind_name(kind), example);
+    if (type->example && !*name) {
+        ini_problem(in, "[%s] needs a name (try [%s.%s])", text, type->name, type->example);
         return;
     }
     ini_origin(in, &origin);
     const char *at = buf_str(&origin);
     if (!at)
         in->c->priv->oom = true;
-    if (at && in->c->priv->use_streams && kind >= SECTION_PROVISION)
-        name = expand(in->c, at, name, &expanded) ? buf_str(&expanded) : NULL;
-    if (name && section_check_name(kind, name, &err) < 0) {
+    if (at && type->expands)
+        name = section_expand(in->c, at, name, &expanded) ? buf_str(&expanded) : NULL;
+    if (name && section_check_name(type, name, &err) < 0) {
         ini_problem(in, "[%s]: %s", text, err.text);
         name = NULL;
     }
-    struct section *s = at && name ? section_get(in->c, kind, name, at) : NULL;
+    struct section *s = at && name ? section_get(in->c, type, name, at) : NULL;
     if (s) {
         if (s->heading && ini_same_file(in, s->heading))
             ini_problem(in, "section [%s] stands at %s already; put its keys together there", text, s->heading);

@@ -36,7 +36,7 @@ static bool may_continue(struct ini_source *in, char *line)
     while (len > 0 && isspace((unsigned char)line[len - 1]))
         len--;
     snprintf(key, sizeof(key), "%.*s", (int)(len < sizeof(key) ? len : 0), line);
-    if (*end == '=' && *key && (opt_find(s->kind, key, NULL) || check_sub_key(key, NULL) == 0)) {
+    if (*end == '=' && *key && (opt_find(s->type, key, NULL) || check_sub_key(key, NULL) == 0)) {
         ini_problem(in, "an indented line continues the one above; remove the indent before %s", QUOTE(key));
         return false;
     }

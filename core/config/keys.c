@@ -18,16 +18,16 @@ static const char stream_prefix[] = "stream.";
 const char *section_title(const struct section *s, char *out, size_t size)
 {
     if (*s->name)
-        snprintf(out, size, "[%s.%s]", section_kind_name(s->kind), s->name);
+        snprintf(out, size, "[%s.%s]", s->type->name, s->name);
     else
-        snprintf(out, size, "[%s]", section_kind_name(s->kind));
+        snprintf(out, size, "[%s]", s->type->name);
     return out;
 }
 
 /* "handler.orders.", "seamqd." */
 static void dotted(const struct section *s, char *out, size_t size)
 {
-    snprintf(out, size, "%s%s%s.", section_kind_name(s->kind), *s->name ? "." : "", s->name);
+    snprintf(out, size, "%s%s%s.", s->type->name, *s->name ? "." : "", s->name);
 }
 
 const char *entry_place(const struct section *s, const struct entry *e, char *out, size_t size)
@@ -50,7 +50,7 @@ const char *entry_place(const struct section *s, const struct entry *e, char *ou
 
 const char *key_place(const struct section *s, const char *key, char *out, size_t size)
 {
-    const struct entry *e = section_winner(s, opt_find(s->kind, key, NULL), key);
+    const struct entry *e = section_winner(s, opt_find(s->type, key, NULL), key);
     char path[96];
 
     if (e)
@@ -58,6 +58,25 @@ const char *key_place(const struct section *s, const char *key, char *out, size_
     dotted(s, path, sizeof(path));
     snprintf(out, size, "%s%s", path, key);
     return out;
+}
+
+/* "seamqd", "cluster.NAME", "handler.NAME" */
+static struct section *section_by_title(const struct config *c, const char *title)
+{
+    const char *dot = strchr(title, '.');
+    size_t len = dot ? (size_t)(dot - title) : strlen(title);
+
+    const struct section_type *type = section_type_find(c, title, len);
+    return type ? section_find(c, type, dot ? dot + 1 : "") : NULL;
+}
+
+const char *config_origin(const struct config *c, const char *section, const char *key)
+{
+    const struct section *s = section_by_title(c, section);
+    if (!s)
+        return "default";
+    const struct entry *e = section_winner(s, opt_find(s->type, key, NULL), key);
+    return e ? e->origin : "default";
 }
 
 int check_sub_key(const char *key, struct error *err)
@@ -81,23 +100,23 @@ static void unknown_key(struct config *c, const struct section *s, const struct 
     section_title(s, title, sizeof(title));
 
     /* A key of another section is a better hint than a similar one of this. */
-    for (int k = 0; k < N_SECTION_KINDS; k++) {
-        enum section_kind kind = (enum section_kind)k;
-        if (kind != s->kind && opt_find(kind, a->key, NULL)) {
-            config_add_problem(c, "%s: unknown key %s in %s (it belongs into [%s%s])", a->place, QUOTE(a->key), title,
-                               section_kind_name(kind), section_kind_example(kind) ? ".NAME" : "");
+    const struct section_type *type;
+    for (size_t i = 0; (type = section_type_at(c, i)) != NULL; i++) {
+        if (type != s->type && opt_find(type, a->key, NULL)) {
+            config_add_problem(c, "%s: unknown key %s in %s (it belongs into [%s])", a->place, QUOTE(a->key), title,
+                               type->heading);
             return;
         }
     }
-    const char *near = opt_nearest(s->kind, a->key);
+    const char *near = opt_nearest(s->type, a->key);
     if (near)
         config_add_problem(c, "%s: unknown key %s in %s (did you mean \"%s\"?)", a->place, QUOTE(a->key), title, near);
-    else if (s->kind == SECTION_HANDLER)
+    else if (s->type == &section_handler)
         config_add_problem(c, "%s: unknown key %s in %s (a plugin's own option is written option.%s)", a->place,
                            QUOTE(a->key), title, a->key);
     else
         config_add_problem(c, "%s: unknown key %s in %s (%s --help lists the keys)", a->place, QUOTE(a->key), title,
-                           s->kind < SECTION_PROVISION ? "seamqd" : "seamq stream apply");
+                           s->type->program);
 }
 
 struct entry *assign(struct config *c, struct section *s, const struct assignment *a)
@@ -105,9 +124,9 @@ struct entry *assign(struct config *c, struct section *s, const struct assignmen
     struct error err = {0};
     struct entry e = {.source = a->source, .append = a->append, .value = (char *)a->value, .origin = (char *)a->origin};
 
-    e.o = opt_find(s->kind, a->key, &e.from_file);
+    e.o = opt_find(s->type, a->key, &e.from_file);
     if (!e.o) {
-        int r = s->kind == SECTION_HANDLER ? check_sub_key(a->key, &err) : 1;
+        int r = s->type == &section_handler ? check_sub_key(a->key, &err) : 1;
         if (r > 0)
             unknown_key(c, s, a);
         else if (r < 0)
@@ -123,41 +142,32 @@ struct entry *assign(struct config *c, struct section *s, const struct assignmen
     return section_add(c, s, &e);
 }
 
-int section_check_name(enum section_kind kind, const char *name, struct error *err)
+int section_check_name(const struct section_type *type, const char *name, struct error *err)
 {
-    switch (kind) {
-    case SECTION_CLUSTER:
-    case SECTION_HANDLER: return check_section_name(name, err);
-    case SECTION_STREAM: return check_stream(name, err);
-    case SECTION_CONSUMER: return strcmp(name, DEFAULTS_NAME) == 0 ? 0 : check_consumer(name, err);
-    default: return 0; /* it has none */
-    }
+    return type->check_name ? type->check_name(name, err) : 0;
 }
 
-/* Splits "SECTION.KEY": the section's kind, its name and the key; false: not of that form. */
-static bool split_path(char *path, enum section_kind *ret_kind, char **ret_name, char **ret_key)
+/* Splits "SECTION.KEY": the section's type, its name and the key; false: not of that form. */
+static bool split_path(const struct config *c, char *path, const struct section_type **ret_type, char **ret_name,
+                       char **ret_key)
 {
     char *dot = strchr(path, '.');
+    const struct section_type *type = dot ? section_type_find(c, path, (size_t)(dot - path)) : NULL;
+    if (!type)
+        return false;
+    *ret_type = type;
+    *dot++ = '\0';
+    *ret_name = dot - 1; /* "" */
+    *ret_key = dot;
+    if (!type->example)
+        return true;
+    *ret_name = dot;
+    dot = strchr(dot, '.');
     if (!dot)
         return false;
-    *dot++ = '\0';
-    for (int k = 0; k < N_SECTION_KINDS; k++) {
-        if (strcmp(path, section_kind_name((enum section_kind)k)) != 0)
-            continue;
-        *ret_kind = (enum section_kind)k;
-        *ret_name = dot - 1; /* "" */
-        *ret_key = dot;
-        if (!section_kind_example(*ret_kind))
-            return true;
-        *ret_name = dot;
-        dot = strchr(dot, '.');
-        if (!dot)
-            return false;
-        *dot = '\0';
-        *ret_key = dot + 1;
-        return true;
-    }
-    return false;
+    *dot = '\0';
+    *ret_key = dot + 1;
+    return true;
 }
 
 void config_set(struct config *c, const char *assignment)
@@ -165,9 +175,9 @@ void config_set(struct config *c, const char *assignment)
     struct error err = {0};
     char path[256];
     char place[300];
-    enum section_kind kind;
-    char *name;
-    char *key;
+    const struct section_type *type = NULL;
+    char *name = NULL;
+    char *key = NULL;
     const char *eq = strchr(assignment, '=');
     size_t len = eq ? (size_t)(eq - assignment) : 0;
 
@@ -179,16 +189,18 @@ void config_set(struct config *c, const char *assignment)
     memcpy(path, assignment, len);
     path[len] = '\0';
     snprintf(place, sizeof(place), "command line: %s", path);
-    if (!split_path(path, &kind, &name, &key) || !*key) {
+    if (section_is_foreign(c, path, strcspn(path, ".")))
+        return;
+    if (!split_path(c, path, &type, &name, &key) || !*key) {
         config_add_problem(
             c, "%s: not a key (seamqd.KEY, cluster.NAME.KEY or handler.NAME.KEY; try handler.orders.workers=4)", place);
         return;
     }
-    if (section_check_name(kind, name, &err) < 0) {
+    if (section_check_name(type, name, &err) < 0) {
         config_add_problem(c, "%s: %s", place, err.text);
         return;
     }
-    struct section *s = section_get(c, kind, name, "command line");
+    struct section *s = section_get(c, type, name, "command line");
     if (s)
         assign(c, s, &(struct assignment){place, key, eq + 1, SOURCE_FLAG, "command line", false});
 }
@@ -196,16 +208,21 @@ void config_set(struct config *c, const char *assignment)
 void config_set_flag(struct config *c, const char *flag, const char *section, const char *key, const char *value)
 {
     char path[128];
-    enum section_kind kind;
-    char *name;
-    char *ret_key;
+    const struct section_type *type = NULL;
+    char *name = NULL;
+    char *ret_key = NULL;
 
     snprintf(path, sizeof(path), "%s.%s", section, key);
-    if (!split_path(path, &kind, &name, &ret_key)) {
+    if (!split_path(c, path, &type, &name, &ret_key)) {
         config_add_problem(c, "%s: %s is not a section", flag, section);
         return;
     }
-    struct section *s = section_get(c, kind, name, flag);
+    struct section *s = section_get(c, type, name, flag);
     if (s)
         assign(c, s, &(struct assignment){flag, ret_key, value, SOURCE_FLAG, flag, true});
+}
+
+void section_set_from_env(struct config *c, struct section *s, const char *variable, const char *key, const char *value)
+{
+    assign(c, s, &(struct assignment){variable, key, value, SOURCE_ENV, variable, false});
 }

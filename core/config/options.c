@@ -31,22 +31,15 @@ static const struct opt_word federations[] = {
     {"failover", FEDERATION_FAILOVER}, {"all", FEDERATION_ALL}, {"overflow", FEDERATION_OVERFLOW}, {NULL, 0}};
 static const struct opt_word creates[] = {{"missing", CREATE_MISSING}, {"never", CREATE_NEVER}, {NULL, 0}};
 static const struct opt_word trusts[] = {{"strict", TRUST_STRICT}, {"any", TRUST_ANY}, {NULL, 0}};
-static const struct opt_word storages[] = {{"file", STORAGE_FILE}, {"memory", STORAGE_MEMORY}, {NULL, 0}};
-static const struct opt_word retentions[] = {
-    {"limits", RETENTION_LIMITS}, {"interest", RETENTION_INTEREST}, {"workqueue", RETENTION_WORKQUEUE}, {NULL, 0}};
-static const struct opt_word discards[] = {{"old", DISCARD_OLD}, {"new", DISCARD_NEW}, {NULL, 0}};
-static const struct opt_word acks[] = {
+const struct opt_word ack_words[] = {
     {"each", ACK_EACH}, {"confirmed", ACK_CONFIRMED}, {"cumulative", ACK_CUMULATIVE}, {NULL, 0}};
 
-#define SEAMQD(f) .section = SECTION_SEAMQD, .offset = offsetof(struct config, f)
-#define CLUSTER(f) .section = SECTION_CLUSTER, .offset = offsetof(struct config_cluster, f)
-#define HANDLER(f) .section = SECTION_HANDLER, .offset = offsetof(struct config_handler, f)
-#define PROVISION(f) .section = SECTION_PROVISION, .offset = offsetof(struct config_provision, f)
-#define STREAM(f) .section = SECTION_STREAM, .offset = offsetof(struct config_stream, f)
-#define CONSUMER(f) .section = SECTION_CONSUMER, .offset = offsetof(struct config_consumer, f)
+#define SEAMQD(f) .offset = offsetof(struct config, f)
+#define CLUSTER(f) .offset = offsetof(struct config_cluster, f)
+#define HANDLER(f) .offset = offsetof(struct config_handler, f)
 
 /* clang-format off: one row is one key */
-const struct opt opt_table[] = {
+static const struct opt seamqd_options[] = {
     {SEAMQD(plugin_dirs), .key = "plugin_dir", .type = OPT_LIST, .preset = SEAMQ_PLUGINDIR,
      .shown = "the installed one", .flags = OPT_LIVE, .help = "directories with handlers: every NAME.so in them"},
     {SEAMQD(plugin_trust), .key = "plugin_trust", .type = OPT_WORD, .preset = "strict", .words = trusts,
@@ -67,7 +60,10 @@ const struct opt opt_table[] = {
      .help = "this instance, in connection names and $SRV"},
     {SEAMQD(worker), .key = "worker", .type = OPT_TEXT, .preset = "auto",
      .help = "path of the seamq-worker program; auto: beside seamqd, else the installed one"},
+    {.key = NULL},
+};
 
+static const struct opt cluster_options[] = {
     {CLUSTER(urls), .key = "urls", .type = OPT_LIST, .preset = "nats://127.0.0.1:4222", .check = check_url,
      .nats_env = "NATS_URL", .help = "servers of the cluster, nats:// or tls://"},
     {CLUSTER(domain), .key = "domain", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY, .check = check_domain,
@@ -102,7 +98,10 @@ const struct opt opt_table[] = {
      .help = "first part of reply subjects, for users that may not use _INBOX"},
     {CLUSTER(ping_interval_ns), .key = "ping_interval", .type = OPT_DURATION, .preset = "1s", .min = 100 * MS,
      .max = 10 * MINUTE, .help = "two pings unanswered: reconnect"},
+    {.key = NULL},
+};
 
+static const struct opt handler_options[] = {
     {HANDLER(plugin), .key = "plugin", .type = OPT_TEXT, .preset = "", .shown = "the section's name",
      .check = check_plugin, .flags = OPT_LIVE, .help = "NAME, NAME.so or a path; one .so may serve several handlers"},
     {HANDLER(enabled), .key = "enabled", .type = OPT_BOOL, .preset = "yes", .flags = OPT_LIVE,
@@ -128,7 +127,7 @@ const struct opt opt_table[] = {
     {HANDLER(deliver_policy), .key = "deliver_policy", .type = OPT_TEXT, .preset = "all", .check = check_deliver_policy,
      .help =
          "where a created consumer starts: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=TIME"},
-    {HANDLER(ack), .key = "ack", .type = OPT_WORD, .preset = "each", .words = acks,
+    {HANDLER(ack), .key = "ack", .type = OPT_WORD, .preset = "each", .words = ack_words,
      .help = "confirmed: wait for the server's word on each ack; cumulative: one for many, see docs/flow.md"},
     {HANDLER(exclusive), .key = "exclusive", .type = OPT_BOOL, .preset = "no",
      .help = "yes: no other process takes from this consumer; ack = cumulative needs it"},
@@ -165,78 +164,53 @@ const struct opt opt_table[] = {
     {HANDLER(max_memory), .key = "max_memory", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE | OPT_LIVE,
      .min = 1 << 20, .max = INT64_MAX,
      .help = "replace a worker that holds more, between messages; at twice as much it is killed"},
-
-    {PROVISION(timeout_ns), .key = "timeout", .type = OPT_DURATION, .preset = "2m", .min = SEC, .max = HOUR,
-     .help = "for all of it, waiting for the servers included"},
-    {PROVISION(dry_run), .key = "dry_run", .type = OPT_BOOL, .preset = "no",
-     .help = "show the plan and change nothing"},
-
-    {STREAM(subjects), .key = "subjects", .type = OPT_LIST, .preset = "", .flags = OPT_MAY_BE_EMPTY,
-     .check = check_filter, .help = "what it captures; every stream but a mirror or one with sources needs some"},
-    {STREAM(replicas), .key = "replicas", .type = OPT_INT, .preset = "", .shown = "1", .min = 1, .max = 5,
-     .help = "servers that keep a copy; taken down only where this is set"},
-    {STREAM(storage), .key = "storage", .type = OPT_WORD, .preset = "file", .words = storages,
-     .help = "cannot be changed"},
-    {STREAM(retention), .key = "retention", .type = OPT_WORD, .preset = "limits", .words = retentions,
-     .help = "workqueue: a message goes when it is acknowledged; interest: when all consumers have acknowledged it"},
-    {STREAM(max_age_ns), .key = "max_age", .type = OPT_DURATION, .preset = "none", .flags = OPT_NONE, .min = 100 * MS,
-     .max = INT64_MAX, .help = "messages go when they are older"},
-    {STREAM(max_bytes), .key = "max_bytes", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1,
-     .max = INT64_MAX, .help = "size of all messages"},
-    {STREAM(max_msgs), .key = "max_msgs", .type = OPT_INT, .preset = "none", .flags = OPT_NONE, .min = 1,
-     .max = INT64_MAX, .help = "number of messages"},
-    {STREAM(max_msg_size), .key = "max_msg_size", .type = OPT_SIZE, .preset = "none", .flags = OPT_NONE, .min = 1,
-     .max = INT32_MAX, .help = "size of one message with its headers"},
-    {STREAM(discard), .key = "discard", .type = OPT_WORD, .preset = "old", .words = discards,
-     .help = "at a limit: drop the oldest messages, or refuse new ones"},
-    {STREAM(duplicate_window_ns), .key = "duplicate_window", .type = OPT_DURATION, .preset = "",
-     .shown = "2m, or a shorter max_age", .min = 100 * MS, .max = INT64_MAX,
-     .help = "how long Nats-Msg-Id is remembered"},
-    {STREAM(mirror), .key = "mirror", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY, .check = check_origin,
-     .help = "the stream to copy: STREAM, or STREAM@DOMAIN of another domain; cannot be changed"},
-    {STREAM(sources), .key = "sources", .type = OPT_LIST, .preset = "", .flags = OPT_MAY_BE_EMPTY,
-     .check = check_origin, .help = "streams to gather from: STREAM or STREAM@DOMAIN"},
-    {STREAM(placement_cluster), .key = "placement_cluster", .type = OPT_TEXT, .preset = "", .flags = OPT_MAY_BE_EMPTY,
-     .check = check_placement, .help = "the cluster whose servers keep it"},
-    {STREAM(placement_tags), .key = "placement_tags", .type = OPT_LIST, .preset = "", .flags = OPT_MAY_BE_EMPTY,
-     .check = check_placement, .help = "tags that those servers have"},
-
-    {CONSUMER(filter_subjects), .key = "filter_subjects", .type = OPT_LIST, .preset = "", .shown = "all",
-     .flags = OPT_MAY_BE_EMPTY, .check = check_filter, .help = "as the handler's; where it takes the plugin's, those"},
-    {CONSUMER(deliver_policy), .key = "deliver_policy", .type = OPT_TEXT, .preset = "all",
-     .check = check_deliver_policy,
-     .help = "where a new one begins: all, new, last, last_per_subject, by_start_sequence=N, by_start_time=TIME"},
-    {CONSUMER(ack), .key = "ack", .type = OPT_WORD, .preset = "each", .words = acks,
-     .help = "as the handler's: each and confirmed are acknowledged one by one; cannot be changed"},
-    {CONSUMER(ack_wait_ns), .key = "ack_wait", .type = OPT_DURATION, .preset = "30s", .min = SEC, .max = 24 * HOUR,
-     .help = "the server's lease on a message"},
-    {CONSUMER(max_ack_pending), .key = "max_ack_pending", .type = OPT_INT, .preset = "5000", .min = 1, .max = MILLION,
-     .help = "unsettled messages that the server allows"},
-    {CONSUMER(replicas), .key = "replicas", .type = OPT_INT, .preset = "", .shown = "the stream's", .min = 1, .max = 5,
-     .help = "servers that keep its position"},
+    {.key = NULL},
 };
 /* clang-format on */
-const size_t opt_count = sizeof(opt_table) / sizeof(opt_table[0]);
 
-const char *section_kind_name(enum section_kind kind)
-{
-    static const char *const names[N_SECTION_KINDS] = {"seamqd",    "cluster", "handler",
-                                                       "provision", "stream",  "consumer"};
-    return names[kind];
-}
+const struct section_type section_seamqd = {
+    .name = "seamqd",
+    .heading = "seamqd",
+    .variables = "SEAMQ_",
+    .program = "seamqd",
+    .intro = "The daemon itself.",
+    .options = seamqd_options,
+};
 
-const char *section_kind_example(enum section_kind kind)
-{
-    static const char *const examples[N_SECTION_KINDS] = {NULL, "default", "orders", NULL, "ORDERS", "ORDERS/billing"};
-    return examples[kind];
-}
+const struct section_type section_cluster = {
+    .name = "cluster",
+    .heading = "cluster.NAME",
+    .example = "default",
+    .variables = "SEAMQ_CLUSTER_NAME_",
+    .program = "seamqd",
+    .intro =
+        "One connection to a cluster of NATS servers. `NAME` is chosen here and used in `clusters`; without any such "
+        "section there is one cluster, `default`.",
+    .check_name = check_section_name,
+    .options = cluster_options,
+};
 
-const struct opt *opt_find(enum section_kind kind, const char *key, bool *ret_is_file)
+const struct section_type section_handler = {
+    .name = "handler",
+    .heading = "handler.NAME",
+    .example = "orders",
+    .variables = "SEAMQ_HANDLER_NAME_",
+    .program = "seamqd",
+    .intro =
+        "One binding: a plugin, the stream that it consumes, and how. A plugin in a plugin directory that no section "
+        "names gets one by itself, named after its file, with everything at its default. "
+        "`filter_subjects`, `deliver_policy`, `ack_wait` and `max_ack_pending` hold for a consumer that is created: "
+        "one that is there keeps its own, the log says so (`consumer-drift`), and `seamq stream apply` changes "
+        "them, `seamq seek` the place.",
+    .check_name = check_section_name,
+    .options = handler_options,
+};
+
+const struct opt *opt_find(const struct section_type *type, const char *key, bool *ret_is_file)
 {
-    for (size_t i = 0; i < opt_count; i++) {
-        const struct opt *o = &opt_table[i];
+    for (const struct opt *o = type->options; o->key; o++) {
         size_t len = strlen(o->key);
-        if (o->section != kind || strncmp(key, o->key, len) != 0)
+        if (strncmp(key, o->key, len) != 0)
             continue;
         bool file = ret_is_file && (o->flags & OPT_FROM_FILE) && strcmp(key + len, "_file") == 0;
         if (key[len] != '\0' && !file)
@@ -263,14 +237,13 @@ void near_try(const char *name, const char *candidate, const char **best, unsign
     }
 }
 
-const char *opt_nearest(enum section_kind kind, const char *key)
+const char *opt_nearest(const struct section_type *type, const char *key)
 {
     const char *best = NULL;
     unsigned distance = near_limit(key);
 
-    for (size_t i = 0; i < opt_count; i++)
-        if (opt_table[i].section == kind)
-            near_try(key, opt_table[i].key, &best, &distance);
+    for (const struct opt *o = type->options; o->key; o++)
+        near_try(key, o->key, &best, &distance);
     return best;
 }
 

@@ -12,16 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum section_kind {
-    SECTION_SEAMQD,
-    SECTION_CLUSTER,
-    SECTION_HANDLER,
-    SECTION_PROVISION, /* these are for seamq; seamqd leaves them alone */
-    SECTION_STREAM,
-    SECTION_CONSUMER,
-    N_SECTION_KINDS
-};
-
 /* What a value looks like, and the field that it lands in. */
 enum opt_type {
     OPT_TEXT,      /* char *; NULL for "" */
@@ -51,7 +41,6 @@ struct opt_word {
 };
 
 struct opt {
-    enum section_kind section;
     enum opt_type type;
     unsigned flags;
     const char *key;
@@ -65,19 +54,31 @@ struct opt {
     const char *help;
 };
 
-extern const struct opt opt_table[];
-extern const size_t opt_count;
+/* A type of section: the keys of "[handler.NAME]" and how its names look. */
+struct section_type {
+    const char *name;      /* "handler" */
+    const char *heading;   /* for people: "handler.NAME" */
+    const char *example;   /* a NAME for messages: "orders"; NULL: sections of this type have no name */
+    const char *variables; /* how its environment variables begin, for people: "SEAMQ_HANDLER_NAME_" */
+    const char *program;   /* whose --help lists the keys: "seamqd" */
+    const char *intro;     /* its paragraph in docs/configuration.md */
+    bool expands;          /* ${NAME} in a file's names and values is replaced (config/schema.h) */
+    int (*check_name)(const char *name, struct error *err); /* NULL: sections of this type have no name */
+    const struct opt *options;                              /* ends with a row without a key */
+};
 
-/* "seamqd", "cluster", "handler"... */
-const char *section_kind_name(enum section_kind kind);
-/* "orders": of a section for messages; NULL: sections of this kind have none. */
-const char *section_kind_example(enum section_kind kind);
+extern const struct section_type section_seamqd;
+extern const struct section_type section_cluster;
+extern const struct section_type section_handler;
+
+/* The words of `ack`; ends with NULL. */
+extern const struct opt_word ack_words[];
 
 /* The row of `key`; with `ret_is_file` also KEY_file of those that may come from a file.  NULL: unknown. */
-const struct opt *opt_find(enum section_kind kind, const char *key, bool *ret_is_file);
+const struct opt *opt_find(const struct section_type *type, const char *key, bool *ret_is_file);
 
 /* "did you mean": the nearest key of that section; NULL when nothing is near. */
-const char *opt_nearest(enum section_kind kind, const char *key);
+const char *opt_nearest(const struct section_type *type, const char *key);
 
 /* Remembers the nearest of several candidates: start with *best = NULL, *distance = near_limit(name). */
 unsigned near_limit(const char *name);

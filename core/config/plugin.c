@@ -35,7 +35,7 @@ static void take_default(struct config *c, struct section *s, struct config_hand
                          const char *key, const char *value)
 {
     struct error err = {0};
-    const struct opt *o = opt_find(SECTION_HANDLER, key, NULL);
+    const struct opt *o = opt_find(&section_handler, key, NULL);
 
     if (!value || !*value || section_winner(s, o, NULL))
         return;
@@ -196,13 +196,13 @@ static void add_presets(struct config *c, struct section *s, struct config_handl
 
 void config_apply_plugin(struct config *c, struct config_handler *h, const struct plugin_info *info)
 {
-    struct section *s = section_find(c, SECTION_HANDLER, h->name);
+    struct section *s = section_find(c, &section_handler, h->name);
     if (!s)
         return;
     take_default(c, s, h, info, "stream", info->stream);
     take_default(c, s, h, info, "filter_subjects", info->subjects);
     if (!h->stream && h->stream_for_cluster.n == 0 &&
-        !section_winner(s, opt_find(SECTION_HANDLER, "stream", NULL), NULL))
+        !section_winner(s, opt_find(&section_handler, "stream", NULL), NULL))
         config_add_problem(c, "handler.%s: no stream: the plugin %s declares none; set stream in [handler.%s]", h->name,
                            info->name, h->name);
     if (h->batch_max > 1 && !info->has_batch)

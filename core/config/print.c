@@ -120,9 +120,8 @@ static void print_section(FILE *out, const struct section *s, const void *target
     char title[TITLE_SIZE];
 
     fprintf(out, "%s\n", section_title(s, title, sizeof(title)));
-    for (size_t i = 0; i < opt_count; i++)
-        if (opt_table[i].section == s->kind)
-            print_key(out, s, &opt_table[i], target);
+    for (const struct opt *o = s->type->options; o->key; o++)
+        print_key(out, s, o, target);
 }
 
 static void print_sub_keys(FILE *out, const struct section *s, const struct config_handler *h)
@@ -146,19 +145,19 @@ static void print_sub_keys(FILE *out, const struct section *s, const struct conf
 
 void config_print(const struct config *c, FILE *out)
 {
-    const struct section *s = section_find(c, SECTION_SEAMQD, "");
+    const struct section *s = section_find(c, &section_seamqd, "");
 
     if (s)
         print_section(out, s, c);
     for (size_t i = 0; i < c->n_clusters; i++) {
-        s = section_find(c, SECTION_CLUSTER, c->clusters[i].name);
+        s = section_find(c, &section_cluster, c->clusters[i].name);
         fputc('\n', out);
         if (s)
             print_section(out, s, &c->clusters[i]);
     }
     for (size_t i = 0; i < c->n_handlers; i++) {
         const struct config_handler *h = &c->handlers[i];
-        s = section_find(c, SECTION_HANDLER, h->name);
+        s = section_find(c, &section_handler, h->name);
         if (!s)
             continue;
         fprintf(out, "\n");

@@ -12,11 +12,10 @@
 #include "base/buf.h"
 #include "config.h"
 #include "options.h"
+#include "schema.h"
 
 #define MAX_PROBLEMS 1000 /* a file of garbage does not fill the memory */
 #define MAX_SECTIONS 10000
-#define DEFAULTS_NAME "DEFAULT" /* [stream.DEFAULT]: for all streams */
-#define MAX_TEXT 65536          /* one value */
 #define SECRET_MASK "********"
 #define TITLE_SIZE 544 /* "[consumer.STREAM/NAME]" */
 
@@ -39,7 +38,7 @@ struct entry {           /* one assignment; owns its strings */
 };
 
 struct section {
-    enum section_kind kind;
+    const struct section_type *type;
     char *name;    /* "" for seamqd */
     char *origin;  /* where it was named first */
     char *heading; /* "orders.ini:12", where the file has it; NULL: not from a file */
@@ -54,28 +53,23 @@ struct config_private {
     struct strv env; /* what config_load_env kept: NAME=VALUE */
     struct strv problems;
     bool oom;
-    bool use_streams;
-    char *const *expand_env; /* where ${NAME} is looked up; borrowed */
+    const struct config_schema *schema; /* borrowed; NULL: none was registered */
 };
 
 /* config.c: storage */
-char *config_strdup(struct config *c, const char *s); /* NULL: out of memory, remembered */
-int strv_push(struct config *c, struct strv *v, const char *s);
-void strv_finish(struct strv *v);
-bool strv_has(const struct strv *v, const char *s);
-struct section *section_find(const struct config *c, enum section_kind kind, const char *name);
-/* Finds or makes; NULL when out of memory. */
-struct section *section_get(struct config *c, enum section_kind kind, const char *name, const char *origin);
+/* The types of section that this program knows: its own, then the registered ones. NULL: no more, not found. */
+const struct section_type *section_type_at(const struct config *c, size_t i);
+const struct section_type *section_type_find(const struct config *c, const char *name, size_t len);
+/* True: a section that another program reads from the same file, and that is not registered here. */
+bool section_is_foreign(const struct config *c, const char *name, size_t len);
+/* "stream.NAME"; NULL: no more. */
+const char *section_foreign_at(size_t i);
 /* Copies the strings of `e`; the entry or NULL. */
 struct entry *section_add(struct config *c, struct section *s, const struct entry *e);
 /* The entry that wins for `o` or, with o == NULL, for `sub`; NULL: the default holds. */
 const struct entry *section_winner(const struct section *s, const struct opt *o, const char *sub);
 /* "orders.ini:12: ack_wait", "SEAMQ_X", "command line: handler.a.ack_wait": the place of an entry for a problem. */
 const char *entry_place(const struct section *s, const struct entry *e, char *out, size_t size);
-/* The place of the key's winner, or "handler.orders.KEY" when it has none. */
-const char *key_place(const struct section *s, const char *key, char *out, size_t size);
-/* Whether it may be called so. */
-int section_check_name(enum section_kind kind, const char *name, struct error *err);
 /* "[handler.orders]" */
 const char *section_title(const struct section *s, char *out, size_t size);
 
@@ -95,8 +89,6 @@ int check_sub_key(const char *key, struct error *err);
 
 /* convert.c: text into the field of `target` (struct config, config_cluster, config_handler). */
 int opt_convert(struct config *c, const struct opt *o, const char *text, void *target, struct error *err);
-void handler_finish(struct config_handler *h);
-void cluster_finish(struct config_cluster *cl);
 
 /* files.c. The text has a NUL behind it; the caller frees it. */
 int read_text_file(const char *path, size_t max, char **ret, size_t *ret_len, struct error *err);
@@ -104,24 +96,21 @@ int read_text_file(const char *path, size_t max, char **ret, size_t *ret_len, st
 int read_secret_file(const char *path, char **ret, struct error *err);
 int check_readable(const char *path, struct error *err);
 
+/* section.c: `text` with ${NAME} replaced by the registered schema; false after a problem at `place`. */
+bool section_expand(struct config *c, const char *place, const char *text, struct buf *out);
+
+/* env_names.c */
+bool env_has_prefix(const char *s, const char *prefix);
+bool env_has_suffix(const char *s, const char *suffix);
+/* "ACK_WAIT", `len` of it, to "ack_wait"; with `dashes` to "ack-wait". */
+void env_name_to_key(char *out, size_t size, const char *text, size_t len, bool dashes);
+/* "sea-a" to "SEA_A" */
+void env_key_to_name(char *out, size_t size, const char *text);
+
 /* env.c */
 void env_resolve(struct config *c);
-/* The variable's value; NULL: not set, or empty. */
-const char *env_value(const struct config *c, const char *name);
-/* What Kubernetes sets in every pod beside a service whose name begins with seamq. */
-bool env_is_service(const char *name, const char *value);
-/* env_streams.c: SEAMQ_STREAMS and its family. */
-void env_resolve_streams(struct config *c);
 
-/* expand.c: `text` with each ${NAME} replaced, into `out`; false after a problem at `place`. */
-bool expand(struct config *c, const char *place, const char *text, struct buf *out);
-
-/* streams.c */
-void streams_resolve(struct config *c);
-void streams_finish(struct config *c);
-
-/* resolve.c: every key of a section into its struct; what `defaults` (may be NULL) says holds where it says nothing. */
-void section_resolve(struct config *c, const struct section *s, const struct section *defaults, void *target);
+/* resolve.c */
 /* All of it or nothing. */
 int handler_add_option(struct config *c, struct config_handler *h, const char *name, const char *value,
                        const char *origin);
@@ -130,7 +119,5 @@ int handler_resolve(struct config *c, struct section *s, struct config_handler *
 /* check.c: what concerns several keys of one section */
 void cluster_check(struct config *c, const struct section *s, const struct config_cluster *cl);
 void handler_check(struct config *c, const struct section *s, const struct config_handler *h);
-/* Filter subjects of one consumer do not overlap. */
-void check_filters(struct config *c, const struct section *s, const struct strv *filters);
 
 #endif

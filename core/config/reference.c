@@ -11,29 +11,6 @@
 #define DEFAULT_COLUMN 20
 #define HELP_COLUMN 44
 
-static const char *const section_intro[N_SECTION_KINDS] = {
-    "The daemon itself.",
-    ("One connection to a cluster of NATS servers. `NAME` is chosen here and used in `clusters`; without any such "
-     "section there is one cluster, `default`."),
-    ("One binding: a plugin, the stream that it consumes, and how. A plugin in a plugin directory that no section "
-     "names gets one by itself, named after its file, with everything at its default. "
-     "`filter_subjects`, `deliver_policy`, `ack_wait` and `max_ack_pending` hold for a consumer that is created: one "
-     "that is there keeps its own, the log says so (`consumer-drift`), and `seamq stream apply` changes them, `seamq "
-     "seek` the place."),
-    "How `seamq stream plan` and `seamq stream apply` go about it; `seamqd` leaves this and the next two sections "
-    "alone.",
-    ("A stream as it is wanted, `NAME` exactly as the server has it; [provisioning.md](provisioning.md) says how. What "
-     "`[stream.DEFAULT]` says holds for every stream that says nothing else."),
-    "A durable pull consumer as it is wanted. `[consumer.DEFAULT]` holds for all.",
-};
-
-static const char *section_heading(enum section_kind kind)
-{
-    static const char *const names[N_SECTION_KINDS] = {"seamqd",    "cluster.NAME", "handler.NAME",
-                                                       "provision", "stream.NAME",  "consumer.STREAM/NAME"};
-    return names[kind];
-}
-
 static void upper(FILE *out, const char *s)
 {
     for (; *s; s++)
@@ -72,15 +49,12 @@ static void print_help_row(FILE *out, const char *key, const char *preset, const
     print_wrapped(out, HELP_COLUMN, help);
 }
 
-static void print_help_section(FILE *out, enum section_kind kind)
+void config_print_section_help(const struct section_type *type, FILE *out)
 {
-    fprintf(out, "\n[%s]\n", section_heading(kind));
-    for (size_t i = 0; i < opt_count; i++) {
-        const struct opt *o = &opt_table[i];
+    fprintf(out, "\n[%s]\n", type->heading);
+    for (const struct opt *o = type->options; o->key; o++) {
         char words[128];
         char help[512];
-        if (o->section != kind)
-            continue;
         opt_shown_type(o, words, sizeof(words));
         snprintf(help, sizeof(help), "%s%s%s%s%s", o->help, o->type == OPT_WORD ? " (" : "",
                  o->type == OPT_WORD ? words : "", o->type == OPT_WORD ? ")" : "",
@@ -94,21 +68,11 @@ void config_print_help(FILE *out)
     fprintf(out, "Keys of the ini file; on the command line SECTION.KEY=VALUE, in the environment SEAMQ_KEY,\n"
                  "SEAMQ_CLUSTER_NAME_KEY, SEAMQ_HANDLER_NAME_KEY. First the flag counts, then the environment,\n"
                  "the file, the default. Lists: spaces or commas. Durations 250ms 30s 5m 2h, sizes 64k 10M.\n");
-    print_help_section(out, SECTION_SEAMQD);
-    print_help_section(out, SECTION_CLUSTER);
-    print_help_section(out, SECTION_HANDLER);
+    config_print_section_help(&section_seamqd, out);
+    config_print_section_help(&section_cluster, out);
+    config_print_section_help(&section_handler, out);
     print_help_row(out, "stream.CLUSTER", "", "another stream on that cluster");
     print_help_row(out, "option.KEY", "the plugin's", "an option of the plugin");
-}
-
-void config_print_streams_help(FILE *out)
-{
-    fprintf(out, "Keys of the ini file; in the environment SEAMQ_PROVISION_KEY, SEAMQ_STREAM_NAME_KEY for the\n"
-                 "names in SEAMQ_STREAMS, and SEAMQ_CONSUMER_STREAM_NAME_KEY for those in SEAMQ_CONSUMERS\n"
-                 "(STREAM/NAME). The name DEFAULT stands for what all have in common.\n");
-    print_help_section(out, SECTION_PROVISION);
-    print_help_section(out, SECTION_STREAM);
-    print_help_section(out, SECTION_CONSUMER);
 }
 
 /* ---- docs/configuration.md ------------------------------------------------------- */
@@ -253,17 +217,13 @@ static const char page_examples[] = "\n"
                                     "SEAMQ_HANDLER_ORDERS_OPTION_MIN_AMOUNT=100\n"
                                     "```\n";
 
-static void print_env_names(FILE *out, const struct opt *o)
+static void print_env_names(FILE *out, const struct section_type *type, const struct opt *o)
 {
-    static const char *const prefixes[N_SECTION_KINDS] = {
-        "SEAMQ_",           "SEAMQ_CLUSTER_NAME_", "SEAMQ_HANDLER_NAME_",
-        "SEAMQ_PROVISION_", "SEAMQ_STREAM_NAME_",  "SEAMQ_CONSUMER_STREAM_NAME_"};
-
-    fprintf(out, "`%s", prefixes[o->section]);
+    fprintf(out, "`%s", type->variables);
     upper(out, o->key);
     fputc('`', out);
     if (o->flags & OPT_FROM_FILE) {
-        fprintf(out, ", `%s", prefixes[o->section]);
+        fprintf(out, ", `%s", type->variables);
         upper(out, o->key);
         fprintf(out, "_FILE`");
     }
@@ -271,32 +231,37 @@ static void print_env_names(FILE *out, const struct opt *o)
         fprintf(out, ", `%s`", o->nats_env);
 }
 
-static void print_row(FILE *out, const struct opt *o)
+static void print_row(FILE *out, const struct section_type *type, const struct opt *o)
 {
     char words[128];
     const char *code = o->shown || !*o->preset ? "" : "`"; /* "the host name" describes, 30s is a value */
 
     fprintf(out, "| `%s` | %s | %s%s%s | %s | ", o->key, opt_shown_type(o, words, sizeof(words)), code,
             o->shown ? o->shown : o->preset, code, o->help);
-    print_env_names(out, o);
+    print_env_names(out, type, o);
     fprintf(out, " |\n");
 }
 
-void config_print_reference(FILE *out)
+static void print_page_section(const struct section_type *type, FILE *out)
+{
+    fprintf(out, "\n## [%s]\n\n%s\n\n", type->heading, type->intro);
+    fprintf(out, "| key | value | default | meaning | environment |\n| --- | --- | --- | --- | --- |\n");
+    for (const struct opt *o = type->options; o->key; o++)
+        print_row(out, type, o);
+}
+
+void config_print_reference(const struct section_type *const *more, FILE *out)
 {
     fputs(page_intro, out);
-    for (int k = 0; k < N_SECTION_KINDS; k++) {
-        fprintf(out, "\n## [%s]\n\n%s\n\n", section_heading((enum section_kind)k), section_intro[k]);
-        fprintf(out, "| key | value | default | meaning | environment |\n| --- | --- | --- | --- | --- |\n");
-        for (size_t i = 0; i < opt_count; i++)
-            if ((int)opt_table[i].section == k)
-                print_row(out, &opt_table[i]);
-        if (k == SECTION_HANDLER)
-            fprintf(out, "| `stream.CLUSTER` | text | | another stream on that cluster | "
-                         "`SEAMQ_HANDLER_NAME_STREAM_CLUSTER` |\n"
-                         "| `option.KEY` | | the plugin's | an option of the plugin "
-                         "(`seamq-worker --describe HANDLER.so` lists them) | "
-                         "`SEAMQ_HANDLER_NAME_OPTION_KEY`; secret ones also `..._FILE` |\n");
-    }
+    print_page_section(&section_seamqd, out);
+    print_page_section(&section_cluster, out);
+    print_page_section(&section_handler, out);
+    fprintf(out, "| `stream.CLUSTER` | text | | another stream on that cluster | "
+                 "`SEAMQ_HANDLER_NAME_STREAM_CLUSTER` |\n"
+                 "| `option.KEY` | | the plugin's | an option of the plugin "
+                 "(`seamq-worker --describe HANDLER.so` lists them) | "
+                 "`SEAMQ_HANDLER_NAME_OPTION_KEY`; secret ones also `..._FILE` |\n");
+    for (; *more; more++)
+        print_page_section(*more, out);
     fputs(page_examples, out);
 }

@@ -9,89 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Items given by flags are taken whole: a directory's name may hold a space. */
-static void collect_items(struct config *c, const struct section *s, const struct entry *winner, struct strv *list)
-{
-    strv_finish(list);
-    for (size_t i = 0; i < s->n_entries; i++) {
-        const struct entry *e = &s->entries[i];
-        if (e->o == winner->o && e->source == winner->source && e->append && !strv_has(list, e->value))
-            strv_push(c, list, e->value);
-    }
-}
-
-/* KEY and KEY_FILE of one source: nobody can say which was meant. */
-static void check_both_forms(struct config *c, const struct section *s, const struct entry *winner)
-{
-    char here[256];
-    char there[256];
-
-    for (size_t i = 0; i < s->n_entries; i++) {
-        const struct entry *e = &s->entries[i];
-        if (e->o != winner->o || e->source != winner->source || e->from_file == winner->from_file)
-            continue;
-        entry_place(s, e, there, sizeof(there));
-        entry_place(s, winner, here, sizeof(here));
-        config_add_problem(c, "%s: %s is set as well; keep one of them", here, there);
-        return;
-    }
-}
-
-/* Does a file's ${NAME} mean something here? */
-static bool is_expanded(const struct config *c, const struct section *s, const struct entry *e)
-{
-    return c->priv->use_streams && s->kind >= SECTION_PROVISION && e->source == SOURCE_FILE;
-}
-
-static void entry_convert(struct config *c, const struct section *s, const struct entry *e, void *target)
-{
-    struct error err = {0};
-    char place[256];
-    struct buf expanded = {0};
-    char *secret = NULL;
-    int r = 0;
-
-    if (e->append && e->o->type == OPT_LIST && *e->value) {
-        collect_items(c, s, e, (struct strv *)(void *)((char *)target + e->o->offset));
-        return;
-    }
-    if (e->from_file)
-        r = read_secret_file(e->value, &secret, &err);
-    else if ((e->o->flags & OPT_SECRET) && strcmp(e->value, SECRET_MASK) == 0)
-        r = error_set(&err, -EINVAL, "the value is the mask that --print-config writes; put the secret there");
-    const char *value = secret ? secret : e->value;
-    entry_place(s, e, place, sizeof(place));
-    if (is_expanded(c, s, e))
-        value = expand(c, place, value, &expanded) ? buf_str(&expanded) : NULL;
-    if (r == 0 && value)
-        r = opt_convert(c, e->o, value, target, &err);
-    if (r < 0)
-        config_add_problem(c, "%s: %s", place, err.text);
-    buf_finish(&expanded);
-    free(secret);
-}
-
-void section_resolve(struct config *c, const struct section *s, const struct section *defaults, void *target)
-{
-    for (size_t i = 0; i < opt_count; i++) {
-        const struct opt *o = &opt_table[i];
-        if (o->section != s->kind)
-            continue;
-        /* The default first, so that a bad value leaves a usable one behind. A default is
-         * always right: the unit tests convert each. */
-        if (*o->preset)
-            opt_convert(c, o, o->preset, target, NULL);
-        const struct section *from = s;
-        const struct entry *e = section_winner(s, o, NULL);
-        if (!e && defaults)
-            e = section_winner(from = defaults, o, NULL);
-        if (!e)
-            continue;
-        check_both_forms(c, from, e);
-        entry_convert(c, from, e, target);
-    }
-}
-
 static void default_text(struct config *c, char **field, const char *text)
 {
     if (!*field)
@@ -100,7 +17,7 @@ static void default_text(struct config *c, char **field, const char *text)
 
 static void resolve_seamqd(struct config *c)
 {
-    struct section *s = section_get(c, SECTION_SEAMQD, "", "default");
+    struct section *s = section_get(c, &section_seamqd, "", "default");
     char host[256] = "";
 
     if (!s)
@@ -206,35 +123,30 @@ static void resolve_handlers(struct config *c)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < c->priv->n_sections; i++)
-        n += c->priv->sections[i].kind == SECTION_HANDLER;
+    for (struct section *s = NULL; (s = section_next(c, &section_handler, s)) != NULL;)
+        n++;
     c->handlers = n ? calloc(n, sizeof(*c->handlers)) : NULL;
     if (n && !c->handlers) {
         c->priv->oom = true;
         return;
     }
-    for (size_t i = 0; i < c->priv->n_sections; i++) {
-        struct section *s = &c->priv->sections[i];
-        if (s->kind == SECTION_HANDLER && handler_resolve(c, s, &c->handlers[c->n_handlers]) == 0)
+    for (struct section *s = NULL; (s = section_next(c, &section_handler, s)) != NULL;)
+        if (handler_resolve(c, s, &c->handlers[c->n_handlers]) == 0)
             c->n_handlers++;
-    }
 }
 
 void config_finish(struct config *c)
 {
-    bool any = false;
+    const struct config_schema *schema = c->priv->schema;
 
     env_resolve(c);
     resolve_seamqd(c);
-    for (size_t i = 0; i < c->priv->n_sections; i++)
-        any = any || c->priv->sections[i].kind == SECTION_CLUSTER;
-    /* Who names other clusters only does not get one on loopback beside them. */
-    if (!any)
-        section_get(c, SECTION_CLUSTER, "default", "default");
-    for (size_t i = 0; i < c->priv->n_sections; i++)
-        if (c->priv->sections[i].kind == SECTION_CLUSTER)
-            resolve_cluster(c, &c->priv->sections[i]);
+    /* Add the implicit cluster `default` only if no cluster is configured. */
+    if (!section_next(c, &section_cluster, NULL))
+        section_get(c, &section_cluster, "default", "default");
+    for (struct section *s = NULL; (s = section_next(c, &section_cluster, s)) != NULL;)
+        resolve_cluster(c, s);
     resolve_handlers(c);
-    if (c->priv->use_streams)
-        streams_resolve(c);
+    if (schema)
+        schema->resolve(schema->data, c);
 }

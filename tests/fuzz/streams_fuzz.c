@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * streams_fuzz - any bytes as what seamq stream reads: an ini file to a line "---", then variables. */
-#include "config/config.h"
+#include "cli/stream/provision_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,14 +33,14 @@ static void split_env(char *text, char **env)
 }
 
 /* What is accepted can be asked for: no stream without a name or something to hold. */
-static void check_accepted(const struct config *c)
+static void check_accepted(const struct provision_config *p)
 {
-    for (size_t i = 0; i < c->n_streams; i++) {
-        const struct config_stream *s = &c->streams[i];
+    for (size_t i = 0; i < p->n_streams; i++) {
+        const struct config_stream *s = &p->streams[i];
         must(s->name && *s->name && (s->subjects.n || s->mirror || s->sources.n), "a stream is not whole");
     }
-    for (size_t i = 0; i < c->n_consumers; i++) {
-        const struct config_consumer *co = &c->consumers[i];
+    for (size_t i = 0; i < p->n_consumers; i++) {
+        const struct config_consumer *co = &p->consumers[i];
         must(co->stream && *co->stream && co->name && *co->name && co->deliver_policy, "a consumer is not whole");
     }
 }
@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *env[MAX_LINES + 1] = {0};
     char *text = calloc(1, size + 1);
     struct config *c;
+    struct provision_config p;
 
     if (fd < 0) {
         fd = memfd_create("streams", MFD_CLOEXEC);
@@ -65,14 +66,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t len = end ? (size_t)(end - text) : size;
     must(ftruncate(fd, 0) == 0 && pwrite(fd, text, len, 0) == (ssize_t)len, "can't write the file");
 
-    config_use_streams(c, env);
+    provision_config_register(&p, c);
+    provision_config_use(&p, env);
     config_load_file(c, path);
     config_load_env(c, env);
     config_finish(c);
     for (size_t i = 0; i < config_n_problems(c); i++)
         must(!strpbrk(config_problem(c, i), "\r\n\t"), "a problem is not one line");
     if (config_n_problems(c) == 0)
-        check_accepted(c);
+        check_accepted(&p);
+    provision_config_finish(&p);
     config_destroy(c);
     free(text);
     return 0;

@@ -37,31 +37,35 @@ static void variables_reach_every_section(void **state)
 
 static void every_key_has_its_variable_and_its_flag(void **state)
 {
-    static const char *const prefixes[] = {"SEAMQ_",           "SEAMQ_CLUSTER_A_B_", "SEAMQ_HANDLER_A_B_",
-                                           "SEAMQ_PROVISION_", "SEAMQ_STREAM_A_B_",  "SEAMQ_CONSUMER_A_B_C_"};
-    static const char *const sections[] = {"seamqd",    "cluster.a-b", "handler.a-b",
-                                           "provision", "stream.a-b",  "consumer.A/b-c"};
+    static const struct {
+        const struct section_type *type;
+        const char *prefix;
+        const char *section;
+    } cases[] = {{&section_seamqd, "SEAMQ_", "seamqd"},
+                 {&section_cluster, "SEAMQ_CLUSTER_A_B_", "cluster.a-b"},
+                 {&section_handler, "SEAMQ_HANDLER_A_B_", "handler.a-b"}};
     (void)state;
 
     write_text("file", "x");
-    for (size_t i = 0; i < opt_count; i++) {
-        const struct opt *o = &opt_table[i];
-        const char *value = *o->preset ? o->preset : o->type == OPT_PATH ? "file" : "x";
-        char env[256];
-        char flag[256];
-        int n = snprintf(env, sizeof(env), "%s%s", prefixes[o->section], o->key);
-        for (char *s = env; *s; s++)
-            *s = (char)toupper((unsigned char)*s);
-        snprintf(env + n, sizeof(env) - (size_t)n, "=%s", value);
-        struct config *c = make_streams(NULL, ENV(env, "SEAMQ_STREAMS=a-b", "SEAMQ_CONSUMERS=A/b-c"), NULL);
-        env[n] = '\0';
-        assert_string_equal(config_origin(c, sections[o->section], o->key), env);
-        config_destroy(c);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (const struct opt *o = cases[i].type->options; o->key; o++) {
+            const char *value = *o->preset ? o->preset : o->type == OPT_PATH ? "file" : "x";
+            char env[256];
+            char flag[256];
+            int n = snprintf(env, sizeof(env), "%s%s", cases[i].prefix, o->key);
+            for (char *s = env; *s; s++)
+                *s = (char)toupper((unsigned char)*s);
+            snprintf(env + n, sizeof(env) - (size_t)n, "=%s", value);
+            struct config *c = make_config(NULL, ENV(env), NULL);
+            env[n] = '\0';
+            assert_string_equal(config_origin(c, cases[i].section, o->key), env);
+            config_destroy(c);
 
-        snprintf(flag, sizeof(flag), "%s.%s=%s", sections[o->section], o->key, value);
-        c = make_config(NULL, NULL, ENV(flag));
-        assert_string_equal(config_origin(c, sections[o->section], o->key), "command line");
-        config_destroy(c);
+            snprintf(flag, sizeof(flag), "%s.%s=%s", cases[i].section, o->key, value);
+            c = make_config(NULL, NULL, ENV(flag));
+            assert_string_equal(config_origin(c, cases[i].section, o->key), "command line");
+            config_destroy(c);
+        }
     }
 }
 

@@ -52,13 +52,9 @@ static inline int leave_temporary(void **state)
     return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
-static inline struct config *make_any_config(bool streams, const char *ini, const char *const *env,
-                                             const char *const *flags)
+/* Reads `ini` (as t.ini), `env` and `flags` (NULL-terminated) into `c`; each may be NULL. Ends with config_finish(). */
+static inline void load_config(struct config *c, const char *ini, const char *const *env, const char *const *flags)
 {
-    struct config *c = NULL;
-    assert_int_equal(config_create(&c), 0);
-    if (streams)
-        config_use_streams(c, (char *const *)(uintptr_t)env);
     if (ini) {
         write_text("t.ini", ini);
         assert_int_equal(config_load_file(c, "t.ini"), 0);
@@ -68,19 +64,15 @@ static inline struct config *make_any_config(bool streams, const char *ini, cons
     for (; flags && *flags; flags++)
         config_set(c, *flags);
     config_finish(c);
-    return c;
 }
 
-/* Up to and with config_finish(). `ini` (as t.ini), `env` and `flags` (NULL-terminated) may be NULL. */
+/* As seamqd reads it. */
 static inline struct config *make_config(const char *ini, const char *const *env, const char *const *flags)
 {
-    return make_any_config(false, ini, env, flags);
-}
-
-/* As seamq stream reads it. */
-static inline struct config *make_streams(const char *ini, const char *const *env, const char *const *flags)
-{
-    return make_any_config(true, ini, env, flags);
+    struct config *c = NULL;
+    assert_int_equal(config_create(&c), 0);
+    load_config(c, ini, env, flags);
+    return c;
 }
 
 static inline void print_problems(const struct config *c)

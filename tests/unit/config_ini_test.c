@@ -140,9 +140,7 @@ static void wrong_sections_are_named(void **state)
         {"[handler.abcdefghijklmnopqrstuvwxyzabcdefghijklmno]\n",
          "t.ini:1: [handler.abcdefghijklmnopqrstuvwxyzabcdefghijklmno]: "
          "\"abcdefghijklmnopqrstuvwxyzabcdefghijklmno\" is too long for a name (at most 40 characters)"},
-        {"[provision.a]\n", "t.ini:1: [provision] has no name behind it"},
         {"[streem.A]\n", "t.ini:1: unknown section [streem.A] (did you mean [stream.NAME]?)"},
-        {"[consumer.billing]\n", "t.ini:1: [consumer.billing]: \"billing\" is not STREAM/NAME (try ORDERS/billing)"},
         {"[handler.a]\nworkers = 2\n\n[handler.b]\n[handler.a]\nack = each\n",
          "t.ini:5: section [handler.a] stands at t.ini:1 already; put its keys together there"},
     };

@@ -3,6 +3,8 @@
  * UPDATE_DOCS=1 build/tests/config_reference_test writes the page anew. */
 #include "config_helper.h"
 
+#include "cli/stream/provision_config.h"
+
 #define PAGE SEAMQ_SOURCE_DIR "/docs/configuration.md"
 
 static char *generate(void)
@@ -11,7 +13,7 @@ static char *generate(void)
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    config_print_reference(out);
+    config_print_reference(provision_sections, out);
     fclose(out);
     return text;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * diff_test - what is wanted against what a server has: changes, refusals, and what survives an update. */
-#include "config_helper.h"
+#include "provision_helper.h"
 
 #include "base/clock.h"
 #include "cli/stream/diff.h"
@@ -44,11 +44,12 @@ static json_t *info_of(const char *config, const char *state)
 /* What differs, as "field: from -> to; ...", what is refused, and the document of the update. */
 static json_t *compare(const char *ini, json_t *info, char *changes, char *problems)
 {
-    struct config *c = make_streams(ini, NULL, NULL);
+    struct provision_config p;
+    struct config *c = make_provision(&p, ini, NULL, NULL);
     struct diff d;
     expect_no_problems(c);
-    json_t *wanted = c->n_streams ? wanted_stream(&c->streams[0], "here") : wanted_consumer(&c->consumers[0]);
-    assert_int_equal(c->n_streams ? diff_stream(&d, wanted, info, "here", NOW_NS) : diff_consumer(&d, wanted, info), 0);
+    json_t *wanted = p.n_streams ? wanted_stream(&p.streams[0], "here") : wanted_consumer(&p.consumers[0]);
+    assert_int_equal(p.n_streams ? diff_stream(&d, wanted, info, "here", NOW_NS) : diff_consumer(&d, wanted, info), 0);
 
     *changes = '\0';
     for (size_t i = 0; i < json_array_size(d.changes); i++) {
@@ -62,7 +63,7 @@ static json_t *compare(const char *ini, json_t *info, char *changes, char *probl
     diff_finish(&d);
     json_decref(wanted);
     json_decref(info);
-    config_destroy(c);
+    free_provision(&p, c);
     return update;
 }
 
@@ -242,10 +243,12 @@ static void garbage_from_a_server_does_no_harm(void **state)
         "{'config':{'max_age':'x','num_replicas':-5,'storage':5,'subjects':[1,null]},'state':{'messages':'x'}}"};
     (void)state;
     for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
-        struct config *c = make_streams("[stream.A]\nsubjects = a\nplacement_tags = t\n[consumer.A/c]\n", NULL, NULL);
+        struct provision_config p;
+        struct config *c =
+            make_provision(&p, "[stream.A]\nsubjects = a\nplacement_tags = t\n[consumer.A/c]\n", NULL, NULL);
         json_t *info = parse(infos[i]);
-        json_t *stream = wanted_stream(&c->streams[0], NULL);
-        json_t *consumer = wanted_consumer(&c->consumers[0]);
+        json_t *stream = wanted_stream(&p.streams[0], NULL);
+        json_t *consumer = wanted_consumer(&p.consumers[0]);
         struct diff d = {0};
         if (diff_stream(&d, stream, info, NULL, NOW_NS) == 0)
             diff_finish(&d);
@@ -255,7 +258,7 @@ static void garbage_from_a_server_does_no_harm(void **state)
         json_decref(stream);
         json_decref(consumer);
         json_decref(info);
-        config_destroy(c);
+        free_provision(&p, c);
     }
 }
 

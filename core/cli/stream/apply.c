@@ -29,7 +29,7 @@ int stream_configure(struct cli *cli)
 {
     if (!cli->n_args && !cli_flag(cli, "--env"))
         return cli_usage("stream %s needs a FILE, or --env for the environment alone", cli->verb->name);
-    config_use_streams(cli->config, cli->env);
+    provision_config_use(&cli->provision, cli->env);
     if (cli->n_args)
         config_load_file(cli->config, cli->args[0]);
     return 0;
@@ -128,18 +128,18 @@ static int run(struct provision *p, struct cli *cli, bool change, struct progres
 
 static int plan_or_apply(struct cli *cli, bool change)
 {
-    const struct config *c = cli->config;
+    const struct provision_config *wanted = &cli->provision;
     struct provision *p = NULL;
     struct progress progress = {0};
     struct session *s;
 
-    if (!c->n_streams && !c->n_consumers)
+    if (!wanted->n_streams && !wanted->n_consumers)
         return cli_usage("there is nothing to provision (add [stream.NAME] to the file, or set SEAMQ_STREAMS)");
-    int64_t deadline_ns = clock_now_ns() + c->provision.timeout_ns;
-    int status = cli_connect(cli, c->provision.timeout_ns, &s);
+    int64_t deadline_ns = clock_now_ns() + wanted->timeout_ns;
+    int status = cli_connect(cli, wanted->timeout_ns, &s);
     if (status)
         return status;
-    if (provision_create(&p, s, c, deadline_ns, on_progress, &progress) < 0)
+    if (provision_create(&p, s, cli->config, wanted, deadline_ns, on_progress, &progress) < 0)
         status = cli_failed("out of memory");
     else
         status = run(p, cli, change, &progress);
@@ -155,5 +155,5 @@ int stream_plan(struct cli *cli)
 
 int stream_apply(struct cli *cli)
 {
-    return plan_or_apply(cli, !cli->config->provision.dry_run && !cli_flag(cli, "--dry-run"));
+    return plan_or_apply(cli, !cli->provision.dry_run && !cli_flag(cli, "--dry-run"));
 }

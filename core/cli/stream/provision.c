@@ -48,28 +48,30 @@ void item_fail(struct provision *p, struct item *it, enum action action, const c
     it->open = it->stale = false;
 }
 
-int provision_create(struct provision **ret, struct session *session, const struct config *config, int64_t deadline_ns,
-                     provision_progress_fn progress, void *data)
+int provision_create(struct provision **ret, struct session *session, const struct config *config,
+                     const struct provision_config *wanted, int64_t deadline_ns, provision_progress_fn progress,
+                     void *data)
 {
     struct provision *p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
     *p = (struct provision){.session = session,
                             .config = config,
+                            .wanted = wanted,
                             .deadline_ns = deadline_ns,
                             .progress = progress,
                             .data = data,
-                            .n = config->n_streams + config->n_consumers,
+                            .n = wanted->n_streams + wanted->n_consumers,
                             .warnings = json_array()};
     p->items = calloc(p->n + 1, sizeof(*p->items));
     if (!p->items || !p->warnings) {
         provision_destroy(p);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < config->n_streams; i++)
-        p->items[i] = (struct item){.stream = &config->streams[i], .stale = true};
-    for (size_t i = 0; i < config->n_consumers; i++)
-        p->items[config->n_streams + i] = (struct item){.consumer = &config->consumers[i], .stale = true};
+    for (size_t i = 0; i < wanted->n_streams; i++)
+        p->items[i] = (struct item){.stream = &wanted->streams[i], .stale = true};
+    for (size_t i = 0; i < wanted->n_consumers; i++)
+        p->items[wanted->n_streams + i] = (struct item){.consumer = &wanted->consumers[i], .stale = true};
     *ret = p;
     return 0;
 }

@@ -9,7 +9,7 @@
 #define SEAMQ_CLI_STREAM_PROVISION_H
 
 #include "cli/session.h"
-#include "config/config.h"
+#include "cli/stream/provision_config.h"
 
 #include <jansson.h>
 
@@ -27,9 +27,10 @@ struct provision;
 /* For a person who waits; `total` 0: nobody knows. */
 typedef void (*provision_progress_fn)(void *data, const char *what, size_t done, size_t total);
 
-/* `session` and `config` must outlive it. */
-int provision_create(struct provision **ret, struct session *session, const struct config *config, int64_t deadline_ns,
-                     provision_progress_fn progress, void *data);
+/* `config` names the clusters of the mesh. `session`, `config` and `wanted` must outlive it. */
+int provision_create(struct provision **ret, struct session *session, const struct config *config,
+                     const struct provision_config *wanted, int64_t deadline_ns, provision_progress_fn progress,
+                     void *data);
 void provision_destroy(struct provision *p);
 
 /* Waits until the domain answers, reads it, and decides what to do. What concerns one stream is its row's problem;

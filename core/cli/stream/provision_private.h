@@ -33,6 +33,7 @@ struct item {
 struct provision {
     struct session *session;
     const struct config *config;
+    const struct provision_config *wanted;
     int64_t deadline_ns;
     provision_progress_fn progress;
     void *data;

@@ -115,7 +115,7 @@ static json_t *list_streams(const struct provision *p)
     struct error err;
     size_t i;
 
-    if (p->config->n_streams >= LIST_FROM)
+    if (p->wanted->n_streams >= LIST_FROM)
         streams_list(p->session, NULL, p->deadline_ns, &infos, &err);
     json_array_foreach(infos, i, info)
         json_object_set(by_name, json_string_value(json_object_get(json_object_get(info, "config"), "name")), info);
@@ -242,8 +242,8 @@ static json_t *other_domains(const struct provision *p)
     for (size_t i = 0; i < p->config->n_clusters; i++)
         if (p->config->clusters[i].domain)
             add_domain(domains, p, p->config->clusters[i].domain, strlen(p->config->clusters[i].domain));
-    for (size_t i = 0; i < p->config->n_streams; i++) {
-        const struct config_stream *s = &p->config->streams[i];
+    for (size_t i = 0; i < p->wanted->n_streams; i++) {
+        const struct config_stream *s = &p->wanted->streams[i];
         add_origin_domain(domains, p, s->mirror);
         for (size_t k = 0; k < s->sources.n; k++)
             add_origin_domain(domains, p, s->sources.items[k]);
@@ -255,8 +255,8 @@ static void warn_of(struct provision *p, const char *domain, json_t *names)
 {
     struct error text;
 
-    for (size_t i = 0; i < p->config->n_streams; i++) {
-        const char *name = p->config->streams[i].name;
+    for (size_t i = 0; i < p->wanted->n_streams; i++) {
+        const char *name = p->wanted->streams[i].name;
         if (!json_object_get(names, name))
             continue;
         error_set(&text, 0,

@@ -7,7 +7,7 @@
 #ifndef SEAMQ_CLI_STREAM_WANTED_H
 #define SEAMQ_CLI_STREAM_WANTED_H
 
-#include "config/config.h"
+#include "cli/stream/provision_config.h"
 
 #include <jansson.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * streams - [stream.NAME] and [consumer.STREAM/NAME] as structs, and what must hold among them. */
-#include "private.h"
+ * stream/provision_config - [stream.NAME] and [consumer.STREAM/NAME] as structs, and what must hold among them. */
+#include "provision_config_private.h"
 
 #include "base/value.h"
-#include "names.h"
+#include "config/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,14 +29,14 @@ static void consumer_finish(struct config_consumer *s)
     free(s->deliver_policy);
 }
 
-void streams_finish(struct config *c)
+void provision_config_finish(struct provision_config *p)
 {
-    for (size_t i = 0; i < c->n_streams; i++)
-        stream_finish(&c->streams[i]);
-    for (size_t i = 0; i < c->n_consumers; i++)
-        consumer_finish(&c->consumers[i]);
-    free(c->streams);
-    free(c->consumers);
+    for (size_t i = 0; i < p->n_streams; i++)
+        stream_finish(&p->streams[i]);
+    for (size_t i = 0; i < p->n_consumers; i++)
+        consumer_finish(&p->consumers[i]);
+    free(p->streams);
+    free(p->consumers);
 }
 
 /* ---- one stream, one consumer ------------------------------------------------------ */
@@ -88,23 +88,24 @@ static void check_consumer_section(struct config *c, const struct section *s, co
 
 /* ---- all of them ------------------------------------------------------------------------ */
 
-static bool is_named(const struct section *s, enum section_kind kind)
+static bool is_defaults(const struct section *s)
 {
-    return s->kind == kind && strcmp(s->name, DEFAULTS_NAME) != 0;
+    return strcmp(section_name(s), DEFAULTS_NAME) == 0;
 }
 
-static size_t count(const struct config *c, enum section_kind kind)
+static size_t count(const struct config *c, const struct section_type *type)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->priv->n_sections; i++)
-        n += is_named(&c->priv->sections[i], kind);
+    for (struct section *s = NULL; (s = section_next(c, type, s)) != NULL;)
+        n += !is_defaults(s);
     return n;
 }
 
-static void resolve_stream(struct config *c, const struct section *s, const struct section *defaults)
+static void resolve_stream(struct provision_config *p, struct config *c, const struct section *s,
+                           const struct section *defaults)
 {
-    struct config_stream *st = &c->streams[c->n_streams++];
-    st->name = config_strdup(c, s->name);
+    struct config_stream *st = &p->streams[p->n_streams++];
+    st->name = config_strdup(c, section_name(s));
     size_t before = config_n_problems(c);
     section_resolve(c, s, defaults, st);
     if (!st->name)
@@ -113,40 +114,71 @@ static void resolve_stream(struct config *c, const struct section *s, const stru
         config_add_problem(c, "%s: a stream needs subjects, or a mirror or sources (try subjects = orders.>)",
                            PLACE(s, "subjects"));
     check_stream_section(c, s, st);
-    for (size_t i = 0; i < c->n_streams; i++)
-        check_overlap(c, s, st, &c->streams[i]);
+    for (size_t i = 0; i < p->n_streams; i++)
+        check_overlap(c, s, st, &p->streams[i]);
 }
 
-static void resolve_consumer(struct config *c, const struct section *s, const struct section *defaults)
+static void resolve_consumer(struct provision_config *p, struct config *c, const struct section *s,
+                             const struct section *defaults)
 {
-    struct config_consumer *co = &c->consumers[c->n_consumers++];
-    co->stream = config_strdup(c, s->name);
+    struct config_consumer *co = &p->consumers[p->n_consumers++];
+    co->stream = config_strdup(c, section_name(s));
     if (co->stream)
         co->stream[strcspn(co->stream, "/")] = '\0';
-    co->name = config_strdup(c, strchr(s->name, '/') + 1);
+    co->name = config_strdup(c, strchr(section_name(s), '/') + 1);
     section_resolve(c, s, defaults, co);
     if (co->deliver_policy)
         check_consumer_section(c, s, co);
 }
 
-void streams_resolve(struct config *c)
+/* config_schema.resolve */
+static void resolve_sections(void *data, struct config *c)
 {
-    const struct section *provision = section_find(c, SECTION_PROVISION, "");
-    const struct section *stream_defaults = section_find(c, SECTION_STREAM, DEFAULTS_NAME);
-    const struct section *consumer_defaults = section_find(c, SECTION_CONSUMER, DEFAULTS_NAME);
+    struct provision_config *p = data;
 
-    c->streams = calloc(count(c, SECTION_STREAM) + 1, sizeof(*c->streams));
-    c->consumers = calloc(count(c, SECTION_CONSUMER) + 1, sizeof(*c->consumers));
-    if (!c->streams || !c->consumers || !provision) {
-        c->priv->oom = true;
+    if (!p->used)
+        return;
+    provision_env_resolve(c);
+    const struct section *provision = section_find(c, &section_provision, "");
+    p->streams = calloc(count(c, &section_stream) + 1, sizeof(*p->streams));
+    p->consumers = calloc(count(c, &section_consumer) + 1, sizeof(*p->consumers));
+    if (!p->streams || !p->consumers || !provision) {
+        config_out_of_memory(c);
         return;
     }
-    section_resolve(c, provision, NULL, &c->provision);
-    for (size_t i = 0; i < c->priv->n_sections; i++) {
-        const struct section *s = &c->priv->sections[i];
-        if (is_named(s, SECTION_STREAM))
-            resolve_stream(c, s, stream_defaults);
-        else if (is_named(s, SECTION_CONSUMER))
-            resolve_consumer(c, s, consumer_defaults);
-    }
+    section_resolve(c, provision, NULL, p);
+    const struct section *defaults = section_find(c, &section_stream, DEFAULTS_NAME);
+    for (struct section *s = NULL; (s = section_next(c, &section_stream, s)) != NULL;)
+        if (!is_defaults(s))
+            resolve_stream(p, c, s, defaults);
+    defaults = section_find(c, &section_consumer, DEFAULTS_NAME);
+    for (struct section *s = NULL; (s = section_next(c, &section_consumer, s)) != NULL;)
+        if (!is_defaults(s))
+            resolve_consumer(p, c, s, defaults);
+}
+
+/* config_schema.expand */
+static bool expand_if_used(void *data, struct config *c, const char *place, const char *text, struct buf *out)
+{
+    struct provision_config *p = data;
+
+    if (p->used)
+        return provision_expand(c, p->env, place, text, out);
+    buf_puts(out, text);
+    if (!buf_str(out))
+        config_out_of_memory(c);
+    return !out->failed;
+}
+
+void provision_config_register(struct provision_config *p, struct config *c)
+{
+    *p = (struct provision_config){0};
+    p->schema = (struct config_schema){provision_sections, expand_if_used, resolve_sections, p};
+    config_register(c, &p->schema);
+}
+
+void provision_config_use(struct provision_config *p, char *const *env)
+{
+    p->used = true;
+    p->env = env;
 }

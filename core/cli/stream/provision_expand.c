@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * expand - ${NAME} in what a file says of streams: one file serves every region. */
-#include "private.h"
+ * stream/provision_expand - ${NAME} in what a file says of streams: one file serves every region. */
+#include "provision_config_private.h"
 
 #include "base/value.h"
 
@@ -9,20 +9,20 @@
 
 #define QUOTE(text) value_quote((text), (char[80]){0}, 80)
 
-static const char *lookup(const struct config *c, const char *name, size_t len)
+static const char *lookup(char *const *env, const char *name, size_t len)
 {
-    for (char *const *env = c->priv->expand_env; env && *env; env++)
+    for (; env && *env; env++)
         if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
             return *env + len + 1;
     return NULL;
 }
 
-bool expand(struct config *c, const char *place, const char *text, struct buf *out)
+bool provision_expand(struct config *c, char *const *env, const char *place, const char *text, struct buf *out)
 {
     for (const char *at; (at = strstr(text, "${")) != NULL;) {
         const char *name = at + 2;
         size_t len = strcspn(name, "}");
-        const char *value = len && name[len] ? lookup(c, name, len) : NULL;
+        const char *value = len && name[len] ? lookup(env, name, len) : NULL;
         char shown[64];
         snprintf(shown, sizeof(shown), "%.*s", (int)(len < 60 ? len : 60), name);
         if (!len || !name[len]) {
@@ -42,6 +42,6 @@ bool expand(struct config *c, const char *place, const char *text, struct buf *o
     if (out->len > MAX_TEXT)
         config_add_problem(c, "%s: with its variables the value is longer than %d bytes", place, MAX_TEXT);
     else if (!buf_str(out))
-        c->priv->oom = true;
+        config_out_of_memory(c);
     return !out->failed && out->len <= MAX_TEXT;
 }

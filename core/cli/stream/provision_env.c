@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * env_streams - streams and consumers by environment alone.
+ * stream/provision_env - streams and consumers by environment alone.
  *
  * SEAMQ_STREAMS names them exactly; in SEAMQ_STREAM_<NAME>_<KEY> the name stands in any case, with _ for what a
  * variable's name cannot hold.  So names are matched against those that are declared, never guessed. */
-#include "private.h"
+#include "provision_config_private.h"
 
 #include "base/value.h"
-#include "names.h"
+#include "config/names.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -15,27 +15,19 @@
 #define VARIABLE_MAX 640
 
 static const struct family {
-    enum section_kind kind;
+    const struct section_type *type;
     const char *list; /* names the members; NULL: there is one, without a name */
     const char *prefix;
 } families[] = {
-    {SECTION_PROVISION, NULL, "SEAMQ_PROVISION_"},
-    {SECTION_STREAM, "SEAMQ_STREAMS", "SEAMQ_STREAM_"},
-    {SECTION_CONSUMER, "SEAMQ_CONSUMERS", "SEAMQ_CONSUMER_"},
+    {&section_provision, NULL, "SEAMQ_PROVISION_"},
+    {&section_stream, "SEAMQ_STREAMS", "SEAMQ_STREAM_"},
+    {&section_consumer, "SEAMQ_CONSUMERS", "SEAMQ_CONSUMER_"},
 };
 
+/* A character of a name as it stands in a variable's name: "orders-eu" is "ORDERS_EU" there. */
 static char folded(char c)
 {
     return isalnum((unsigned char)c) ? (char)toupper((unsigned char)c) : '_';
-}
-
-/* "orders-eu" as it stands in a variable's name: "ORDERS_EU". */
-static void fold(const char *name, char *out, size_t size)
-{
-    size_t n = 0;
-    for (; name[n] && n < size - 1; n++)
-        out[n] = folded(name[n]);
-    out[n] = '\0';
 }
 
 static void declare(struct config *c, const struct family *f)
@@ -47,24 +39,24 @@ static void declare(struct config *c, const struct family *f)
     while (list && value_list_next(&list, name, sizeof(name))) {
         if (strcmp(name, DEFAULTS_NAME) == 0)
             config_add_problem(c, "%s: %s stands for the defaults of all and cannot be a name here", f->list, name);
-        else if (section_check_name(f->kind, name, &err) < 0)
+        else if (section_check_name(f->type, name, &err) < 0)
             config_add_problem(c, "%s: %s", f->list, err.text);
         else
-            section_get(c, f->kind, name, f->list);
+            section_get(c, f->type, name, f->list);
     }
 }
 
 /* The key that `rest` (behind the prefix) means in section `s`; NULL: it means another. */
-static const struct opt *key_in(const struct section *s, const char *rest)
+static const struct opt *key_in(const struct section_type *type, const struct section *s, const char *rest)
 {
     char key[64];
     size_t n = 0;
     const char *at = rest;
 
-    for (const char *name = s->name; *name; name++, at++)
+    for (const char *name = section_name(s); *name; name++, at++)
         if (folded(*name) != (char)toupper((unsigned char)*at))
             return NULL;
-    if (*s->name && *at++ != '_')
+    if (*section_name(s) && *at++ != '_')
         return NULL;
     for (; at[n] && n < sizeof(key) - 1; n++) {
         if (islower((unsigned char)at[n]))
@@ -72,7 +64,15 @@ static const struct opt *key_in(const struct section *s, const char *rest)
         key[n] = (char)tolower((unsigned char)at[n]);
     }
     key[n] = '\0';
-    return opt_find(s->kind, key, NULL);
+    return opt_find(type, key, NULL);
+}
+
+/* "SEAMQ_STREAM_ORDERS_EU_MAX_AGE" */
+static void variable_name(const struct family *f, const struct section *s, const struct opt *o, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "%s%s%s%s", f->prefix, section_name(s), *section_name(s) ? "_" : "", o->key);
+    for (size_t i = strlen(f->prefix); i < n && i < size - 1; i++)
+        out[i] = folded(out[i]);
 }
 
 /* Of all names that would have been right, the nearest. */
@@ -82,18 +82,10 @@ static void unknown(struct config *c, const struct family *f, const char *variab
     char near[VARIABLE_MAX] = "";
     unsigned distance = near_limit(variable);
 
-    for (size_t i = 0; i < c->priv->n_sections; i++) {
-        const struct section *s = &c->priv->sections[i];
-        for (size_t k = 0; s->kind == f->kind && k < opt_count; k++) {
+    for (const struct section *s = NULL; (s = section_next(c, f->type, s)) != NULL;) {
+        for (const struct opt *o = f->type->options; o->key; o++) {
             const char *best = NULL;
-            if (opt_table[k].section != f->kind)
-                continue;
-            int n = snprintf(name, sizeof(name), "%s", f->prefix);
-            fold(s->name, name + n, sizeof(name) - (size_t)n);
-            n = (int)strlen(name);
-            snprintf(name + n, sizeof(name) - (size_t)n, "%s", *s->name ? "_" : "");
-            n = (int)strlen(name);
-            fold(opt_table[k].key, name + n, sizeof(name) - (size_t)n);
+            variable_name(f, s, o, name, sizeof(name));
             near_try(variable, name, &best, &distance);
             if (best)
                 snprintf(near, sizeof(near), "%s", name);
@@ -108,17 +100,22 @@ static void unknown(struct config *c, const struct family *f, const char *variab
         config_add_problem(c, "%s: unknown variable (seamq stream apply --help lists the keys)", variable);
 }
 
-static void resolve_variable(struct config *c, const struct family *f, const char *variable, const char *value)
+static void resolve_variable(struct config *c, const char *variable, const char *value, void *data)
 {
+    const struct family *f = data;
     const char *rest = variable + strlen(f->prefix);
     struct section *found = NULL;
     const struct opt *key = NULL;
 
-    for (size_t i = 0; i < c->priv->n_sections; i++) {
-        struct section *s = &c->priv->sections[i];
-        const struct opt *o = s->kind == f->kind ? key_in(s, rest) : NULL;
+    if (strlen(variable) >= VARIABLE_MAX) {
+        config_add_problem(c, "%.40s...: the variable's name is longer than %d characters", variable, VARIABLE_MAX);
+        return;
+    }
+    for (struct section *s = NULL; (s = section_next(c, f->type, s)) != NULL;) {
+        const struct opt *o = key_in(f->type, s, rest);
         if (o && found) {
-            config_add_problem(c, "%s: it could mean %s and %s; put them into a file", variable, found->name, s->name);
+            config_add_problem(c, "%s: it could mean %s and %s; put them into a file", variable, section_name(found),
+                               section_name(s));
             return;
         }
         found = o ? s : found;
@@ -127,29 +124,18 @@ static void resolve_variable(struct config *c, const struct family *f, const cha
     if (!found && !env_is_service(variable, value))
         unknown(c, f, variable);
     else if (found && *value) /* empty: what compose files pass for "not given" */
-        assign(c, found, &(struct assignment){variable, key->key, value, SOURCE_ENV, variable, false});
+        section_set_from_env(c, found, variable, key->key, value);
 }
 
 static void resolve_family(struct config *c, const struct family *f)
 {
     if (f->list)
         declare(c, f);
-    section_get(c, f->kind, f->list ? DEFAULTS_NAME : "", f->list ? f->list : f->prefix);
-    for (size_t i = 0; i < c->priv->env.n; i++) {
-        char *name = c->priv->env.items[i];
-        char *eq = strchr(name, '=');
-        if (!eq || strncmp(name, f->prefix, strlen(f->prefix)) != 0)
-            continue;
-        *eq = '\0';
-        if (strlen(name) < VARIABLE_MAX)
-            resolve_variable(c, f, name, eq + 1);
-        else
-            config_add_problem(c, "%.40s...: the variable's name is longer than %d characters", name, VARIABLE_MAX);
-        *eq = '=';
-    }
+    section_get(c, f->type, f->list ? DEFAULTS_NAME : "", f->list ? f->list : f->prefix);
+    env_for_each(c, f->prefix, resolve_variable, (void *)(uintptr_t)f);
 }
 
-void env_resolve_streams(struct config *c)
+void provision_env_resolve(struct config *c)
 {
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
         resolve_family(c, &families[i]);

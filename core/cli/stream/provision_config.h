@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stream/provision_config - what `seamq stream plan` and `apply` are to bring about: the sections [provision],
+ * [stream.NAME] and [consumer.STREAM/NAME], registered with the option table of core/config.
+ */
+#ifndef SEAMQ_CLI_STREAM_PROVISION_CONFIG_H
+#define SEAMQ_CLI_STREAM_PROVISION_CONFIG_H
+
+#include "config/schema.h"
+
+enum storage { STORAGE_FILE, STORAGE_MEMORY };
+enum retention { RETENTION_LIMITS, RETENTION_INTEREST, RETENTION_WORKQUEUE };
+enum discard { DISCARD_OLD, DISCARD_NEW };
+
+struct config_stream { /* as it is wanted; 0 in a limit: none */
+    char *name;
+    struct strv subjects;
+    int64_t replicas; /* 0: not said */
+    enum storage storage;
+    enum retention retention;
+    int64_t max_age_ns;
+    int64_t max_bytes;
+    int64_t max_msgs;
+    int64_t max_msg_size;
+    enum discard discard;
+    int64_t duplicate_window_ns; /* 0: not said */
+    char *mirror;                /* STREAM or STREAM@DOMAIN; NULL: none */
+    struct strv sources;         /* the same */
+    char *placement_cluster;     /* NULL: any */
+    struct strv placement_tags;
+};
+
+struct config_consumer {
+    char *stream;
+    char *name;
+    struct strv filter_subjects;
+    char *deliver_policy; /* as the handler's */
+    enum ack_mode ack;
+    int64_t ack_wait_ns;
+    int64_t max_ack_pending;
+    int64_t replicas; /* 0: the stream's */
+};
+
+struct provision_config {
+    int64_t timeout_ns; /* [provision] */
+    bool dry_run;
+    struct config_stream *streams;
+    size_t n_streams;
+    struct config_consumer *consumers;
+    size_t n_consumers;
+    bool used;        /* provision_config_use() was called */
+    char *const *env; /* where ${NAME} is looked up; borrowed */
+    struct config_schema schema;
+};
+
+/* The section types, for --help and docs/configuration.md; ends with NULL. */
+extern const struct section_type *const provision_sections[];
+
+/* Registers the sections with `c`, before any source is read: their names and keys are checked, their values are not.
+ * `p` must outlive `c`. */
+void provision_config_register(struct provision_config *p, struct config *c);
+/* Before any source is read: config_finish() reads SEAMQ_STREAMS, SEAMQ_STREAM_NAME_KEY ... as well and fills `p`, and
+ * ${NAME} in a file is replaced from `env`, which must outlive config_finish(). */
+void provision_config_use(struct provision_config *p, char *const *env);
+/* Frees the streams and consumers. */
+void provision_config_finish(struct provision_config *p);
+
+/* For --help: the environment in words, then the keys of all three. */
+void provision_config_print_help(FILE *out);
+
+#endif
