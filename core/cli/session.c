@@ -266,7 +266,7 @@ static void send_call(struct calls *cs, size_t i, int64_t now_ns)
                                : natsConnection_PublishRequest(cs->s->nats, subject, reply, c->body,
                                                                c->body ? (int)strlen(c->body) : 0);
     if (c->publish)
-        c->answer = (struct api_answer){0}; /* what it was refused with is no word on this try */
+        c->answer = (struct answer){0}; /* what it was refused with is no word on this try */
     cs->n_sent += !c->sent;
     c->sent = true;
     c->due_ns = now_ns + (st == NATS_OK ? ATTEMPT_NS : AGAIN_NS);
@@ -279,7 +279,7 @@ static void call_done(struct calls *cs, struct call *c)
     cs->n_sent--;
 }
 
-static bool is_passing(const struct api_answer *a)
+static bool is_passing(const struct answer *a)
 {
     return a->rc == -EHOSTUNREACH || a->code == JS_CODE_UNAVAILABLE || a->err_code == JS_NO_SUITABLE_PEERS ||
            a->err_code == JS_UNAVAILABLE;
@@ -329,7 +329,7 @@ static void take_answer(struct calls *cs, natsMsg *msg, int64_t now_ns)
     struct call *c = find_call(cs, natsMsg_GetSubject(msg));
     if (!c)
         return;
-    api_answer(&c->answer, natsMsg_IsNoResponders(msg) ? -EHOSTUNREACH : 0, msg);
+    answer_read(&c->answer, natsMsg_IsNoResponders(msg) ? -EHOSTUNREACH : 0, msg);
     if (is_passing(&c->answer))
         c->due_ns = now_ns + AGAIN_NS;
     else
@@ -424,7 +424,7 @@ void session_calls(struct session *s, struct call *calls, size_t n, int64_t dead
 
     s->run++;
     for (size_t i = 0; i < n; i++) {
-        calls[i].answer = (struct api_answer){0};
+        calls[i].answer = (struct answer){0};
         calls[i].due_ns = 0;
         calls[i].sent = calls[i].done = false;
     }
@@ -455,7 +455,7 @@ int session_call(struct session *s, struct call *call, int64_t timeout_ns, struc
 
 int session_explain(const struct session *s, const struct call *call, struct error *err)
 {
-    const struct api_answer *a = &call->answer;
+    const struct answer *a = &call->answer;
     const char *domain = call_domain(s, call);
     const char *dot = domain ? "." : "";
     domain = domain ? domain : "";

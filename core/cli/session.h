@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "federation/answer.h"
+#include "jetstream/answer.h"
 
 #include <nats/nats.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ struct call {
     const char *headers; /* "Name\0value\0..." */
     size_t headers_size;
     /* Set by session_calls(): answer.json is the caller's, see call_finish(). */
-    struct api_answer answer;
+    struct answer answer;
     /* session_calls() keeps */
     int64_t due_ns;
     bool sent;

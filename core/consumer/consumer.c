@@ -14,9 +14,9 @@
 #define MESSAGE_BYTES_MAX ((size_t)256 * 1024 * 1024)
 #define NAME_MAX_LEN 256
 
-int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, const struct config_handler *handler,
-                    const struct config_cluster *cluster, unsigned index, const struct consumer_callbacks *callbacks,
-                    void *data, struct error *err)
+int consumer_create(struct consumer **ret, struct loop *loop, struct requests *requests,
+                    const struct config_handler *handler, const struct config_cluster *cluster, unsigned index,
+                    const struct consumer_callbacks *callbacks, void *data, struct error *err)
 {
     char stream[NAME_MAX_LEN];
     char dead_letter[NAME_MAX_LEN];
@@ -24,7 +24,7 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
     if (!c)
         return error_set(err, -ENOMEM, "handler %s: out of memory", handler->name);
     c->loop = loop;
-    c->api = api;
+    c->requests = requests;
     c->handler = handler;
     c->cluster = cluster;
     c->callbacks = *callbacks;
@@ -43,7 +43,7 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, c
     cumulative_init(c);
     int rc = c->stream && c->dead_letter ? message_table_init(&c->messages) : -ENOMEM;
     if (rc == 0)
-        rc = consumer_add_route(c, api); /* its own */
+        rc = consumer_add_route(c, requests); /* its own */
     if (rc) {
         consumer_destroy(c);
         return error_set(err, rc, "handler %s: %s", handler->name, strerror(-rc));
@@ -137,7 +137,7 @@ static void left(struct consumer *c, struct message *h, bool for_good)
 static int answer(struct consumer *c, const struct message *h, const char *body)
 {
     struct connection_publish p = {.subject = message_reply(h), .data = body, .size = strlen(body)};
-    return connection_publish(api_connection(c->api), &p);
+    return connection_publish(requests_connection(c->requests), &p);
 }
 
 bool consumer_stale(const struct consumer *c, const struct message *h)
@@ -180,7 +180,7 @@ void consumer_ack(struct consumer *c, struct message *h)
     } else {
         c->confirming = 0; /* sent again: the question under way was asked before */
     }
-    message_drop_message(&c->messages, h, api_connection(c->api));
+    message_drop_message(&c->messages, h, requests_connection(c->requests));
     lease_acked(c);
 }
 
@@ -209,11 +209,11 @@ void consumer_give_back(struct consumer *c, struct message *h, int64_t delay_ns)
         return;
     }
     message_set_state(&c->messages, h, MESSAGE_AWAY);
-    message_drop_message(&c->messages, h, api_connection(c->api));
+    message_drop_message(&c->messages, h, requests_connection(c->requests));
     left(c, h, false);
     struct message *oldest = container_of(c->messages.away.next, struct message, node);
     if (c->messages.n_by_state[MESSAGE_AWAY] > AWAY_MAX && !oldest->key_queue && !c->cumulative.on)
-        message_free(&c->messages, oldest, api_connection(c->api));
+        message_free(&c->messages, oldest, requests_connection(c->requests));
 }
 
 void consumer_confirmed(struct consumer *c, struct message *h)
@@ -232,14 +232,14 @@ void consumer_forget(struct consumer *c, struct message *h)
     loop_disarm(c->loop, &h->retry);
     c->stats.settled += !h->counted && !consumer_stale(c, h);
     left(c, h, true);
-    message_free(&c->messages, h, api_connection(c->api));
+    message_free(&c->messages, h, requests_connection(c->requests));
 }
 
 /* ---- what others want to know ----------------------------------------------------------- */
 
-struct api *consumer_api(const struct consumer *c)
+struct requests *consumer_requests(const struct consumer *c)
 {
-    return c->api;
+    return c->requests;
 }
 
 const struct config_cluster *consumer_cluster(const struct consumer *c)

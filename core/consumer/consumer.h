@@ -16,7 +16,7 @@
 #ifndef SEAMQ_CONSUMER_CONSUMER_H
 #define SEAMQ_CONSUMER_CONSUMER_H
 
-#include "api.h"
+#include "jetstream/request.h"
 #include "message.h"
 
 #include "config/config.h"
@@ -49,14 +49,14 @@ struct consumer_stats {
 
 /* `handler`, `cluster` outlive the consumer, and so do all apis. `index` is unique on all their links.
  * It starts with the next iteration of the loop, or with the link's CONNECTION_UP. */
-int consumer_create(struct consumer **ret, struct loop *loop, struct api *api, const struct config_handler *handler,
-                    const struct config_cluster *cluster, unsigned index, const struct consumer_callbacks *callbacks,
-                    void *data, struct error *err);
+int consumer_create(struct consumer **ret, struct loop *loop, struct requests *requests,
+                    const struct config_handler *handler, const struct config_cluster *cluster, unsigned index,
+                    const struct consumer_callbacks *callbacks, void *data, struct error *err);
 void consumer_destroy(struct consumer *c);
 
 /* Another cluster's connection by which this one's domain is reached in need. More than ROUTES_MAX are
  * left out. 0 or -ENOMEM. */
-int consumer_add_route(struct consumer *c, struct api *api);
+int consumer_add_route(struct consumer *c, struct requests *requests);
 
 /* To be called with each state of any link; those of no route of this consumer change nothing. */
 void consumer_connection_state(struct consumer *c, const struct connection *connection, enum connection_state state,
@@ -126,7 +126,7 @@ void consumer_confirmed(struct consumer *c, struct message *h);
 /* The message is settled by other means: forgotten. */
 void consumer_forget(struct consumer *c, struct message *h);
 
-struct api *consumer_api(const struct consumer *c);
+struct requests *consumer_requests(const struct consumer *c);
 const struct config_cluster *consumer_cluster(const struct consumer *c);
 const char *consumer_stream(const struct consumer *c);
 const char *consumer_durable(const struct consumer *c);

@@ -26,7 +26,7 @@ enum consumer_stage {
 
 struct route { /* a connection by which the stream can be reached */
     struct consumer *consumer;
-    struct api *api;
+    struct requests *requests;
     struct connection_sub *inbox;
     size_t inbox_len; /* of "<inbox>.p<index>." */
     bool up;
@@ -34,7 +34,7 @@ struct route { /* a connection by which the stream can be reached */
 
 struct consumer {
     struct loop *loop;
-    struct api *api; /* of the route in use */
+    struct requests *requests; /* of the route in use */
     const struct config_handler *handler;
     const struct config_cluster *cluster;
     struct consumer_callbacks callbacks;
@@ -65,7 +65,7 @@ struct consumer {
     int64_t verify_asked_ns;
     int64_t unanswered_ns; /* since when verifications are not answered; 0: they are */
     struct loop_timer setup_again;
-    struct api_request *setup_request;
+    struct request *setup_request;
     int64_t stream_created_ns;
     int64_t consumer_created_ns;
     unsigned seed; /* of the pauses: a fleet must not come back in step */
@@ -107,8 +107,8 @@ struct consumer {
     struct message_table messages;
     struct loop_timer lease;
     struct loop_timer confirm;
-    struct api_request *confirm_request;
-    struct api_request *lag_request;
+    struct request *confirm_request;
+    struct request *lag_request;
     bool paused; /* by the server's last word */
     int64_t paused_until_ns;
     size_t confirming; /* how many of held.acked the request under way covers */
@@ -122,7 +122,7 @@ struct consumer {
         int64_t asked_ns;
         char leader[64]; /* who answered last; longer names are cut */
         struct loop_timer look;
-        struct api_request *request;
+        struct request *request;
     } sync;
 
     /* cumulative.c */
@@ -139,7 +139,7 @@ struct consumer {
         int64_t pause_ns;
         struct loop_timer flush;
         struct loop_timer look;
-        struct api_request *request;
+        struct request *request;
     } cumulative;
 
     /* stop.c */
@@ -150,7 +150,7 @@ struct consumer {
         int64_t come_until_ns;
         int64_t until_ns;
         struct loop_timer timer;
-        struct api_request *request;
+        struct request *request;
         void (*done)(void *data);
         void *data;
     } stop;
@@ -169,8 +169,8 @@ void setup_start(struct consumer *c);
 void setup_stop(struct consumer *c);
 void setup_reason(struct consumer *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void setup_alarm(struct consumer *c, const char *what);
-/* CONSUMER.INFO, for whoever needs its answer; as api_ask, with `c` as data. */
-int setup_info(struct consumer *c, api_reply_fn fn, struct api_request **ret);
+/* CONSUMER.INFO, for whoever needs its answer; as request_ask, with `c` as data. */
+int setup_info(struct consumer *c, request_reply_fn fn, struct request **ret);
 /* Whether an answer to CONSUMER.INFO is from the consumer that we know. If not, it is worth nothing, and what was held
  * is forgotten as soon as the new one is known. */
 bool setup_known(struct consumer *c, json_t *info);

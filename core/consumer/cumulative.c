@@ -68,8 +68,8 @@ void cumulative_flush(struct consumer *c)
     struct message *last = q->sure && c->verified ? last_done(q) : NULL;
 
     q->n_done = 0;
-    if (!last ||
-        connection_publish(api_connection(c->api), &(struct connection_publish){.subject = message_reply(last)}))
+    if (!last || connection_publish(requests_connection(c->requests),
+                                    &(struct connection_publish){.subject = message_reply(last)}))
         return;
     q->floor_consumer = last->consumer_seq;
     for (bool end = false; !end;) {
@@ -77,7 +77,7 @@ void cumulative_flush(struct consumer *c)
         end = h == last;
         list_remove(&h->order);
         message_set_state(&c->messages, h, MESSAGE_ACKED);
-        message_drop_message(&c->messages, h, api_connection(c->api));
+        message_drop_message(&c->messages, h, requests_connection(c->requests));
         c->stats.settled += !h->counted;
         h->counted = true;
     }
@@ -171,10 +171,10 @@ static void judge(struct consumer *c, json_t *info)
 static void on_info(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct api_answer a;
+    struct answer a;
 
     c->cumulative.request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     if (a.rc == 0 && setup_known(c, a.json))
         judge(c, a.json);
     else if (a.rc && a.rc != -ENOTCONN) /* else the next connection asks */
@@ -201,7 +201,7 @@ void cumulative_unsure(struct consumer *c)
         q->unsure_ns = loop_now_ns(c->loop);
     q->sure = false;
     q->pause_ns = ASK_MIN_NS;
-    api_cancel(q->request); /* it may have been asked too early */
+    request_cancel(q->request); /* it may have been asked too early */
     q->request = NULL;
     loop_arm(c->loop, &q->look, loop_now_ns(c->loop));
 }
@@ -254,6 +254,6 @@ void cumulative_finish(struct consumer *c)
 {
     loop_disarm(c->loop, &c->cumulative.flush);
     loop_disarm(c->loop, &c->cumulative.look);
-    api_cancel(c->cumulative.request);
+    request_cancel(c->cumulative.request);
     c->cumulative.request = NULL;
 }

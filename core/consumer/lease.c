@@ -42,7 +42,7 @@ void lease_begin(struct consumer *c, struct message *h)
 static void renew(struct consumer *c, struct message *h, int64_t now)
 {
     struct connection_publish p = {.subject = message_reply(h), .data = "+WPI", .size = 4};
-    if (connection_publish(api_connection(c->api), &p) == 0) {
+    if (connection_publish(requests_connection(c->requests), &p) == 0) {
         h->lease_until_ns = now + c->ack_wait_ns;
         c->stats.leases_renewed++;
     }
@@ -72,7 +72,7 @@ static void on_lease(struct loop_timer *t)
     struct message *last =
         list_empty(&c->messages.leases) ? NULL : container_of(c->messages.leases.prev, struct message, lease);
 
-    while (!list_empty(&c->messages.leases) && connection_state(api_connection(c->api)) == CONNECTION_UP) {
+    while (!list_empty(&c->messages.leases) && connection_state(requests_connection(c->requests)) == CONNECTION_UP) {
         struct message *h = container_of(c->messages.leases.next, struct message, lease);
         /* What is due within a twentieth goes along: one wake-up for a batch that arrived together. */
         if (renew_at(c, h) > now + c->ack_wait_ns / 20)
@@ -129,7 +129,7 @@ static void send_acks_again(struct consumer *c)
     list_for_each(node, &c->messages.acked)
     {
         const struct message *h = container_of(node, struct message, node);
-        connection_publish(api_connection(c->api), &(struct connection_publish){.subject = message_reply(h)});
+        connection_publish(requests_connection(c->requests), &(struct connection_publish){.subject = message_reply(h)});
     }
 }
 
@@ -166,10 +166,10 @@ void lease_take_info(struct consumer *c, json_t *info)
 static void on_lag(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct api_answer a;
+    struct answer a;
 
     c->lag_request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     if (a.rc == 0 && setup_known(c, a.json))
         lease_take_info(c, a.json);
     json_decref(a.json);
@@ -186,14 +186,14 @@ void consumer_ask_lag(struct consumer *c)
 void lease_confirmed(struct consumer *c, struct message *h)
 {
     if (c->handler->ordering == ORDERING_NONE) {
-        message_free(&c->messages, h, api_connection(c->api));
+        message_free(&c->messages, h, requests_connection(c->requests));
         return;
     }
     message_set_state(&c->messages, h, MESSAGE_SETTLED);
-    message_drop_message(&c->messages, h, api_connection(c->api));
+    message_drop_message(&c->messages, h, requests_connection(c->requests));
     if (c->messages.n_by_state[MESSAGE_SETTLED] > SETTLED_MAX)
         message_free(&c->messages, container_of(c->messages.settled.next, struct message, node),
-                     api_connection(c->api));
+                     requests_connection(c->requests));
 }
 
 /* Until stream and consumer are known to be the same, nothing that is kept was sent on this connection; under
@@ -206,10 +206,10 @@ static bool all_sent(const struct consumer *c)
 static void on_confirmed(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct api_answer a;
+    struct answer a;
 
     c->confirm_request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     bool gone = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
     if (gone) /* with all that it could have forgotten */
         c->confirming = c->messages.n_by_state[MESSAGE_ACKED];
@@ -251,12 +251,13 @@ void lease_acked(struct consumer *c)
 {
     size_t n = c->messages.n_by_state[MESSAGE_ACKED];
     if (n > ACKED_MAX) {
-        message_free(&c->messages, container_of(c->messages.acked.next, struct message, node), api_connection(c->api));
+        message_free(&c->messages, container_of(c->messages.acked.next, struct message, node),
+                     requests_connection(c->requests));
         if (c->confirming)
             c->confirming--;
     }
     bool soon = n >= CONFIRM_AT || (c->stopping && n > 0);
-    if (soon && !c->confirm_request && connection_state(api_connection(c->api)) == CONNECTION_UP)
+    if (soon && !c->confirm_request && connection_state(requests_connection(c->requests)) == CONNECTION_UP)
         ask_confirmation(c);
     else if (!c->confirm_request && !loop_timer_armed(&c->confirm))
         loop_arm(c->loop, &c->confirm, loop_now_ns(c->loop) + CONFIRM_NS);
@@ -324,7 +325,7 @@ void lease_finish(struct consumer *c)
 {
     loop_disarm(c->loop, &c->lease);
     loop_disarm(c->loop, &c->confirm);
-    api_cancel(c->confirm_request);
-    api_cancel(c->lag_request);
+    request_cancel(c->confirm_request);
+    request_cancel(c->lag_request);
     c->confirm_request = c->lag_request = NULL;
 }

@@ -12,7 +12,7 @@
 #ifndef SEAMQ_CONSUMER_MESSAGE_H
 #define SEAMQ_CONSUMER_MESSAGE_H
 
-#include "ack_meta.h"
+#include "jetstream/ack_meta.h"
 
 #include "base/list.h"
 #include "base/loop.h"

@@ -62,7 +62,7 @@ static size_t in_house(const struct consumer *c)
 /* Credit counts messages, and what the last ones measured says nothing of the next: 5,000 of 1 MiB would be 5 GB. */
 static int64_t request_bytes(const struct consumer *c)
 {
-    int64_t most = connection_max_payload(api_connection(c->api)) + SUBJECT_BYTES;
+    int64_t most = connection_max_payload(requests_connection(c->requests)) + SUBJECT_BYTES;
     if (c->any_size)
         return 0;
     if (most < REQUEST_BYTES)
@@ -80,13 +80,13 @@ static int ask(struct consumer *c, int64_t batch, int64_t expires_ns)
     snprintf(subject, sizeof(subject), "$JS%s%s.API.CONSUMER.MSG.NEXT.%s.%s", domain ? "." : "", domain ? domain : "",
              c->stream, c->handler->durable);
     /* Its own for each request: the server forgets a subject with the first request that is done. */
-    snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", connection_inbox(api_connection(c->api)), c->index,
+    snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", connection_inbox(requests_connection(c->requests)), c->index,
              (unsigned long long)c->epoch, (unsigned long long)c->stats.pulls);
     int n = snprintf(body, sizeof(body), "{\"batch\":%lld,\"max_bytes\":%lld,\"expires\":%lld,\"idle_heartbeat\":%lld}",
                      (long long)batch, (long long)request_bytes(c), (long long)expires_ns,
                      (long long)heartbeat_ns(c, expires_ns));
     return connection_publish(
-        api_connection(c->api),
+        requests_connection(c->requests),
         &(struct connection_publish){.subject = subject, .reply = reply, .data = body, .size = (size_t)n});
 }
 
@@ -318,7 +318,7 @@ static void on_status(struct consumer *c, natsMsg *msg)
 
 static bool is_status(const struct route *r, const char *subject, uint64_t *ret_epoch)
 {
-    const char *inbox = connection_inbox(api_connection(r->api));
+    const char *inbox = connection_inbox(requests_connection(r->requests));
     if (subject[0] != inbox[0] || strncmp(subject, inbox, strlen(inbox)) != 0 || strlen(subject) <= r->inbox_len)
         return false;
     *ret_epoch = strtoull(subject + r->inbox_len, NULL, 10);
@@ -327,7 +327,7 @@ static bool is_status(const struct route *r, const char *subject, uint64_t *ret_
 
 static void on_delivery(struct consumer *c, natsMsg *msg)
 {
-    struct connection *connection = api_connection(c->api);
+    struct connection *connection = requests_connection(c->requests);
     struct ack_meta meta;
 
     if (ack_meta_parse(natsMsg_GetReply(msg), &meta)) {
@@ -405,7 +405,7 @@ static void on_inbox(void *data, natsMsg *msg)
 
     c->heard_ns = loop_now_ns(c->loop);
     if (!msg) {
-        if (r->api == c->api)
+        if (r->requests == c->requests)
             nobody(c);
         return;
     }
@@ -418,13 +418,13 @@ static void on_inbox(void *data, natsMsg *msg)
         on_status(c, msg);
     else
         on_late_status(c, msg);
-    connection_recycle(api_connection(c->api), msg);
+    connection_recycle(requests_connection(c->requests), msg);
 }
 
 int pull_listen(struct route *r)
 {
     char subject[SUBJECT_MAX];
-    struct connection *connection = api_connection(r->api);
+    struct connection *connection = requests_connection(r->requests);
 
     int n = snprintf(subject, sizeof(subject), "%s.p%u.>", connection_inbox(connection), r->consumer->index);
     r->inbox_len = (size_t)n - 1;

@@ -80,7 +80,7 @@ static void done(struct consumer *c)
         if (h->key_queue)
             consumer_forget(c, h);
     }
-    api_cancel(c->sync.request);
+    request_cancel(c->sync.request);
     c->sync.request = NULL;
     c->sync.missing = 0;
     loop_disarm(c->loop, &c->sync.look);
@@ -91,12 +91,12 @@ static void on_info(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
     struct redelivery_sync *r = &c->sync;
-    struct api_answer a;
+    struct answer a;
 
     r->request = NULL;
     if (c->shut) /* consumer_shut() begins again */
         return;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     if (a.rc == 0 && !setup_known(c, a.json)) { /* begins again, too */
         json_decref(a.json);
         return;
@@ -157,7 +157,7 @@ void redelivery_sync_init(struct consumer *c)
 void redelivery_sync_finish(struct consumer *c)
 {
     loop_disarm(c->loop, &c->sync.look);
-    api_cancel(c->sync.request);
+    request_cancel(c->sync.request);
     c->sync.request = NULL;
 }
 
@@ -167,7 +167,7 @@ void redelivery_sync_begin(struct consumer *c)
 
     if (!ordered(c))
         return;
-    api_cancel(r->request); /* it may have been asked too early */
+    request_cancel(r->request); /* it may have been asked too early */
     r->request = NULL;
     wait_anew(c);
     r->pause_ns = PAUSE_MIN_NS;

@@ -15,12 +15,13 @@
 
 #define DETOUR_AFTER_NS (500 * NS_PER_MS)
 
-int consumer_add_route(struct consumer *c, struct api *api)
+int consumer_add_route(struct consumer *c, struct requests *requests)
 {
     if (c->n_routes == ROUTES_MAX)
         return 0;
     struct route *r = &c->routes[c->n_routes];
-    *r = (struct route){.consumer = c, .api = api, .up = connection_state(api_connection(api)) == CONNECTION_UP};
+    *r = (struct route){
+        .consumer = c, .requests = requests, .up = connection_state(requests_connection(requests)) == CONNECTION_UP};
     int rc = pull_listen(r);
     if (rc == 0)
         c->n_routes++;
@@ -45,7 +46,7 @@ static void leave(struct consumer *c, const char *why)
     c->stage = STAGE_CONNECTION;
     c->verified = false;
     c->route = 0;
-    c->api = c->routes[0].api;
+    c->requests = c->routes[0].requests;
     setup_reason(c, "%s", why);
 }
 
@@ -58,7 +59,7 @@ static void take(struct consumer *c, size_t i)
     if (c->stage != STAGE_CONNECTION)
         leave(c, why);
     c->route = i;
-    c->api = c->routes[i].api;
+    c->requests = c->routes[i].requests;
     setup_start(c);
 }
 
@@ -102,7 +103,7 @@ void route_retry(struct consumer *c)
                 c->verified = false;
             }
             c->route = i;
-            c->api = c->routes[i].api;
+            c->requests = c->routes[i].requests;
             break;
         }
     }
@@ -120,7 +121,7 @@ void consumer_connection_state(struct consumer *c, const struct connection *conn
                                const char *text)
 {
     size_t i = 0;
-    while (i < c->n_routes && api_connection(c->routes[i].api) != connection)
+    while (i < c->n_routes && requests_connection(c->routes[i].requests) != connection)
         i++;
     if (i == c->n_routes || c->stage == STAGE_STOPPED)
         return;
@@ -139,12 +140,12 @@ void consumer_connection_state(struct consumer *c, const struct connection *conn
 bool consumer_uses(const struct consumer *c, const struct connection *connection)
 {
     for (size_t i = 0; i < c->n_routes; i++)
-        if (api_connection(c->routes[i].api) == connection)
+        if (requests_connection(c->routes[i].requests) == connection)
             return true;
     return false;
 }
 
 const char *consumer_via(const struct consumer *c)
 {
-    return connection_cluster(api_connection(c->api));
+    return connection_cluster(requests_connection(c->requests));
 }

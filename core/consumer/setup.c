@@ -88,14 +88,14 @@ void setup_alarm(struct consumer *c, const char *what)
 
 /* One call of the setup. False, with the reason said and another try under way, when it could not be sent. */
 static bool __attribute__((format(printf, 4, 5)))
-call(struct consumer *c, const char *json, api_reply_fn fn, const char *fmt, ...)
+call(struct consumer *c, const char *json, request_reply_fn fn, const char *fmt, ...)
 {
     char rest[SUBJECT_MAX];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(rest, sizeof(rest), fmt, ap);
     va_end(ap);
-    int rc = api_call(c->api, c->cluster->domain, rest, json, fn, c, &c->setup_request);
+    int rc = request_call(c->requests, c->cluster->domain, rest, json, fn, c, &c->setup_request);
     if (rc == -ENOTCONN)
         return false; /* CONNECTION_DOWN follows and starts over */
     if (rc) {
@@ -106,7 +106,7 @@ call(struct consumer *c, const char *json, api_reply_fn fn, const char *fmt, ...
 }
 
 /* The general troubles of an answer; true if it was one of them. */
-static bool trouble(struct consumer *c, const struct api_answer *a, const char *verb)
+static bool trouble(struct consumer *c, const struct answer *a, const char *verb)
 {
     const char *domain = c->cluster->domain;
     if (a->rc == 0)
@@ -174,10 +174,10 @@ static void look_at_the_end(struct consumer *c, json_t *info)
 static void on_stream(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct api_answer a;
+    struct answer a;
 
     c->setup_request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     if (a.err_code == JS_STREAM_NOT_FOUND) {
         const struct strv *filters = &c->handler->filter_subjects;
         setup_reason(c,
@@ -307,10 +307,10 @@ static void bound(struct consumer *c, json_t *config, const char *created)
 static void on_consumer(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct api_answer a;
+    struct answer a;
 
     c->setup_request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     if (a.err_code == JS_CONSUMER_NOT_FOUND) {
         consumer_missing(c);
     } else if (c->was_active && a.rc == -ETIMEDOUT) {
@@ -359,10 +359,10 @@ static void active(struct consumer *c)
 static void on_dead_letter_made(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct api_answer a;
+    struct answer a;
 
     c->setup_request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     /* Others may make or change it at the same moment: what counts is what is there afterwards. */
     if (a.err_code == JS_STREAM_NAME_EXISTS || !trouble(c, &a, "creating the dead-letter stream"))
         ask_dead_letter(c);
@@ -387,12 +387,12 @@ static void on_dead_letter(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
     const struct config_handler *h = c->handler;
-    struct api_answer a;
+    struct answer a;
     char subject[SUBJECT_MAX];
 
     c->setup_request = NULL;
     snprintf(subject, sizeof(subject), "dlq.%s.>", c->stream);
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     bool missing = a.err_code == JS_STREAM_NOT_FOUND;
     bool captures = a.rc == 0 && document_stream_captures(json_object_get(a.json, "config"), subject);
     if (a.rc == 0 || missing)
@@ -461,15 +461,15 @@ void setup_start(struct consumer *c)
 void setup_stop(struct consumer *c)
 {
     loop_disarm(c->loop, &c->setup_again);
-    api_cancel(c->setup_request);
+    request_cancel(c->setup_request);
     c->setup_request = NULL;
 }
 
-int setup_info(struct consumer *c, api_reply_fn fn, struct api_request **ret)
+int setup_info(struct consumer *c, request_reply_fn fn, struct request **ret)
 {
     char rest[SUBJECT_MAX];
     snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
-    return api_ask(c->api, c->cluster->domain, rest, fn, c, ret);
+    return request_ask(c->requests, c->cluster->domain, rest, fn, c, ret);
 }
 
 void setup_heard(struct consumer *c)
@@ -492,7 +492,7 @@ void consumer_recheck(struct consumer *c)
 static bool needs_subject(const struct consumer *c, const char *subject)
 {
     char token[SUBJECT_MAX];
-    const char *inbox = connection_inbox(api_connection(c->api));
+    const char *inbox = connection_inbox(requests_connection(c->requests));
 
     if (strncmp(subject, inbox, strlen(inbox)) == 0)
         return true;
@@ -512,7 +512,7 @@ static bool needs_subject(const struct consumer *c, const char *subject)
 void consumer_server_error(struct consumer *c, const struct connection *connection, const char *text)
 {
     const char *subject = strchr(text, '"');
-    if (connection != api_connection(c->api) || !strstr(text, "Permissions Violation") || !subject ||
+    if (connection != requests_connection(c->requests) || !strstr(text, "Permissions Violation") || !subject ||
         !needs_subject(c, subject + 1))
         return;
     doubt(c, "the server refuses: %s (grant it to the user of cluster %s)", text, consumer_via(c));
@@ -548,7 +548,7 @@ void setup_suspect(struct consumer *c)
 }
 
 /* No answer, or one that there is no leader. */
-static void unanswered(struct consumer *c, const struct api_answer *a)
+static void unanswered(struct consumer *c, const struct answer *a)
 {
     if (!c->unanswered_ns)
         c->unanswered_ns = c->verify_asked_ns;
@@ -562,10 +562,10 @@ static void unanswered(struct consumer *c, const struct api_answer *a)
 static void on_verified(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct api_answer a;
+    struct answer a;
 
     c->setup_request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     bool missing = a.err_code == JS_CONSUMER_NOT_FOUND || a.err_code == JS_STREAM_NOT_FOUND;
     if (a.rc == 0)
         setup_known(c, a.json);

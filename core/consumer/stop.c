@@ -117,6 +117,6 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
 void stop_finish(struct consumer *c)
 {
     loop_disarm(c->loop, &c->stop.timer);
-    api_cancel(c->stop.request);
+    request_cancel(c->stop.request);
     c->stop.request = NULL;
 }

@@ -18,7 +18,7 @@ static void on_connection_state(void *data, enum connection_state state, const c
     struct cluster *c = data;
 
     if (state != CONNECTION_UP)
-        api_connection_down(c->api);
+        requests_connection_down(c->requests);
     if (state == CONNECTION_UP)
         log_info("connected", LOG_STR("cluster", c->config->name), LOG_STR("server", text));
     else if (!c->said || strcmp(c->said, text) != 0)
@@ -42,7 +42,7 @@ static void close_cluster(struct cluster *c)
 {
     list_remove(&c->node);
     discovery_destroy(c->discovery);
-    api_destroy(c->api);
+    requests_destroy(c->requests);
     if (connection_destroy(c->connection, FLUSH_NS))
         config_snapshot_unref(c->snapshot); /* else its thread still reads it */
     free(c->said);
@@ -79,7 +79,7 @@ static int open_cluster(struct daemon *d, struct config_snapshot *g, const char 
     snprintf(title, sizeof(title), "seamqd %s", g->config->name);
     int rc = connection_create(&c->connection, d->loop, c->config, title, &callbacks, c, err);
     if (rc == 0) {
-        rc = api_create(&c->api, d->loop, c->connection);
+        rc = requests_create(&c->requests, d->loop, c->connection);
         if (rc == 0)
             rc = discovery_create(&c->discovery, c->connection, &d->report);
         if (rc)

@@ -24,7 +24,7 @@ struct cluster { /* a link and its api, by one reading of its section */
     struct config_snapshot *snapshot;
     const struct config_cluster *config;
     struct connection *connection;
-    struct api *api;
+    struct requests *requests;
     struct discovery *discovery;
     char *said; /* the last reason for being down: a server that stays away is logged once */
 };

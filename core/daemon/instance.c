@@ -81,7 +81,7 @@ static int add_consumer(struct instance *u, const char *name, struct error *err)
 {
     struct daemon *d = u->daemon;
     struct cluster *home = clusters_find(d, u->form.snapshot, name);
-    int rc = handler_add_consumer(u->handler, home->api, home->config, d->n_consumers++, err);
+    int rc = handler_add_consumer(u->handler, home->requests, home->config, d->n_consumers++, err);
 
     if (!home->config->domain)
         return rc;
@@ -91,7 +91,7 @@ static int add_consumer(struct instance *u, const char *name, struct error *err)
         bool another =
             other->config->domain && strcmp(other->config->domain, home->config->domain) != 0 && is_current(u, other);
         if (rc == 0 && another)
-            rc = handler_add_route(u->handler, other->api);
+            rc = handler_add_route(u->handler, other->requests);
     }
     return rc;
 }

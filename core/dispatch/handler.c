@@ -120,13 +120,13 @@ static void on_left(void *data, struct message *m, bool for_good)
     key_queue_left(m, for_good);
 }
 
-int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
-                         struct error *err)
+int handler_add_consumer(struct handler *h, struct requests *requests, const struct config_cluster *cluster,
+                         unsigned index, struct error *err)
 {
     static const struct consumer_callbacks callbacks = {
         .on_message = feed_message, .on_state = on_consumer_state, .on_order = on_order, .on_left = on_left};
     struct consumer *c;
-    int rc = consumer_create(&c, h->loop, api, h->config, cluster, index, &callbacks, h, err);
+    int rc = consumer_create(&c, h->loop, requests, h->config, cluster, index, &callbacks, h, err);
     if (rc)
         return rc;
     if (h->key_queues && key_queues_create(&h->key_queues[h->n_consumers], h->config, c, &h->ready)) {
@@ -140,9 +140,9 @@ int handler_add_consumer(struct handler *h, struct api *api, const struct config
     return 0;
 }
 
-int handler_add_route(struct handler *h, struct api *api)
+int handler_add_route(struct handler *h, struct requests *requests)
 {
-    return consumer_add_route(h->consumers[h->n_consumers - 1], api);
+    return consumer_add_route(h->consumers[h->n_consumers - 1], requests);
 }
 
 void handler_connection_state(struct handler *h, const struct connection *connection, enum connection_state state,

@@ -69,10 +69,10 @@ void handler_destroy(struct handler *h);
 
 /* A cluster that it consumes from; the api's link need not be up. `index` is unique among all
  * consumers. In the order of the configuration's `clusters`. */
-int handler_add_consumer(struct handler *h, struct api *api, const struct config_cluster *cluster, unsigned index,
-                         struct error *err);
+int handler_add_consumer(struct handler *h, struct requests *requests, const struct config_cluster *cluster,
+                         unsigned index, struct error *err);
 /* Another cluster's connection for the consumer added last: see consumer_add_route(). */
-int handler_add_route(struct handler *h, struct api *api);
+int handler_add_route(struct handler *h, struct requests *requests);
 void handler_connection_state(struct handler *h, const struct connection *connection, enum connection_state state,
                               const char *text);
 void handler_connection_error(struct handler *h, const struct connection *connection, const char *text);

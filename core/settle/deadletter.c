@@ -132,10 +132,10 @@ static void failed(struct settlement *t, const char *why)
 static void on_stored(void *data, int rc, natsMsg *msg)
 {
     struct settlement *t = data;
-    struct api_answer a;
+    struct answer a;
 
     t->request = NULL;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     json_decref(a.json);
     if (a.rc == 0 || a.err_code == JS_WRONG_LAST_SEQUENCE) {
         t->settle->stats.dead[t->reason]++;
@@ -168,10 +168,10 @@ static void cannot_point(struct settlement *t)
 static void publish(struct settlement *t, enum extent extent)
 {
     struct message *h = t->message;
-    struct api *api = consumer_api(h->consumer);
+    struct requests *requests = consumer_requests(h->consumer);
     struct buf headers = {0};
     char subject[512];
-    int64_t limit = connection_max_payload(api_connection(api));
+    int64_t limit = connection_max_payload(requests_connection(requests));
     size_t size = (size_t)natsMsg_GetDataLength(h->msg);
 
     for (;; extent++) {
@@ -190,7 +190,7 @@ static void publish(struct settlement *t, enum extent extent)
                                    .size = extent == EXTENT_POINTER ? 0 : size};
     if (extent == EXTENT_POINTER && !consumer_keeps_acked(h->consumer))
         cannot_point(t);
-    else if (headers.failed || api_send(api, p, PUBLISH_TIMEOUT_NS, on_stored, t, &t->request))
+    else if (headers.failed || request_send(requests, p, PUBLISH_TIMEOUT_NS, on_stored, t, &t->request))
         settlement_again(t); /* not connected, or no memory just now */
     buf_finish(&headers);
 }

@@ -58,7 +58,7 @@ void outputs_cancel(struct settlement *t)
     struct list *node;
     while ((node = list_pop_front(&t->outputs))) {
         struct output *out = container_of(node, struct output, node);
-        api_cancel(out->request);
+        request_cancel(out->request);
         free(out);
     }
     t->n_outputs = t->n_open = 0;
@@ -99,7 +99,7 @@ static void judge(struct settlement *t)
 }
 
 /* Nobody there to take it, which may pass. */
-static bool waits_for_leader(struct settlement *t, const struct api_answer *a)
+static bool waits_for_leader(struct settlement *t, const struct answer *a)
 {
     int64_t now = loop_now_ns(t->settle->loop);
     if (a->rc != -EHOSTUNREACH && !(a->rc == -EREMOTEIO && a->code == UNAVAILABLE))
@@ -113,11 +113,11 @@ static void on_published(void *data, int rc, natsMsg *msg)
 {
     struct output *out = data;
     struct settlement *t = out->settlement;
-    struct api_answer a;
+    struct answer a;
 
     out->request = NULL;
     t->n_open--;
-    api_answer(&a, rc, msg);
+    answer_read(&a, rc, msg);
     out->confirmed = a.rc == 0;
     if (waits_for_leader(t, &a)) {
         ; /* sent again */
@@ -145,7 +145,7 @@ size_t headers_wire_size(const struct buf *headers)
 /* nats.c would refuse it at each try. */
 static bool too_large(struct settlement *t, const struct output *out, const struct buf *headers)
 {
-    int64_t limit = connection_max_payload(api_connection(consumer_api(t->message->consumer)));
+    int64_t limit = connection_max_payload(requests_connection(consumer_requests(t->message->consumer)));
     size_t size = out->size + headers_wire_size(headers);
 
     if (limit <= 0 || size <= (size_t)limit)
@@ -178,9 +178,9 @@ static int send_one(struct settlement *t, struct output *out, size_t number)
                                    .size = out->size};
     int rc = -ENOMEM;
     if (!headers.failed)
-        rc = too_large(t, out, &headers)
-                 ? -EMSGSIZE
-                 : api_send(consumer_api(h->consumer), p, PUBLISH_TIMEOUT_NS, on_published, out, &out->request);
+        rc = too_large(t, out, &headers) ? -EMSGSIZE
+                                         : request_send(consumer_requests(h->consumer), p, PUBLISH_TIMEOUT_NS,
+                                                        on_published, out, &out->request);
     buf_finish(&headers);
     return rc;
 }

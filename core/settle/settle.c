@@ -96,7 +96,7 @@ void settlement_free(struct message *h)
     if (t->step != STEP_STAGED)
         t->settle->n_busy--;
     outputs_cancel(t);
-    api_cancel(t->request);
+    request_cancel(t->request);
     loop_disarm(t->settle->loop, &t->again);
     list_remove(&t->node);
     free(t->error);
@@ -190,7 +190,7 @@ void settlement_confirm(struct settlement *t)
         consumer_ack(h->consumer, h);
         return;
     }
-    if (api_send(consumer_api(h->consumer), p, CONFIRM_TIMEOUT_NS, on_confirmed, t, &t->request))
+    if (request_send(consumer_requests(h->consumer), p, CONFIRM_TIMEOUT_NS, on_confirmed, t, &t->request))
         settlement_again(t);
 }
 

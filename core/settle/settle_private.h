@@ -24,7 +24,7 @@ enum extent { EXTENT_ALL, EXTENT_NO_BACKTRACE, EXTENT_NO_HEADERS, EXTENT_POINTER
 struct output {
     struct list node; /* in settlement.outputs */
     struct settlement *settlement;
-    struct api_request *request; /* NULL: not under way */
+    struct request *request; /* NULL: not under way */
     bool confirmed;
     size_t subject; /* offsets into bytes; subject, msg_id ("" for none), headers, data */
     size_t msg_id;
@@ -50,8 +50,8 @@ struct settlement {
     char *text;
     char *backtrace;
     int signal;
-    enum extent extent;          /* what was published last */
-    struct api_request *request; /* dead letter or confirmed ack */
+    enum extent extent;      /* what was published last */
+    struct request *request; /* dead letter or confirmed ack */
     struct loop_timer again;
     int64_t pause_ns;
 };

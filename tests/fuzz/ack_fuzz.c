@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ack_fuzz - any reply subject: refused, or tokens inside it and a sequence that is none of 0. */
-#include "consumer/ack_meta.h"
+#include "jetstream/ack_meta.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * answer_fuzz - any bytes as the answer to a JetStream request: an object, or an error with a sentence. */
-#include "consumer/api.h"
+#include "jetstream/request.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,12 +10,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct api_answer a;
+    struct answer a;
     natsMsg *msg = NULL;
 
     if (nats_Open(-1) != NATS_OK || natsMsg_Create(&msg, "reply", NULL, (const char *)data, (int)size) != NATS_OK)
         return 0;
-    api_answer(&a, 0, msg);
+    answer_read(&a, 0, msg);
     assert(memchr(a.text, '\0', sizeof(a.text)));
     if (a.rc == 0) {
         assert(json_is_object(a.json) && a.err_code == 0 && a.code == 0 && !a.text[0]);

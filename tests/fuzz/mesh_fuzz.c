@@ -3,7 +3,7 @@
 #include "cli/mesh/judge.h"
 #include "cli/mesh/show.h"
 
-#include "federation/answer.h"
+#include "jetstream/answer.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ack_meta_test - acknowledgement subjects: both forms, limits, and everything that is none. */
-#include "consumer/ack_meta.h"
+#include "jetstream/ack_meta.h"
 
 #include <errno.h>
 #include <inttypes.h>

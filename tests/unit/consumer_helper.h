@@ -13,7 +13,7 @@ struct bench {
     struct rig *r;
     struct client *client;
     struct config_handler handler;
-    struct api *api;
+    struct requests *requests;
     struct consumer *c;
     struct list ready; /* of struct message */
     size_t n;          /* messages so far */
@@ -27,7 +27,7 @@ static inline void bench_connection(void *data, enum connection_state state, con
 {
     struct bench *b = data;
     if (state == CONNECTION_DOWN)
-        api_connection_down(b->api);
+        requests_connection_down(b->requests);
     consumer_connection_state(b->c, b->r->connection, state, text);
 }
 
@@ -57,9 +57,9 @@ static inline void bench_finish(struct rig *r)
 {
     struct bench *b = r->data;
     consumer_destroy(b->c);
-    api_destroy(b->api);
+    requests_destroy(b->requests);
     b->c = NULL;
-    b->api = NULL;
+    b->requests = NULL;
 }
 
 /* A server with stream WORK, a link, an api; the handler's configuration can still be changed. */
@@ -98,8 +98,8 @@ static inline void bench_start(struct bench *b)
     static const struct consumer_callbacks callbacks = {.on_message = bench_message, .on_state = bench_state};
     struct error err = {0};
     rig_connection(b->r);
-    assert_int_equal(api_create(&b->api, b->r->loop, b->r->connection), 0);
-    if (consumer_create(&b->c, b->r->loop, b->api, &b->handler, &b->r->config, 0, &callbacks, b, &err))
+    assert_int_equal(requests_create(&b->requests, b->r->loop, b->r->connection), 0);
+    if (consumer_create(&b->c, b->r->loop, b->requests, &b->handler, &b->r->config, 0, &callbacks, b, &err))
         fail_msg("%s", err.text);
     b->r->on_state = bench_connection;
     b->r->data = b;

@@ -35,7 +35,7 @@ static inline void till_finish(struct rig *r)
     struct till *t = ((struct bench *)r->data)->data;
     settle_destroy(t->s);
     consumer_destroy(t->b->c);
-    api_destroy(t->b->api);
+    requests_destroy(t->b->requests);
 }
 
 /* Before till_run() the handler's configuration in b->handler can be changed. */

@@ -220,7 +220,7 @@ void parcels_publish(struct parcels *ps, struct session *s, int64_t timeout_ns)
 
 int parcel_explain(const struct session *s, const struct parcel *p, struct error *err)
 {
-    const struct api_answer *a = &p->call.answer;
+    const struct answer *a = &p->call.answer;
 
     if (a->rc == -EHOSTUNREACH)
         return error_set(err, a->rc, "%s: nobody takes it", p->call.subject);

@@ -199,7 +199,7 @@ int stored_last(struct session *s, const char *stream, const char *subject, stru
 
 /* Asked twice (a lost connection, another command), the server does not find it: gone is what was wanted. The
  * store's own word comes through where two ask at the same moment. */
-static bool is_gone(const struct api_answer *a)
+static bool is_gone(const struct answer *a)
 {
     static const char *const words[] = {"no message found", "deleted message", "stream store EOF"};
     bool gone = a->err_code == JS_SEQUENCE_NOT_FOUND;

@@ -38,7 +38,7 @@ static const char *ask_info(struct session *s, const char *domain, int64_t *ret_
 
     snprintf(subject, sizeof(subject), "$JS%s%s.API.INFO", domain ? "." : "", domain ? domain : "");
     for (int i = 0; i < ROUNDS; i++) {
-        struct api_answer a;
+        struct answer a;
         natsMsg *msg = NULL;
         int64_t began_ns = clock_now_ns();
         natsStatus st = natsConnection_RequestString(&msg, session_nats(s), subject, "", ASK_MS);
@@ -49,7 +49,7 @@ static const char *ask_info(struct session *s, const char *domain, int64_t *ret_
             return "no answer in 2 s";
         if (st != NATS_OK)
             return natsStatus_GetText(st);
-        api_answer(&a, 0, msg);
+        answer_read(&a, 0, msg);
         natsMsg_Destroy(msg);
         if (a.rc) {
             error_set(err, a.rc, "%s", a.text);
@@ -232,7 +232,7 @@ static void ask_infos(struct look *l, struct session *s, const char *cluster, co
 
     session_calls(s, calls, n, clock_now_ns() + LIST_NS, NULL, NULL);
     for (size_t i = 0; i < n; i++) {
-        const struct api_answer *a = &calls[i].answer;
+        const struct answer *a = &calls[i].answer;
         if (a->rc == 0)
             mesh_add_stream(l->m, cluster, domain, a->json);
         else if (a->err_code != JS_STREAM_NOT_FOUND) /* deleted since */

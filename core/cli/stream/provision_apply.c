@@ -67,7 +67,7 @@ static void verify(struct provision *p, struct item *it, json_t *answer)
 }
 
 /* Did somebody else come first? */
-static bool lost_race(const struct item *it, const struct api_answer *a)
+static bool lost_race(const struct item *it, const struct answer *a)
 {
     if (it->action == ACTION_CREATE)
         return a->err_code == JS_STREAM_NAME_EXISTS || a->err_code == JS_CONSUMER_NAME_EXISTS ||

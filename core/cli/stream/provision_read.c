@@ -125,7 +125,7 @@ static json_t *list_streams(const struct provision *p)
 
 static void take_info(struct provision *p, struct item *it, const struct call *call)
 {
-    const struct api_answer *a = &call->answer;
+    const struct answer *a = &call->answer;
     struct error why;
 
     json_decref(it->info);

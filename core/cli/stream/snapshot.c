@@ -41,7 +41,7 @@ static int failed(struct copy *c, const struct session *where, int rc, const cha
 static int ask_once(struct copy *c, struct session *where, const char *verb, json_t *body, json_t **ret)
 {
     const char *domain = session_cluster(where)->domain;
-    struct api_answer answer = {0};
+    struct answer answer = {0};
     natsMsg *msg = NULL;
     char subject[512];
 
@@ -57,7 +57,7 @@ static int ask_once(struct copy *c, struct session *where, const char *verb, jso
                       "no answer (has JetStream a leader, and may this user publish there?)");
     if (st != NATS_OK)
         return failed(c, where, -EIO, subject, natsStatus_GetText(st));
-    api_answer(&answer, 0, msg);
+    answer_read(&answer, 0, msg);
     natsMsg_Destroy(msg);
     if (answer.rc)
         return failed(c, where, answer.rc, verb, answer.text);
@@ -145,14 +145,14 @@ static natsStatus deliver(struct copy *c, natsMsg **ret, const void *data, int s
 /* Hands a piece on; an empty one is the end. The target answers each, an error as an API answer. */
 static int put(struct copy *c, const void *data, int size, int64_t timeout_ms)
 {
-    struct api_answer answer = {0};
+    struct answer answer = {0};
     natsMsg *msg = NULL;
 
     natsStatus st = deliver(c, &msg, data, size, timeout_ms);
     if (st != NATS_OK)
         return failed(c, c->to, -EIO, "sending the copy", natsStatus_GetText(st));
     if (natsMsg_GetDataLength(msg) > 0)
-        api_answer(&answer, 0, msg);
+        answer_read(&answer, 0, msg);
     natsMsg_Destroy(msg);
     json_decref(answer.json);
     return answer.rc ? failed(c, c->to, answer.rc, "RESTORE", answer.text) : 0;

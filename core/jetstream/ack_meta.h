@@ -7,8 +7,8 @@
  *
  * Source: ADR-15 (JetStream subscribe workflow). Pure, any thread.
  */
-#ifndef SEAMQ_CONSUMER_ACK_META_H
-#define SEAMQ_CONSUMER_ACK_META_H
+#ifndef SEAMQ_JETSTREAM_ACK_META_H
+#define SEAMQ_JETSTREAM_ACK_META_H
 
 #include <stddef.h>
 #include <stdint.h>

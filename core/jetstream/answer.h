@@ -2,14 +2,14 @@
  *
  * answer - a JetStream API answer taken apart.  Pure.
  */
-#ifndef SEAMQ_FEDERATION_ANSWER_H
-#define SEAMQ_FEDERATION_ANSWER_H
+#ifndef SEAMQ_JETSTREAM_ANSWER_H
+#define SEAMQ_JETSTREAM_ANSWER_H
 
 #include <jansson.h>
 #include <nats/nats.h>
 
 /* The JSON object is the caller's (json_decref); NULL with rc != 0. */
-struct api_answer {
+struct answer {
     int rc; /* 0; what the request failed with; -EBADMSG: not a JSON object; -EREMOTEIO: an error of the server's */
     int err_code; /* 10059 ... */
     int code;     /* 404 ... */
@@ -17,7 +17,7 @@ struct api_answer {
     json_t *json;
 };
 
-void api_answer(struct api_answer *ret, int rc, natsMsg *msg);
+void answer_read(struct answer *ret, int rc, natsMsg *msg);
 
 /* What a server wrote; NULL: no JSON. nats-server 2.10 counts below zero in places and writes 18446744073709551615,
  * which is no number of jansson's: in such a document all numbers are reals. */

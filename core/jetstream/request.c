@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * api - pending requests by number, deadlines, JSON answers. */
-#include "api.h"
+#include "request.h"
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -15,24 +15,24 @@
 #define CALL_AGAIN_NS (500 * NS_PER_MS)
 #define SUBJECT_MAX 512
 
-struct api_request {
+struct request {
     struct list node; /* in its bucket */
     struct list due;  /* in api.due, by deadline class: see expire() */
-    struct api *api;
+    struct requests *requests;
     uint64_t id;
     int64_t deadline_ns;
     char *question; /* the subject to ask again; NULL: sent once */
     int64_t again_ns;
-    api_reply_fn fn;
+    request_reply_fn fn;
     void *data;
-    bool asked; /* by api_ask() */
+    bool asked; /* by request_ask() */
 };
 
-struct api {
+struct requests {
     struct loop *loop;
     struct connection *connection;
     struct connection_sub *replies; /* "<inbox>.r.*" */
-    struct connection_sub *answers; /* "<inbox>.a.*": to api_ask() */
+    struct connection_sub *answers; /* "<inbox>.a.*": to request_ask() */
     struct list buckets[BUCKETS];
     struct list due; /* all pending, oldest first */
     uint64_t next_id;
@@ -40,7 +40,7 @@ struct api {
     struct loop_timer timer;
 };
 
-static void request_free(struct api_request *r)
+static void request_free(struct request *r)
 {
     list_remove(&r->node);
     list_remove(&r->due);
@@ -48,33 +48,33 @@ static void request_free(struct api_request *r)
     free(r);
 }
 
-static void finish(struct api_request *r, int rc, natsMsg *msg)
+static void finish(struct request *r, int rc, natsMsg *msg)
 {
-    api_reply_fn fn = r->fn;
+    request_reply_fn fn = r->fn;
     void *data = r->data;
     request_free(r);
     fn(data, rc, msg);
 }
 
 /* Callbacks may send anew: ends exactly those that are pending now. */
-static void end_all(struct api *a, bool only_asked, int rc)
+static void end_all(struct requests *a, bool only_asked, int rc)
 {
     struct list ended;
     list_init(&ended);
     list_for_each_safe(node, &a->due)
     {
-        if (only_asked && !container_of(node, struct api_request, due)->asked)
+        if (only_asked && !container_of(node, struct request, due)->asked)
             continue;
         list_remove(node);
         list_push_back(&ended, node);
     }
     while (!list_empty(&ended))
-        finish(container_of(ended.next, struct api_request, due), rc, NULL);
+        finish(container_of(ended.next, struct request, due), rc, NULL);
 }
 
 static void on_reply(void *data, natsMsg *msg)
 {
-    struct api *a = data;
+    struct requests *a = data;
 
     if (!msg) {
         end_all(a, true, -EHOSTUNREACH);
@@ -86,7 +86,7 @@ static void on_reply(void *data, natsMsg *msg)
         uint64_t id = strtoull(subject + a->prefix_len, &end, 10);
         list_for_each(node, &a->buckets[id % BUCKETS])
         {
-            struct api_request *r = container_of(node, struct api_request, node);
+            struct request *r = container_of(node, struct request, node);
             if (r->id != id || *end)
                 continue;
             bool nobody = natsMsg_IsNoResponders(msg);
@@ -97,7 +97,7 @@ static void on_reply(void *data, natsMsg *msg)
     connection_recycle(a->connection, msg); /* answers that came too late end here too */
 }
 
-static int publish(struct api *a, uint64_t id, bool asked, struct connection_publish p)
+static int publish(struct requests *a, uint64_t id, bool asked, struct connection_publish p)
 {
     char reply[SUBJECT_MAX];
 
@@ -107,7 +107,7 @@ static int publish(struct api *a, uint64_t id, bool asked, struct connection_pub
     return connection_publish(a->connection, &p);
 }
 
-static void wake_at(struct api *a, int64_t at_ns)
+static void wake_at(struct requests *a, int64_t at_ns)
 {
     if (!loop_timer_armed(&a->timer) || a->timer.at_ns > at_ns)
         loop_arm(a->loop, &a->timer, at_ns);
@@ -116,13 +116,13 @@ static void wake_at(struct api *a, int64_t at_ns)
 /* Few requests are pending at a time and their deadlines are alike, so the list is walked whole. */
 static void expire(struct loop_timer *t)
 {
-    struct api *a = t->data;
+    struct requests *a = t->data;
     int64_t now = loop_now_ns(a->loop);
     int64_t next = INT64_MAX;
 
     list_for_each_safe(node, &a->due)
     {
-        struct api_request *r = container_of(node, struct api_request, due);
+        struct request *r = container_of(node, struct request, due);
         if (r->deadline_ns <= now) {
             finish(r, -ETIMEDOUT, NULL);
             next = now; /* the callback may have changed the list: look again */
@@ -140,7 +140,7 @@ static void expire(struct loop_timer *t)
         loop_arm(a->loop, t, next);
 }
 
-static struct connection_sub *listen_on(struct api *a, char kind, enum connection_delivery delivery)
+static struct connection_sub *listen_on(struct requests *a, char kind, enum connection_delivery delivery)
 {
     char subject[SUBJECT_MAX];
     int n = snprintf(subject, sizeof(subject), "%s.%c.*", connection_inbox(a->connection), kind);
@@ -148,9 +148,9 @@ static struct connection_sub *listen_on(struct api *a, char kind, enum connectio
     return connection_subscribe(a->connection, subject, delivery, on_reply, a);
 }
 
-int api_create(struct api **ret, struct loop *loop, struct connection *connection)
+int requests_create(struct requests **ret, struct loop *loop, struct connection *connection)
 {
-    struct api *a = calloc(1, sizeof(*a));
+    struct requests *a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
     a->loop = loop;
@@ -163,39 +163,39 @@ int api_create(struct api **ret, struct loop *loop, struct connection *connectio
     a->replies = listen_on(a, 'r', CONNECTION_REPLIES);
     a->answers = listen_on(a, 'a', CONNECTION_STREAM);
     if (!a->replies || !a->answers) {
-        api_destroy(a);
+        requests_destroy(a);
         return -ENOMEM;
     }
     *ret = a;
     return 0;
 }
 
-void api_destroy(struct api *a)
+void requests_destroy(struct requests *a)
 {
     if (!a)
         return;
-    list_for_each_safe(node, &a->due) api_cancel(container_of(node, struct api_request, due));
+    list_for_each_safe(node, &a->due) request_cancel(container_of(node, struct request, due));
     loop_disarm(a->loop, &a->timer);
     connection_unsubscribe(a->replies);
     connection_unsubscribe(a->answers);
     free(a);
 }
 
-struct connection *api_connection(const struct api *a)
+struct connection *requests_connection(const struct requests *a)
 {
     return a->connection;
 }
 
-void api_connection_down(struct api *a)
+void requests_connection_down(struct requests *a)
 {
     end_all(a, false, -ENOTCONN);
 }
 
-static int send_request(struct api *a, struct connection_publish p, bool asked, int64_t timeout_ns, api_reply_fn fn,
-                        void *data, struct api_request **ret)
+static int send_request(struct requests *a, struct connection_publish p, bool asked, int64_t timeout_ns,
+                        request_reply_fn fn, void *data, struct request **ret)
 {
     uint64_t id = a->next_id++;
-    struct api_request *r = malloc(sizeof(*r));
+    struct request *r = malloc(sizeof(*r));
     if (!r)
         return -ENOMEM;
     int rc = publish(a, id, asked, p);
@@ -203,7 +203,7 @@ static int send_request(struct api *a, struct connection_publish p, bool asked, 
         free(r);
         return rc;
     }
-    *r = (struct api_request){.api = a, .id = id, .fn = fn, .data = data, .asked = asked};
+    *r = (struct request){.requests = a, .id = id, .fn = fn, .data = data, .asked = asked};
     r->deadline_ns = loop_now_ns(a->loop) + timeout_ns;
     list_push_back(&a->buckets[id % BUCKETS], &r->node);
     list_push_back(&a->due, &r->due);
@@ -213,24 +213,24 @@ static int send_request(struct api *a, struct connection_publish p, bool asked, 
     return 0;
 }
 
-int api_send(struct api *a, struct connection_publish p, int64_t timeout_ns, api_reply_fn fn, void *data,
-             struct api_request **ret)
+int request_send(struct requests *a, struct connection_publish p, int64_t timeout_ns, request_reply_fn fn, void *data,
+                 struct request **ret)
 {
     return send_request(a, p, false, timeout_ns, fn, data, ret);
 }
 
-void api_cancel(struct api_request *r)
+void request_cancel(struct request *r)
 {
     if (!r)
         return;
     request_free(r);
 }
 
-static int call(struct api *a, const char *domain, const char *rest, const char *json, bool asked, api_reply_fn fn,
-                void *data, struct api_request **ret)
+static int call(struct requests *a, const char *domain, const char *rest, const char *json, bool asked,
+                request_reply_fn fn, void *data, struct request **ret)
 {
     char subject[SUBJECT_MAX];
-    struct api_request *r;
+    struct request *r;
     int n = snprintf(subject, sizeof(subject), "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", rest);
     if (n < 0 || (size_t)n >= sizeof(subject))
         return -ENAMETOOLONG;
@@ -248,13 +248,14 @@ static int call(struct api *a, const char *domain, const char *rest, const char 
     return 0;
 }
 
-int api_call(struct api *a, const char *domain, const char *rest, const char *json, api_reply_fn fn, void *data,
-             struct api_request **ret)
+int request_call(struct requests *a, const char *domain, const char *rest, const char *json, request_reply_fn fn,
+                 void *data, struct request **ret)
 {
     return call(a, domain, rest, json, false, fn, data, ret);
 }
 
-int api_ask(struct api *a, const char *domain, const char *rest, api_reply_fn fn, void *data, struct api_request **ret)
+int request_ask(struct requests *a, const char *domain, const char *rest, request_reply_fn fn, void *data,
+                struct request **ret)
 {
     return call(a, domain, rest, NULL, true, fn, data, ret);
 }

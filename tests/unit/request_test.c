@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * api_test - requests with one reply: answers, deadlines, lost links, and JetStream's JSON. */
-#include "consumer/api.h"
+ * request_test - requests with one reply: answers, deadlines, lost links, and JetStream's JSON. */
+#include "jetstream/request.h"
 #include "nats_helper.h"
 
 #include <errno.h>
 
 struct desk {
     struct rig *r;
-    struct api *api;
+    struct requests *requests;
     struct client *client;
 };
 
@@ -18,7 +18,7 @@ struct answered {
     int rc;
     char data[128];
     struct answered *cancels; /* from within the callback */
-    struct api_request *request;
+    struct request *request;
     bool asks_again;
 };
 
@@ -29,12 +29,12 @@ static void desk_state(void *data, enum connection_state state, const char *text
     struct desk *d = data;
     (void)text;
     if (state == CONNECTION_DOWN)
-        api_connection_down(d->api);
+        requests_connection_down(d->requests);
 }
 
 static void desk_finish(struct rig *r)
 {
-    api_destroy(((struct desk *)r->data)->api);
+    requests_destroy(((struct desk *)r->data)->requests);
 }
 
 static struct desk *desk_open(struct world *w)
@@ -44,8 +44,8 @@ static struct desk *desk_open(struct world *w)
     world_at_end(w, free, d);
     d->r = rig_open(w, NULL);
     d->client = client_connect(w, d->r->url);
-    assert_int_equal(api_create(&d->api, d->r->loop, d->r->connection), 0);
-    assert_ptr_equal(api_connection(d->api), d->r->connection);
+    assert_int_equal(requests_create(&d->requests, d->r->loop, d->r->connection), 0);
+    assert_ptr_equal(requests_connection(d->requests), d->r->connection);
     d->r->on_state = desk_state;
     d->r->data = d;
     d->r->finish = desk_finish;
@@ -63,12 +63,12 @@ static void on_answer(void *data, int rc, natsMsg *msg)
     if (msg)
         snprintf(a->data, sizeof(a->data), "%.*s", natsMsg_GetDataLength(msg), natsMsg_GetData(msg));
     if (a->cancels) {
-        api_cancel(a->cancels->request);
+        request_cancel(a->cancels->request);
         a->cancels->request = NULL;
     }
     if (a->asks_again)
         assert_int_equal(
-            api_send(a->d->api, (struct connection_publish){.subject = "x"}, NS_PER_SEC, on_answer, a, NULL),
+            request_send(a->d->requests, (struct connection_publish){.subject = "x"}, NS_PER_SEC, on_answer, a, NULL),
             -ENOTCONN);
 }
 
@@ -76,7 +76,7 @@ static void ask(struct desk *d, struct answered *a, const char *subject, const c
 {
     a->d = d;
     struct connection_publish p = {.subject = subject, .data = data, .size = strlen(data)};
-    assert_int_equal(api_send(d->api, p, timeout_ns, on_answer, a, &a->request), 0);
+    assert_int_equal(request_send(d->requests, p, timeout_ns, on_answer, a, &a->request), 0);
 }
 
 /* Answers with what was asked. */
@@ -223,8 +223,8 @@ static void cancelled_request_is_not_heard_of(struct world *w)
     natsSubscription *silent = watch(d->client, "silent");
     serve_echo(d);
     ask(d, &a, "echo", "x", 5 * NS_PER_SEC);
-    api_cancel(a.request);
-    api_cancel(NULL);
+    request_cancel(a.request);
+    request_cancel(NULL);
     ask(d, &b, "echo", "x", 5 * NS_PER_SEC);
     turn_until(d->r, 5, b.n == 1);
     assert_int_equal(a.n, 0);
@@ -246,18 +246,18 @@ static void calls_go_to_the_domain(struct world *w)
     char name[600];
     natsSubscription *seen = watch(d->client, "$JS.hub.API.>");
     natsMsg *msg = NULL;
-    assert_int_equal(api_call(d->api, "hub", "STREAM.INFO.X", "{}", on_answer, &a, NULL), 0);
+    assert_int_equal(request_call(d->requests, "hub", "STREAM.INFO.X", "{}", on_answer, &a, NULL), 0);
     assert_true(loop_once(d->r->loop, 0) >= 0);
     assert_int_equal(natsSubscription_NextMsg(&msg, seen, 5000), NATS_OK);
     assert_string_equal(natsMsg_GetSubject(msg), "$JS.hub.API.STREAM.INFO.X");
     assert_string_equal(natsMsg_GetData(msg), "{}");
     natsMsg_Destroy(msg);
-    assert_int_equal(api_call(d->api, NULL, "INFO", NULL, on_answer, &a, NULL), 0);
+    assert_int_equal(request_call(d->requests, NULL, "INFO", NULL, on_answer, &a, NULL), 0);
     turn_until(d->r, 5, a.n == 1);
     assert_int_equal(strncmp(a.data, "{\"type\":\"io.nats.jetstream.api.v1.account_info", 46), 0);
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
-    assert_int_equal(api_call(d->api, NULL, name, NULL, on_answer, &a, NULL), -ENAMETOOLONG);
+    assert_int_equal(request_call(d->requests, NULL, name, NULL, on_answer, &a, NULL), -ENAMETOOLONG);
     natsSubscription_Destroy(seen);
 }
 
@@ -276,8 +276,8 @@ static void question_that_was_swallowed_is_asked_again(struct world *w)
     natsSubscription *asked = watch(d->client, "$JS.hub.API.INFO");
     natsSubscription *changed = watch(d->client, "$JS.hub.API.CREATE");
     natsMsg *msg = NULL;
-    assert_int_equal(api_call(d->api, "hub", "CREATE", "{}", on_answer, &change, NULL), 0);
-    assert_int_equal(api_call(d->api, "hub", "INFO", NULL, on_answer, &question, NULL), 0);
+    assert_int_equal(request_call(d->requests, "hub", "CREATE", "{}", on_answer, &change, NULL), 0);
+    assert_int_equal(request_call(d->requests, "hub", "INFO", NULL, on_answer, &question, NULL), 0);
     turn_until(d->r, 5, queued(asked) == 3);
     assert_int_equal(queued(changed), 1);
     while (natsSubscription_NextMsg(&msg, asked, 0) == NATS_OK) {
@@ -297,7 +297,7 @@ static void question_that_was_swallowed_is_asked_again(struct world *w)
 static void ask_api(struct desk *d, struct answered *a, const char *domain)
 {
     a->d = d;
-    assert_int_equal(api_ask(d->api, domain, "INFO", on_answer, a, &a->request), 0);
+    assert_int_equal(request_ask(d->requests, domain, "INFO", on_answer, a, &a->request), 0);
 }
 
 static void question_that_nobody_answers_ends_the_others_too(struct world *w)
@@ -323,12 +323,12 @@ static void question_that_nobody_answers_ends_the_others_too(struct world *w)
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
-static struct api_answer answer_of(const char *json)
+static struct answer answer_of(const char *json)
 {
-    struct api_answer a;
+    struct answer a;
     natsMsg *msg = NULL;
     assert_int_equal(natsMsg_Create(&msg, "x", NULL, json, (int)strlen(json)), NATS_OK);
-    api_answer(&a, 0, msg);
+    answer_read(&a, 0, msg);
     natsMsg_Destroy(msg);
     return a;
 }
@@ -336,8 +336,7 @@ static struct api_answer answer_of(const char *json)
 static void errors_of_the_server_are_taken_apart(struct world *w)
 {
     (void)w;
-    struct api_answer a =
-        answer_of("{\"error\":{\"code\":404,\"err_code\":10059,\"description\":\"stream not found\"}}");
+    struct answer a = answer_of("{\"error\":{\"code\":404,\"err_code\":10059,\"description\":\"stream not found\"}}");
     assert_int_equal(a.rc, -EREMOTEIO);
     assert_int_equal(a.code, 404);
     assert_int_equal(a.err_code, JS_STREAM_NOT_FOUND);
@@ -351,7 +350,7 @@ static void errors_of_the_server_are_taken_apart(struct world *w)
 static void good_answer_is_the_callers(struct world *w)
 {
     (void)w;
-    struct api_answer a = answer_of("{\"stream\":\"DLQ\",\"seq\":7}");
+    struct answer a = answer_of("{\"stream\":\"DLQ\",\"seq\":7}");
     assert_int_equal(a.rc, 0);
     assert_int_equal(json_integer_value(json_object_get(a.json, "seq")), 7);
     json_decref(a.json);
@@ -362,7 +361,7 @@ static void what_is_no_object_is_a_bad_message(struct world *w)
     (void)w;
     static const char *const bad[] = {"", "x", "[]", "7", "null", "{\"a\":1", "{} x", "+OK"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct api_answer a = answer_of(bad[i]);
+        struct answer a = answer_of(bad[i]);
         assert_int_equal(a.rc, -EBADMSG);
         assert_null(a.json);
         assert_int_equal(strncmp(a.text, "the answer is no JSON object", 28), 0);
@@ -372,8 +371,8 @@ static void what_is_no_object_is_a_bad_message(struct world *w)
 static void failed_request_is_its_code(struct world *w)
 {
     (void)w;
-    struct api_answer a;
-    api_answer(&a, -ETIMEDOUT, NULL);
+    struct answer a;
+    answer_read(&a, -ETIMEDOUT, NULL);
     assert_int_equal(a.rc, -ETIMEDOUT);
     assert_true(!a.json && !a.err_code && !a.text[0]);
 }

@@ -13,9 +13,9 @@ json_t *answer_json(const char *data, size_t size, json_error_t *ret_error)
     return json;
 }
 
-void api_answer(struct api_answer *ret, int rc, natsMsg *msg)
+void answer_read(struct answer *ret, int rc, natsMsg *msg)
 {
-    *ret = (struct api_answer){.rc = rc};
+    *ret = (struct answer){.rc = rc};
     if (rc)
         return;
     json_error_t e;
