@@ -14,7 +14,7 @@ CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-full test-full-dev test-full-asan test-full-tsan bench chaos mesh-up mesh-down mesh-status lint clean help
+.PHONY: build demo test test-full test-full-dev test-full-asan test-full-tsan bench chaos mutants mesh-up mesh-down mesh-status lint clean help
 
 # Configures every time: it takes half a second, and sees what the bootstrap has added. The build type is said only
 # once, so that a choice made in the cache stays. $(1): product or all.
@@ -79,6 +79,11 @@ chaos:
 	$(call compile,all)
 	@build/tests/chaos-run
 
+# ARGS='core/settle' and the options of tests/mutants/mutants.py.
+mutants:
+	@$(BOOTSTRAP) --for mutants
+	@tests/mutants/mutants.py $(or $(ARGS),core/settle core/consumer core/dispatch core/jetstream)
+
 # Two clusters of three nats-servers on loopback, clients on 4422 and 5422; ARGS='--shape cluster' and the like.
 mesh-up:
 	@$(BOOTSTRAP) --for build
@@ -110,6 +115,7 @@ help:
 	@echo "make test-full  also the long tests, every server version, sanitizers"
 	@echo "make bench      the figures of the README"
 	@echo "make chaos      15 minutes of faults, and proof that nothing is lost (docs/chaos.md)"
+	@echo "make mutants    changes a module's code in many places and lists what no test notices (ARGS=core/settle)"
 	@echo "make mesh-up    two clusters of three nats-servers on loopback; mesh-status, mesh-down"
 	@echo "make lint       clang-format and shellcheck"
 	@echo "make clean      removes build/"

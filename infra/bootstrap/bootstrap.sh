@@ -33,6 +33,7 @@ usage: bootstrap.sh [--for SET]
   test       build + cmocka, a C++ compiler, the openssl, wget and ip commands
   fuzz       test + clang and its runtime
   test-full  fuzz + the older nats-servers of the distribution's other releases
+  mutants    test + python3, git
   lint       clang-format, shellcheck, git
   stand-in   debootstrap, busybox, nats-server: for infra/docker/stand-in.sh
 

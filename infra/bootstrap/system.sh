@@ -15,6 +15,7 @@ packages_of()
     build | demo | bench) echo "$build" ;;
     test) echo "$test" ;;
     fuzz | test-full) echo "$test clang libclang-rt-dev" ;;
+    mutants) echo "$test python3 git" ;;
     lint) echo "clang-format shellcheck git" ;;
     stand-in) echo "debootstrap busybox" ;;
     *) return 1 ;;

@@ -2,8 +2,8 @@
  * Plugin files with random damage: seamqd reads thousands of them, says what is wrong with each, and lives; hundreds
  * take a serving handler's place, and nothing is lost.
  *
- * IT_MUTANTS sets how many (10000, one in 30 of them to a serving handler), IT_SEED which ones.  Damage goes where it
- * hurts: the headers, the dynamic section, code and data, the length. */
+ * IT_DAMAGED_PLUGINS sets how many (10000, one in 30 of them to a serving handler), IT_SEED which ones.  Damage goes
+ * where it hurts: the headers, the dynamic section, code and data, the length. */
 #include "scene.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #define BATCH 100 /* files in one run of seamqd --check */
 #define HEADERS_SIZE 1024
-#define MUTANT_PATIENCE_S 15 /* one that hangs is not waited for */
+#define HANG_LIMIT_S 15 /* one that hangs is not waited for */
 #define LOAD_PER_S 50
 #define LAST_ID 1000000u                /* more than are ever sent */
 #define HANDLED_NS INT64_C(10000000000) /* the latest after it was stored */
@@ -67,7 +67,7 @@ static void damage(struct world *w, struct image *image)
     }
 }
 
-static void write_mutant(struct world *w, const struct image *good, const char *path)
+static void write_damaged_copy(struct world *w, const struct image *good, const char *path)
 {
     struct image m = {.bytes = malloc(good->size), .size = good->size};
     assert_non_null(m.bytes);
@@ -88,16 +88,17 @@ static void check(struct world *w, const char *dir, uint32_t first)
     int code = process_run(w, argv, NULL, 300, NULL, &err);
 
     if (code != 0 && (code != 2 || !strstr(err, "problem")))
-        fail_msg("seamqd ended with code %d on mutants %u to %u of this seed: %s", code, first, first + BATCH - 1, err);
+        fail_msg("seamqd ended with code %d on damaged plugins %u to %u of this seed: %s", code, first,
+                 first + BATCH - 1, err);
 }
 
 static uint32_t how_many(void)
 {
-    const char *wanted = getenv("IT_MUTANTS");
+    const char *wanted = getenv("IT_DAMAGED_PLUGINS");
     return wanted ? (uint32_t)strtoul(wanted, NULL, 10) : 10000;
 }
 
-static void mutants_do_not_kill_seamqd(struct world *w)
+static void damaged_plugins_do_not_kill_seamqd(struct world *w)
 {
     uint32_t count = how_many();
     struct image good = read_image(w, IT_SCRIPTED);
@@ -106,14 +107,14 @@ static void mutants_do_not_kill_seamqd(struct world *w)
     assert_int_equal(mkdir(dir, 0755), 0);
     for (uint32_t first = 0; first < count; first += BATCH) {
         for (uint32_t i = 0; i < BATCH; i++)
-            write_mutant(w, &good, world_text(w, "%s/m%u.so", dir, i));
+            write_damaged_copy(w, &good, world_text(w, "%s/m%u.so", dir, i));
         check(w, dir, first);
     }
 }
 
 /* ---- in the place of a handler that serves ------------------------------------------------------ */
 
-struct spell { /* in which a mutant may have served: what its code does with a message nobody can know */
+struct spell { /* a time in which a damaged plugin may have served: what its code does with a message is unknown */
     int64_t begin_ns;
     int64_t end_ns;
 };
@@ -135,7 +136,7 @@ static void deploy(struct siege *g, const struct image *good)
     const char *path = by_rename ? fresh : g->plugin;
 
     if (good)
-        write_mutant(g->s->w, good, path);
+        write_damaged_copy(g->s->w, good, path);
     else
         world_copy(IT_SCRIPTED, path);
     if (by_rename)
@@ -156,7 +157,7 @@ static void try_one(struct siege *g, const struct image *good)
     int64_t begin_ns = deadline_in(0);
 
     deploy(g, good);
-    json_t *done = daemon_event(g->s->daemon, from, "reload-done", NULL, MUTANT_PATIENCE_S);
+    json_t *done = daemon_event(g->s->daemon, from, "reload-done", NULL, HANG_LIMIT_S);
     if (done && json_at(done, "refused") > 0) {
         g->refused++;
         return;
@@ -194,7 +195,7 @@ static void take_effects(struct fates *f, const char *path)
     free(line);
 }
 
-static bool by_a_mutant(const struct siege *g, const struct ledger_message *m)
+static bool by_a_damaged_plugin(const struct siege *g, const struct ledger_message *m)
 {
     for (uint32_t i = 0; i < g->n_spells; i++)
         if (m->acked_ns + HANDLED_NS >= g->spells[i].begin_ns && m->first_ns <= g->spells[i].end_ns)
@@ -205,7 +206,7 @@ static bool by_a_mutant(const struct siege *g, const struct ledger_message *m)
 static void expect_nothing_lost(struct siege *g)
 {
     struct fates f = {0};
-    uint32_t by_mutants = 0, lost = 0;
+    uint32_t by_damaged = 0, lost = 0;
     const struct ledger_message *m = ledger_messages(g->ledger, &f.n);
 
     f.known = calloc((size_t)f.n + 1, 1);
@@ -214,14 +215,15 @@ static void expect_nothing_lost(struct siege *g)
     client_each(g->s->client, "DLQ", take_dead, &f);
     for (uint32_t id = 0; id < f.n; id++)
         if (!f.known[id])
-            *(by_a_mutant(g, &m[id]) ? &by_mutants : &lost) += 1;
+            *(by_a_damaged_plugin(g, &m[id]) ? &by_damaged : &lost) += 1;
     free(f.known);
-    print_message("%u mutants refused, %u not; %u messages, %u without a trace while a mutant served, %u lost\n",
-                  g->refused, g->n_spells, f.n, by_mutants, lost);
+    print_message(
+        "%u damaged plugins refused, %u not; %u messages, %u without a trace while a damaged plugin served, %u lost\n",
+        g->refused, g->n_spells, f.n, by_damaged, lost);
     assert_int_equal(lost, 0);
 }
 
-static void mutants_in_a_serving_handlers_place_lose_nothing(struct world *w)
+static void damaged_plugins_in_a_serving_handlers_place_lose_nothing(struct world *w)
 {
     uint32_t count = how_many() / 30 + 1;
     struct image good = read_image(w, IT_SCRIPTED);
@@ -252,8 +254,8 @@ static void mutants_in_a_serving_handlers_place_lose_nothing(struct world *w)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        IT(mutants_do_not_kill_seamqd),
-        IT(mutants_in_a_serving_handlers_place_lose_nothing),
+        IT(damaged_plugins_do_not_kill_seamqd),
+        IT(damaged_plugins_in_a_serving_handlers_place_lose_nothing),
     };
     return it_main(tests, argc, argv);
 }
