@@ -111,6 +111,12 @@ static int print_problems(const struct config *c)
     return EXIT_USAGE;
 }
 
+static void print_deprecations(const struct config *c)
+{
+    for (size_t i = 0; i < config_n_deprecations(c); i++)
+        fprintf(stderr, "seamqd: warning: %s\n", config_deprecation(c, i));
+}
+
 static void print_streams(const struct config_handler *h)
 {
     char stream[256];
@@ -199,6 +205,8 @@ static int with_flags(struct flags *f)
         return 1;
     }
     struct config *c = g->config;
+    if (f->print_config || f->check)
+        print_deprecations(c);
     log_setup(STDERR_FILENO, c->log_level, c->log_format);
     say_no_handlers(c);
     if (f->print_config) {
@@ -211,6 +219,7 @@ static int with_flags(struct flags *f)
     } else {
         log_info("start", LOG_STR("version", SEAMQ_VERSION), LOG_STR("name", c->name),
                  LOG_UINT("handlers", c->n_handlers), LOG_UINT("refused", n_refused(g)));
+        config_snapshot_log_deprecations(g);
         status = run(g, &f->sources, f->dev);
     }
     config_snapshot_unref(g);

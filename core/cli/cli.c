@@ -183,6 +183,9 @@ static int load_config(struct cli *cli)
     config_load_env(cli->config, cli->env);
     config_finish(cli->config);
 
+    for (size_t i = 0; i < config_n_deprecations(cli->config); i++)
+        if (concerns(cli, file_read, config_deprecation(cli->config, i)))
+            cli_failed("warning: %s", config_deprecation(cli->config, i));
     size_t n = 0;
     for (size_t i = 0; i < config_n_problems(cli->config); i++) {
         if (!concerns(cli, file_read, config_problem(cli->config, i)))

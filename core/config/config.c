@@ -148,6 +148,7 @@ void config_destroy(struct config *c)
     free(c->priv->sections);
     strv_finish(&c->priv->env);
     strv_finish(&c->priv->problems);
+    strv_finish(&c->priv->deprecations);
     strv_finish(&c->plugin_dirs);
     strv_finish(&c->dangling);
     free(c->admin);
@@ -306,6 +307,16 @@ const char *config_problem(const struct config *c, size_t i)
     if (i < c->priv->problems.n)
         return c->priv->problems.items[i];
     return i == c->priv->problems.n && c->priv->oom ? "out of memory while reading the configuration" : NULL;
+}
+
+size_t config_n_deprecations(const struct config *c)
+{
+    return c->priv->deprecations.n;
+}
+
+const char *config_deprecation(const struct config *c, size_t i)
+{
+    return i < c->priv->deprecations.n ? c->priv->deprecations.items[i] : NULL;
 }
 
 void config_add_problem(struct config *c, const char *fmt, ...)

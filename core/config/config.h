@@ -91,7 +91,7 @@ struct config_handler {
     enum ordering_mode ordering;
     int64_t ordering_token; /* 1-based, for ORDERING_TOKEN */
     char *ordering_header;  /* for ORDERING_HEADER */
-    int64_t lane_max_held;
+    int64_t key_max_in_flight;
     double rate_limit;     /* messages a second; 0: none */
     int64_t max_in_flight; /* 0: none */
     int64_t batch_max;
@@ -173,6 +173,10 @@ size_t config_n_problems(const struct config *c);
 const char *config_problem(const struct config *c, size_t i);
 /* Adds one: "PLACE: what" (used by seamqd for plugins that do not load). */
 void config_add_problem(struct config *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Deprecated keys that a source uses, known after config_finish(): each one sentence that names the key to use instead.
+ */
+size_t config_n_deprecations(const struct config *c);
+const char *config_deprecation(const struct config *c, size_t i);
 /* Where a handler's or seamqd's key got its value: "orders.ini:12", "SEAMQ_ADMIN", "default"... */
 const char *config_origin(const struct config *c, const char *section, const char *key);
 

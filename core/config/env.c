@@ -95,19 +95,29 @@ static void try_sub_keys(const struct config *c, const char *rest, struct cut *b
     }
 }
 
-static void find_cut(const struct config *c, const struct section_type *type, const char *rest, struct cut *best)
+/* The cut of `rest` where it ends in `name` and `file` ("", "_file"). */
+static void try_key(const struct config *c, const struct section_type *type, const char *rest, const char *name,
+                    const char *file, struct cut *best)
 {
     char key[64];
-    char suffix[64];
+    char suffix[64] = "_";
 
+    snprintf(key, sizeof(key), "%s%s", name, file);
+    env_key_to_name(suffix + 1, sizeof(suffix) - 1, key);
+    if (env_has_suffix(rest, suffix))
+        try_cut(c, type, rest, rest + strlen(rest) - strlen(suffix), key, best);
+}
+
+static void find_cut(const struct config *c, const struct section_type *type, const char *rest, struct cut *best)
+{
     for (const struct opt *o = type->options; o->key; o++) {
-        for (int file = 0; file <= ((o->flags & OPT_FROM_FILE) ? 1 : 0); file++) {
-            snprintf(key, sizeof(key), "%s%s", o->key, file ? "_file" : "");
-            suffix[0] = '_';
-            env_key_to_name(suffix + 1, sizeof(suffix) - 1, key);
-            if (env_has_suffix(rest, suffix))
-                try_cut(c, type, rest, rest + strlen(rest) - strlen(suffix), key, best);
-        }
+        try_key(c, type, rest, o->key, "", best);
+        if (o->alias)
+            try_key(c, type, rest, o->alias, "", best);
+        if (o->flags & OPT_FROM_FILE)
+            try_key(c, type, rest, o->key, "_file", best);
+        if ((o->flags & OPT_FROM_FILE) && o->alias)
+            try_key(c, type, rest, o->alias, "_file", best);
     }
     if (type == &section_handler)
         try_sub_keys(c, rest, best);

@@ -51,7 +51,8 @@ static bool is_duplicate(struct ini_source *in, const struct section *s, const c
         const struct entry *e = &s->entries[i];
         if (e->source != SOURCE_FILE || !ini_same_file(in, e->origin))
             continue;
-        if (o ? e->o != o || e->from_file != file : e->o || strcmp(e->sub, key) != 0)
+        if (o ? e->o != o || e->from_file != file || e->by_alias != opt_is_alias(o, key)
+              : e->o || strcmp(e->sub, key) != 0)
             continue;
         ini_problem(in, "%s stands at %s already; keep one of them", QUOTE(key), e->origin);
         return true;

@@ -32,7 +32,7 @@ static void dotted(const struct section *s, char *out, size_t size)
 
 const char *entry_place(const struct section *s, const struct entry *e, char *out, size_t size)
 {
-    const char *key = e->o ? e->o->key : e->sub;
+    const char *key = !e->o ? e->sub : e->by_alias ? e->o->alias : e->o->key;
     const char *file = e->from_file && e->o ? "_file" : "";
     char path[96];
 
@@ -135,6 +135,7 @@ struct entry *assign(struct config *c, struct section *s, const struct assignmen
             return NULL;
         e.sub = (char *)a->key;
     }
+    e.by_alias = e.o && opt_is_alias(e.o, a->key);
     if (strlen(a->value) > MAX_TEXT) {
         config_add_problem(c, "%s: the value is longer than %d bytes", a->place, MAX_TEXT);
         return NULL;

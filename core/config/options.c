@@ -149,8 +149,8 @@ static const struct opt handler_options[] = {
      .help = "worker processes"},
     {HANDLER(ordering), .key = "ordering", .type = OPT_ORDERING, .preset = "none",
      .help = "none, subject, token:N (Nth token of the subject), header:NAME: order kept per key"},
-    {HANDLER(lane_max_held), .key = "lane_max_held", .type = OPT_INT, .preset = "256", .min = 1, .max = MILLION,
-     .help = "messages held for one key before the handler stops pulling"},
+    {HANDLER(key_max_in_flight), .key = "key_max_in_flight", .alias = "lane_max_held", .type = OPT_INT, .preset = "256",
+     .min = 1, .max = MILLION, .help = "in-flight messages of one key at which the handler stops pulling"},
     {HANDLER(rate_limit), .key = "rate_limit", .type = OPT_RATE, .preset = "none",
      .help = "messages started a second, minute or hour, by each seamqd; retries count"},
     {HANDLER(max_in_flight), .key = "max_in_flight", .type = OPT_INT, .preset = "none", .flags = OPT_NONE, .min = 1,
@@ -206,20 +206,35 @@ const struct section_type section_handler = {
     .options = handler_options,
 };
 
+/* True: `key` is `name`, or NAME_file where `may_be_file`. */
+static bool key_matches(const char *key, const char *name, bool may_be_file, bool *ret_is_file)
+{
+    size_t len = name ? strlen(name) : 0;
+
+    if (!name || strncmp(key, name, len) != 0)
+        return false;
+    *ret_is_file = may_be_file && strcmp(key + len, "_file") == 0;
+    return *ret_is_file || key[len] == '\0';
+}
+
 const struct opt *opt_find(const struct section_type *type, const char *key, bool *ret_is_file)
 {
     for (const struct opt *o = type->options; o->key; o++) {
-        size_t len = strlen(o->key);
-        if (strncmp(key, o->key, len) != 0)
-            continue;
-        bool file = ret_is_file && (o->flags & OPT_FROM_FILE) && strcmp(key + len, "_file") == 0;
-        if (key[len] != '\0' && !file)
+        bool may_be_file = ret_is_file && (o->flags & OPT_FROM_FILE);
+        bool is_file;
+        if (!key_matches(key, o->key, may_be_file, &is_file) && !key_matches(key, o->alias, may_be_file, &is_file))
             continue;
         if (ret_is_file)
-            *ret_is_file = file;
+            *ret_is_file = is_file;
         return o;
     }
     return NULL;
+}
+
+bool opt_is_alias(const struct opt *o, const char *key)
+{
+    bool is_file;
+    return key_matches(key, o->alias, true, &is_file);
 }
 
 unsigned near_limit(const char *name)

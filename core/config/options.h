@@ -44,6 +44,7 @@ struct opt {
     enum opt_type type;
     unsigned flags;
     const char *key;
+    const char *alias;  /* the deprecated name of the key, which still works; NULL: none */
     const char *preset; /* as written in a file; "": none */
     const char *shown;  /* for people, where the default is found at run time; else NULL */
     size_t offset;
@@ -74,8 +75,11 @@ extern const struct section_type section_handler;
 /* The words of `ack`; ends with NULL. */
 extern const struct opt_word ack_words[];
 
-/* The row of `key`; with `ret_is_file` also KEY_file of those that may come from a file.  NULL: unknown. */
+/* The row of `key`, which may be its alias; with `ret_is_file` also KEY_file of those that may come from a file.
+ * NULL: unknown. */
 const struct opt *opt_find(const struct section_type *type, const char *key, bool *ret_is_file);
+/* True: `key`, for which opt_find() found `o`, is the alias (or ALIAS_file). */
+bool opt_is_alias(const struct opt *o, const char *key);
 
 /* "did you mean": the nearest key of that section; NULL when nothing is near. */
 const char *opt_nearest(const struct section_type *type, const char *key);

@@ -30,6 +30,7 @@ enum source {                /* the higher wins */
 struct entry {           /* one assignment; owns its strings */
     const struct opt *o; /* NULL: `sub` says what */
     char *sub;           /* "option.KEY", "stream.CLUSTER" */
+    bool by_alias;       /* written under the deprecated name of the key */
     bool from_file;      /* the value names a file that holds it (KEY_file) */
     bool append;         /* --plugin-dir: one whole item, added to the others of this source */
     enum source source;
@@ -52,6 +53,7 @@ struct config_private {
     size_t n_sections;
     struct strv env; /* what config_load_env kept: NAME=VALUE */
     struct strv problems;
+    struct strv deprecations;
     bool oom;
     const struct config_schema *schema; /* borrowed; NULL: none was registered */
 };

@@ -236,8 +236,11 @@ static void print_row(FILE *out, const struct section_type *type, const struct o
     char words[128];
     const char *code = o->shown || !*o->preset ? "" : "`"; /* "the host name" describes, 30s is a value */
 
-    fprintf(out, "| `%s` | %s | %s%s%s | %s | ", o->key, opt_shown_type(o, words, sizeof(words)), code,
+    fprintf(out, "| `%s` | %s | %s%s%s | %s", o->key, opt_shown_type(o, words, sizeof(words)), code,
             o->shown ? o->shown : o->preset, code, o->help);
+    if (o->alias)
+        fprintf(out, "; deprecated alias: `%s`", o->alias);
+    fputs(" | ", out);
     print_env_names(out, type, o);
     fprintf(out, " |\n");
 }

@@ -36,6 +36,34 @@ static void check_both_forms(struct config *c, const struct section *s, const st
     }
 }
 
+/* Records the use of a deprecated key. The key and its alias together are a problem, whatever their sources. */
+static void check_alias(struct config *c, const struct section *s, const struct opt *o)
+{
+    const struct entry *by_alias = NULL;
+    const struct entry *by_key = NULL;
+    struct error text;
+    char here[256];
+    char there[256];
+
+    for (size_t i = 0; i < s->n_entries; i++) {
+        const struct entry *e = &s->entries[i];
+        if (e->o != o)
+            continue;
+        if (!e->by_alias) {
+            by_key = e;
+            continue;
+        }
+        by_alias = e;
+        error_set(&text, 0, "%s: this key is deprecated; use %s", entry_place(s, e, here, sizeof(here)), o->key);
+        if (!strv_has(&c->priv->deprecations, text.text))
+            strv_push(c, &c->priv->deprecations, text.text);
+    }
+    if (by_alias && by_key)
+        config_add_problem(c, "%s: set together with its deprecated name %s (%s); keep %s",
+                           entry_place(s, by_key, here, sizeof(here)), o->alias,
+                           entry_place(s, by_alias, there, sizeof(there)), o->key);
+}
+
 static bool is_expanded(const struct section *s, const struct entry *e)
 {
     return s->type->expands && e->source == SOURCE_FILE;
@@ -82,6 +110,11 @@ void section_resolve(struct config *c, const struct section *s, const struct sec
          * always right: the unit tests convert each. */
         if (*o->preset)
             opt_convert(c, o, o->preset, target, NULL);
+        if (o->alias) {
+            check_alias(c, s, o);
+            if (defaults)
+                check_alias(c, defaults, o);
+        }
         const struct section *from = s;
         const struct entry *e = section_winner(s, o, NULL);
         if (!e && defaults)

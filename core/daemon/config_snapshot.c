@@ -158,6 +158,12 @@ int config_snapshot_load(struct config_snapshot **ret, const struct config_sourc
     return 0;
 }
 
+void config_snapshot_log_deprecations(const struct config_snapshot *g)
+{
+    for (size_t i = 0; i < config_n_deprecations(g->config); i++)
+        log_warn("config-deprecated", LOG_STR("msg", config_deprecation(g->config, i)));
+}
+
 bool config_snapshot_dangling(const struct config_snapshot *g, const char *path, struct error *err)
 {
     const struct strv *v = &g->config->dangling;

@@ -42,6 +42,8 @@ struct config_snapshot {
 int config_snapshot_load(struct config_snapshot **ret, const struct config_sources *sources, int give_up);
 /* Every cluster of it is the one server at `url`. 0 or -ENOMEM. */
 int config_snapshot_use_server(struct config_snapshot *g, const char *url);
+/* Logs the deprecated keys of its sources, a line each. */
+void config_snapshot_log_deprecations(const struct config_snapshot *g);
 /* Whether `path` is among the links to nothing, and then a sentence that says whereto. */
 bool config_snapshot_dangling(const struct config_snapshot *g, const char *path, struct error *err);
 struct config_snapshot *config_snapshot_ref(struct config_snapshot *g);

@@ -121,6 +121,7 @@ static void take_settings(struct daemon *d, const struct config_snapshot *g)
         add_change(d, "", "restart", text);
     }
     log_setup(STDERR_FILENO, c->log_level, c->log_format);
+    config_snapshot_log_deprecations(g);
 }
 
 /* A file that was being written when it was looked at will be whole soon. */

@@ -252,8 +252,8 @@ static void note_order(const struct handler *h, size_t i, struct buf *out)
         buf_printf(out, "; cluster %s: waiting for %llu messages that were delivered before", cluster,
                    (unsigned long long)s.awaited);
     else if (s.full)
-        buf_printf(out, "; cluster %s: not pulling: key \"%.64s\" holds %zu messages (lane_max_held = %lld)", cluster,
-                   s.full, s.full_holds, (long long)h->config->lane_max_held);
+        buf_printf(out, "; cluster %s: not pulling: key \"%.64s\" holds %zu messages (key_max_in_flight = %lld)",
+                   cluster, s.full, s.full_holds, (long long)h->config->key_max_in_flight);
 }
 
 void handler_note(const struct handler *h, char *out, size_t size)

@@ -14,7 +14,7 @@ struct key_queue {
     struct list queue;    /* of held.in_key_queue, by stream sequence */
     struct message *turn; /* in the ready list, with a worker, or being settled; NULL: none is */
     size_t n;
-    bool full; /* since it had lane_max_held, until it has half of that */
+    bool full; /* since it had key_max_in_flight, until it has half of that */
     uint64_t hash;
     size_t len;
     char key[];
@@ -203,7 +203,7 @@ static void update(struct key_queue *key_queue)
 
 static void count(struct key_queue *key_queue, size_t n)
 {
-    size_t max = (size_t)key_queue->key_queues->config->lane_max_held;
+    size_t max = (size_t)key_queue->key_queues->config->key_max_in_flight;
     bool full = n >= max || (key_queue->full && n > max / 2);
 
     key_queue->n = n;
@@ -283,7 +283,7 @@ size_t key_queues_window(struct key_queues *l, size_t window)
     if (l->n_full || n[MESSAGE_WAITING] >= consumer_max_waiting(l->consumer))
         return 0;
     /* All that is asked for may turn out to be of one key. */
-    size_t most = l->n_turns + (size_t)l->config->lane_max_held;
+    size_t most = l->n_turns + (size_t)l->config->key_max_in_flight;
     return window < most ? window : most;
 }
 

@@ -52,8 +52,8 @@ size_t key_queues_window(struct key_queues *l, size_t window);
 
 struct key_queues_stats {
     uint64_t n;        /* keys with messages here */
-    uint64_t n_full;   /* of these, with lane_max_held or more */
-    uint64_t stops;    /* how often a key reached lane_max_held */
+    uint64_t n_full;   /* of these, with key_max_in_flight or more */
+    uint64_t stops;    /* how often a key reached key_max_in_flight */
     uint64_t awaited;  /* messages that were delivered before and are not here */
     const char *full;  /* a key that is full; NULL: none */
     size_t full_holds; /* messages of it */

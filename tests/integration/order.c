@@ -179,13 +179,13 @@ static void a_slow_key_does_not_block_others(struct world *w)
     expect_order(s, total, 0);
 }
 
-static void lane_max_held_bounds_a_hot_key(struct world *w)
+static void key_max_in_flight_bounds_a_hot_key(struct world *w)
 {
     struct scene *s = prepare(w);
     const char *file = world_path(w, "go");
     const char *page;
 
-    scene_set(s, "LANE_MAX_HELD", "10");
+    scene_set(s, "KEY_MAX_IN_FLIGHT", "10");
     scene_set(s, "MAX_ATTEMPTS", "1000000");
     for (unsigned i = 0; i < 200; i++)
         publish(s, 0, i == 0 ? world_text(w, "until %s", file) : "ack");
@@ -398,7 +398,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         IT(failing_heads_keep_their_place),   IT(a_failing_head_holds_up_its_own_key_only),
-        IT(a_slow_key_does_not_block_others), IT(lane_max_held_bounds_a_hot_key),
+        IT(a_slow_key_does_not_block_others), IT(key_max_in_flight_bounds_a_hot_key),
         IT(heads_are_never_given_back),       IT(keys_come_from_tokens_and_headers),
         IT(order_outlives_workers),           IT(order_outlives_the_daemon),
         IT(order_outlives_the_server),        IT(order_outlives_a_restart_without_waiting),

@@ -35,6 +35,25 @@ static void variables_reach_every_section(void **state)
     config_destroy(c);
 }
 
+static const struct config_handler *find_handler(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_handlers; i++)
+        if (strcmp(c->handlers[i].name, name) == 0)
+            return &c->handlers[i];
+    fail_msg("no handler %s", name);
+    return NULL;
+}
+
+static bool has_deprecation(const struct config *c, const char *text)
+{
+    for (size_t i = 0; i < config_n_deprecations(c); i++)
+        if (strcmp(config_deprecation(c, i), text) == 0)
+            return true;
+    for (size_t i = 0; i < config_n_deprecations(c); i++)
+        print_message("  deprecation: %s\n", config_deprecation(c, i));
+    return false;
+}
+
 static void every_key_has_its_variable_and_its_flag(void **state)
 {
     static const struct {
@@ -79,8 +98,55 @@ static void flag_beats_env_beats_file_beats_default(void **state)
     assert_int_equal(c->handlers[0].workers, 4);
     assert_int_equal(c->handlers[0].crash_limit, 3);
     assert_int_equal(c->handlers[0].max_attempts, 2);
-    assert_int_equal(c->handlers[0].lane_max_held, 256);
+    assert_int_equal(c->handlers[0].key_max_in_flight, 256);
     assert_string_equal(config_origin(c, "handler.a", "workers"), "command line");
+    config_destroy(c);
+}
+
+static void a_deprecated_key_works_from_every_source(void **state)
+{
+    struct config *c = make_config("[handler.a]\nlane_max_held = 3\n[handler.b]\nkey_max_in_flight = 2\n",
+                                   ENV("SEAMQ_HANDLER_B_X_LANE_MAX_HELD=4"), ENV("handler.c.lane_max_held=5"));
+    (void)state;
+    expect_no_problems(c);
+    assert_int_equal(find_handler(c, "a")->key_max_in_flight, 3);
+    assert_int_equal(find_handler(c, "b")->key_max_in_flight, 2);
+    assert_int_equal(find_handler(c, "b-x")->key_max_in_flight, 4);
+    assert_int_equal(find_handler(c, "c")->key_max_in_flight, 5);
+    assert_string_equal(config_origin(c, "handler.a", "key_max_in_flight"), "t.ini:2");
+    assert_int_equal(config_n_deprecations(c), 3);
+    assert_true(has_deprecation(c, "t.ini:2: lane_max_held: this key is deprecated; use key_max_in_flight"));
+    assert_true(has_deprecation(c, "SEAMQ_HANDLER_B_X_LANE_MAX_HELD: this key is deprecated; use key_max_in_flight"));
+    assert_true(
+        has_deprecation(c, "command line: handler.c.lane_max_held: this key is deprecated; use key_max_in_flight"));
+    assert_null(config_deprecation(c, 3));
+    config_destroy(c);
+
+    c = make_config("[handler.a]\nkey_max_in_flight = 3\n", NULL, NULL);
+    assert_int_equal(config_n_deprecations(c), 0);
+    config_destroy(c);
+}
+
+static void a_key_and_its_deprecated_name_together_are_refused(void **state)
+{
+    (void)state;
+
+    struct config *c = make_config("[handler.a]\nlane_max_held = 3\nkey_max_in_flight = 3\n", NULL, NULL);
+    expect_problem(c, "t.ini:3: key_max_in_flight: set together with its deprecated name lane_max_held "
+                      "(t.ini:2: lane_max_held); keep key_max_in_flight");
+    config_destroy(c);
+
+    c = make_config("[handler.a]\nlane_max_held = 3\n", ENV("SEAMQ_HANDLER_A_KEY_MAX_IN_FLIGHT=4"), NULL);
+    expect_problem(c, "SEAMQ_HANDLER_A_KEY_MAX_IN_FLIGHT: set together with its deprecated name lane_max_held "
+                      "(t.ini:2: lane_max_held); keep key_max_in_flight");
+    config_destroy(c);
+
+    c = make_config("[handler.a]\nlane_max_held = 3\nlane_max_held = 4\n", NULL, NULL);
+    expect_problem(c, "t.ini:3: \"lane_max_held\" stands at t.ini:2 already; keep one of them");
+    config_destroy(c);
+
+    c = make_config("[handler.a]\nlane_max_held = 0\n", NULL, NULL);
+    expect_problem(c, "t.ini:2: lane_max_held: \"0\" is too small (at least 1)");
     config_destroy(c);
 }
 
@@ -391,6 +457,8 @@ int main(void)
         cmocka_unit_test(variables_reach_every_section),
         cmocka_unit_test(every_key_has_its_variable_and_its_flag),
         cmocka_unit_test(flag_beats_env_beats_file_beats_default),
+        cmocka_unit_test(a_deprecated_key_works_from_every_source),
+        cmocka_unit_test(a_key_and_its_deprecated_name_together_are_refused),
         cmocka_unit_test(an_empty_variable_counts_as_not_set),
         cmocka_unit_test(ambiguous_names_prefer_what_is_declared_then_the_longest_key),
         cmocka_unit_test(unknown_variables_are_named_with_the_nearest),

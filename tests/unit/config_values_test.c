@@ -68,7 +68,7 @@ static void defaults_are_those_of_the_interface(void **state)
     assert_string_equal(h->dead_letter, "DLQ");
     assert_int_equal(h->workers, 1);
     assert_int_equal(h->ordering, ORDERING_NONE);
-    assert_int_equal(h->lane_max_held, 256);
+    assert_int_equal(h->key_max_in_flight, 256);
     assert_true(h->rate_limit <= 0 && h->max_in_flight == 0 && h->batch_max == 1 && h->batch_linger_ns == 0);
     assert_true(h->max_messages == 0 && h->max_memory == 0);
     config_destroy(c);
@@ -89,7 +89,7 @@ static void every_key_lands_in_its_field(void **state)
         "[handler.h]\nplugin = p.so\nenabled = no\nclusters = x y\nfederation = overflow\nstream = {CLUSTER}_S\n"
         "durable = d\nfilter_subjects = a.*.b b.c.>\ncreate = never\ndeliver_policy = by_start_sequence=7\n"
         "ack = confirmed\nack_wait = 1s\ntimeout = 2s\nmax_ack_pending = 3\nmax_attempts = 4\nbackoff = 1s\n"
-        "crash_limit = 5\ndead_letter = off\nworkers = 6\nordering = token:2\nlane_max_held = 7\nrate_limit = 8/s\n"
+        "crash_limit = 5\ndead_letter = off\nworkers = 6\nordering = token:2\nkey_max_in_flight = 7\nrate_limit = 8/s\n"
         "max_in_flight = 9\nbatch_max = 10\nbatch_linger = 11ms\nmax_messages = 12\nmax_memory = 13M\n"
         "[handler.i]\nordering = header:Key\n[handler.j]\nordering = subject\nmax_messages = none\nmax_memory = none\n"
         "filter_subjects =\n",
@@ -137,7 +137,7 @@ static void every_key_lands_in_its_field(void **state)
     assert_int_equal(h->ordering, ORDERING_TOKEN);
     assert_int_equal(h->ordering_token, 2);
     assert_true(h->rate_limit > 7.9 && h->rate_limit < 8.1);
-    assert_true(h->lane_max_held == 7 && h->max_in_flight == 9 && h->batch_max == 10 && h->max_messages == 12);
+    assert_true(h->key_max_in_flight == 7 && h->max_in_flight == 9 && h->batch_max == 10 && h->max_messages == 12);
     assert_true(h->batch_linger_ns == 11000000 && h->max_memory == 13 << 20);
     assert_int_equal(c->handlers[1].ordering, ORDERING_HEADER);
     assert_string_equal(c->handlers[1].ordering_header, "Key");

@@ -21,7 +21,7 @@ static struct key_queues *key_queues;
 static int set_up(void **state)
 {
     (void)state;
-    config = (struct config_handler){.ordering = ORDERING_SUBJECT, .lane_max_held = 4};
+    config = (struct config_handler){.ordering = ORDERING_SUBJECT, .key_max_in_flight = 4};
     memset(&consumer, 0, sizeof(consumer));
     consumer.handler = &config;
     consumer.max_ack_pending = 1000;
@@ -302,7 +302,7 @@ static void many_keys_keep_their_order_and_leave_nothing_behind(void **state)
     unsigned seed = 42;
     size_t n = 0, done = 0;
     (void)state;
-    config.lane_max_held = 1000000;
+    config.key_max_in_flight = 1000000;
     while (done < MANY) {
         unsigned dice = (unsigned)rand_r(&seed) % 8;
         if (n < MANY && dice < 3) {
