@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/value.h"
 #include "help.h"
 
 #include <errno.h>
@@ -142,6 +143,22 @@ const char *cli_flag(const struct cli *cli, const char *name)
         if (strcmp(own[i].name, name) == 0)
             return cli->values[i];
     return NULL;
+}
+
+int cli_number(const struct cli *cli, const char *name, int64_t least, int64_t most, int64_t *ret)
+{
+    const char *text = cli_flag(cli, name);
+    struct error err;
+    int64_t number;
+
+    if (!text)
+        return 0;
+    if (value_parse_int(text, &number, &err) < 0)
+        return cli_usage("%s: %s", name, err.text);
+    if (number < least || number > most)
+        return cli_usage("%s: %s is not from %lld to %lld", name, text, (long long)least, (long long)most);
+    *ret = number;
+    return 0;
 }
 
 /* ---- configuration -------------------------------------------------------------- */

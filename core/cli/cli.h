@@ -87,6 +87,9 @@ int cli_main(int argc, char **argv, char *const *env, const char *version);
 
 /* NULL: not given; "": given, and takes no value. */
 const char *cli_flag(const struct cli *cli, const char *name);
+/* The number of a flag into *ret, which keeps its value if the flag is not given. 0, or the exit status after an error
+ * message if the text is not a number from `least` to `most`. */
+int cli_number(const struct cli *cli, const char *name, int64_t least, int64_t most, int64_t *ret);
 
 /* The cluster that --cluster names, else the only one, else `default`; NULL after having said why not. */
 const struct config_cluster *cli_cluster(const struct cli *cli);

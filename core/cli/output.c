@@ -40,9 +40,8 @@ static void put_joined(struct buf *b, json_t *array)
     }
 }
 
-static void put_cell(struct buf *b, const struct column *c, json_t *row)
+static void put_cell(struct buf *b, const struct column *c, json_t *v)
 {
-    json_t *v = json_object_get(row, c->key);
     int64_t n = json_integer_value(v);
     char text[64];
 
@@ -86,6 +85,11 @@ struct cell {
     int width;
 };
 
+static json_t *column_value(const struct column *columns, size_t k, json_t *row)
+{
+    return json_is_array(row) ? json_array_get(row, k) : json_object_get(row, columns[k].key);
+}
+
 static int make_cells(struct cell *cells, size_t n_columns, const struct column *columns, json_t *rows)
 {
     for (size_t i = 0; i <= json_array_size(rows); i++) {
@@ -94,7 +98,7 @@ static int make_cells(struct cell *cells, size_t n_columns, const struct column 
             if (i == 0)
                 buf_puts(&b, columns[k].title);
             else
-                put_cell(&b, &columns[k], json_array_get(rows, i - 1));
+                put_cell(&b, &columns[k], column_value(columns, k, json_array_get(rows, i - 1)));
             const char *text = buf_str(&b);
             struct cell *c = &cells[i * n_columns + k];
             c->text = text ? strdup(text) : NULL;
@@ -129,7 +133,7 @@ static int print_table(FILE *out, const struct column *columns, json_t *rows)
     size_t n_columns = 0;
     size_t n = json_array_size(rows) + 1;
 
-    while (n_columns < MAX_COLUMNS && columns[n_columns].key)
+    while (n_columns < MAX_COLUMNS && columns[n_columns].title)
         n_columns++;
     struct cell *cells = calloc(n * n_columns, sizeof(*cells));
     int rc = cells ? make_cells(cells, n_columns, columns, rows) : -ENOMEM;

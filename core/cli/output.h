@@ -21,13 +21,13 @@ enum column_kind {
 };
 
 struct column {
-    const char *key; /* of each row */
-    const char *title;
+    const char *key;   /* of each row that is an object; NULL if the rows are arrays */
+    const char *title; /* NULL ends the list of columns */
     enum column_kind kind;
 };
 
-/* `rows`: an array of objects. As JSON, one line each, with everything that is in them; otherwise a table of
- * `columns` (to one without key). A missing or null value is `-`.  0 or -ENOMEM. */
+/* `rows`: an array of objects, or of arrays with one value for each column. As JSON, each row is a line with
+ * everything that it has; otherwise a table of `columns`. A missing or null value is `-`.  0 or -ENOMEM. */
 int output_rows(FILE *out, const struct column *columns, json_t *rows, bool json);
 
 /* Of what comes from elsewhere nothing reaches the terminal that it may obey: control characters, and bytes that are

@@ -70,7 +70,7 @@ expect 0 'up to 8: 3 to handle, from 6 on' "a plan while home is alive" failover
 for n in 1 2 3; do mesh kill sea-a-$n; done
 expect 1 'cannot be asked for its position' "no position" failover
 expect 2 'is the home of handler orders' "to where it is" failover --to sea-a
-expect 2 'is not what `seamq mesh status --json` prints' "another file" failover --status /dev/stdin <<<'{}'
+expect 2 'is not output of `seamq mesh status --json`' "another file" failover --status /dev/stdin <<<'{}'
 expect 0 'nothing is done' "a plan" failover --status "$scratch/status.json"
 expect 0 '"start":6,' "a plan as JSON" failover --status "$scratch/status.json" --json
 expect 0 'is made' "one acknowledgement for many" failover --status "$scratch/status.json" --apply handler.orders.ack=cumulative \

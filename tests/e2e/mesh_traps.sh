@@ -56,7 +56,7 @@ bring_up
 export SEAMQ_CLUSTER_SEA_B_SYSTEM_USER=sys-sea-a SEAMQ_CLUSTER_SEA_B_DOMAIN=sea-a
 finds 'is a server of another cluster' 'the clusters have the same domain sea-a' 'the meta group has 6 members, not 3'
 add_stream A SEA_A_ORDERS '"subjects":["a.>"]'
-finds 'sea-a/SEA_A_ORDERS: lies on the servers of sea-'
+finds 'sea-a/SEA_A_ORDERS: is stored on the servers of sea-'
 take_down
 unset SEAMQ_CLUSTER_SEA_B_SYSTEM_USER SEAMQ_CLUSTER_SEA_B_DOMAIN
 
@@ -70,8 +70,8 @@ take_down
 fresh "no bridge"
 spoil accounts.conf '/account: SYS_SEA_/d'
 bring_up
-finds 'sea-a: $JS.sea-b.API.INFO from its servers: nobody answers (503)' \
-    'sea-b: $JS.sea-a.API.INFO from its servers: nobody answers (503)'
+finds 'sea-a: $JS.sea-b.API.INFO from its servers: no responders (503)' \
+    'sea-b: $JS.sea-a.API.INFO from its servers: no responders (503)'
 add_stream A SEA_A_ORDERS '"subjects":["a.>"]'
 add_stream B SEA_B_COPY '"mirror":{"name":"SEA_A_ORDERS","external":{"api":"$JS.sea-a.API"}}'
 finds 'sea-b/SEA_B_COPY: mirror of sea-a/SEA_A_ORDERS: no contact, never yet (active -1)'

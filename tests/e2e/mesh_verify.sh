@@ -55,7 +55,7 @@ a_login_that_is_missing()
     finds 'sea-b: its servers, meta group and gateways cannot be checked: no login to its system account is configured'
     status_shows 'no login to its system account'
     export SEAMQ_CLUSTER_SEA_B_SYSTEM_USER=app SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD=$E2E_NATS_APP_PASSWORD
-    finds 'sea-b: its servers, meta group and gateways cannot be checked: nobody answers $SYS.REQ.SERVER.PING'
+    finds 'sea-b: its servers, meta group and gateways cannot be checked: no responders for $SYS.REQ.SERVER.PING'
     export SEAMQ_CLUSTER_SEA_B_SYSTEM_USER=sys-sea-b SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD=wrong
     finds 'sea-b: its servers, meta group and gateways cannot be checked: cluster sea-b: '
     unset SEAMQ_CLUSTER_SEA_B_SYSTEM_USER SEAMQ_CLUSTER_SEA_B_SYSTEM_PASSWORD
@@ -70,7 +70,7 @@ servers_that_are_gone()
     request "$E2E_NATS_A_URL" '$JS.API.STREAM.INFO.SEA_A_SINGLE'
     lead=${answer##*\"leader\":\"} lead=${lead%%\"*}
     mesh kill "$lead"
-    finds 'sea-a/SEA_A_SINGLE: has no leader: it takes and gives nothing' "$lead: does not answer"
+    finds 'sea-a/SEA_A_SINGLE: has no leader: it stores and delivers nothing' "$lead: does not answer"
     mesh start "$lead"
     holds "with $lead back"
     mesh kill sea-a-3

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh_fuzz - any bytes as every kind of document that `seamq mesh` reads: rows, findings and tables come of it. */
-#include "cli/mesh/judge.h"
-#include "cli/mesh/show.h"
+ * mesh_fuzz - any JSON as every kind of document that `seamq mesh` reads, and the checks, tables and JSON of the
+ * result. */
+#include "cli/mesh/check.h"
+#include "cli/mesh/documents.h"
+#include "cli/mesh/print.h"
+#include "cli/mesh/rows.h"
 
 #include "jetstream/answer.h"
 
@@ -10,54 +13,65 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_findings(json_t *findings)
+static void assert_complete(const struct findings *findings)
 {
-    json_t *f;
-    size_t i;
-    json_array_foreach(findings, i, f)
-    {
-        assert(*row_text(f, "check") && *row_text(f, "remedy"));
-        assert(json_array_size(json_object_get(f, "on")) > 0);
+    for (const struct finding *f = findings->first; f; f = f->next) {
+        assert(*f->check && *f->remedy);
+        assert(f->on);
     }
 }
 
-static void print(const struct mesh *m, json_t *findings)
+static void print(const struct mesh *m, const struct findings *findings)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return;
-    mesh_show(out, m);
-    findings_show(out, findings);
+    mesh_print(out, m);
+    findings_print(out, findings);
     fclose(out);
     free(text);
+}
+
+/* A mesh that is written as JSON and read again is the same one. */
+static void assert_round_trip(const struct mesh *m)
+{
+    struct mesh back;
+    json_t *first = mesh_to_json(m);
+    assert(mesh_from_json(&back, first) == 0);
+    json_t *second = mesh_to_json(&back);
+    assert(json_equal(first, second));
+    json_decref(first);
+    json_decref(second);
+    mesh_finish(&back);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const clusters[] = {"sea-a", "sea-b"};
+    struct findings findings = {0};
+    struct mesh m = {0};
     json_error_t e;
-    struct mesh m;
     json_t *doc = answer_json((const char *)data, size, &e);
 
-    if (!doc || mesh_init(&m) < 0) {
-        json_decref(doc);
+    if (!doc)
         return 0;
-    }
-    json_t *findings = json_array();
     for (int i = 0; i < 2; i++) {
-        json_array_append_new(m.clusters, json_pack("{s:s}", "cluster", clusters[i]));
-        mesh_add_server(&m, clusters[i], doc, doc, 1);
-        mesh_add_stream(&m, clusters[i], clusters[i], doc);
-        mesh_add_consumer(&m, clusters[i], clusters[i], doc);
+        mesh_add_cluster(&m, clusters[i]);
+        mesh_read_server(&m, clusters[i], doc, doc, 1);
+        mesh_read_stream(&m, clusters[i], clusters[i], doc);
+        mesh_read_consumer(&m, clusters[i], clusters[i], doc);
     }
-    mesh_sort_servers(&m);
-    mesh_judge(&m, mesh_needs_second_look(&m) ? &m : NULL, 3, findings);
-    check_findings(findings);
-    print(&m, findings);
-    json_decref(findings);
-    json_decref(doc);
+    mesh_check(&m, mesh_needs_second_snapshot(&m) ? &m : NULL, 3, &findings);
+    assert_complete(&findings);
+    print(&m, &findings);
+    assert_round_trip(&m);
+    findings_finish(&findings);
     mesh_finish(&m);
+    if (mesh_from_json(&m, doc) == 0)
+        assert_round_trip(&m);
+    mesh_finish(&m);
+    json_decref(doc);
     return 0;
 }

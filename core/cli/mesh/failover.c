@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh/failover - seamq mesh failover: a standby consumer on the mirror of a handler's stream, from the position that
- * its consumer at home had.  Mirrors keep the sequences of their origin, so a position there is one here. */
+ * mesh/failover - seamq mesh failover: creates a standby consumer on the mirror of a handler's stream, at the position
+ * of its consumer at home.  A mirror keeps the sequences of its origin, so a position at home is valid in the mirror.
+ */
 #include "cli/verbs.h"
 
 #include "base/clock.h"
-#include "look.h"
+#include "collect.h"
+#include "rows.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NODES 3
 #define TIMEOUT_NS (10 * NS_PER_SEC)
 #define STREAM_SIZE 256
 
 const struct flag mesh_failover_flags[] = {
-    {"--to", "CLUSTER", "where the mirror is"},
-    {"--status", "FILE", "`seamq mesh status --json` of when home was alive: the position, where home is gone"},
-    {"--apply", NULL, "create the consumer; without it only say what would be done"},
+    {"--to", "CLUSTER", "the cluster that has the mirror"},
+    {"--status", "FILE", "earlier output of `seamq mesh status --json`: the position if home is down"},
+    {"--apply", NULL, "create the consumer; without it only print the plan"},
     {NULL, NULL, NULL},
 };
 
@@ -27,27 +29,32 @@ struct failover {
     char stream[STREAM_SIZE]; /* at home */
     const char *status_file;
     struct mesh now;
-    json_t *status;   /* what the file has; NULL: none */
-    json_t *position; /* the row of the consumer at home, now or then */
-    json_t *origin;   /* the row of the stream at home, of the same time */
-    bool live;
-    json_t *mirror;
+    struct mesh then;                     /* the snapshot of the file; empty without one */
+    const struct mesh_consumer *position; /* the consumer at home, now or then */
+    const struct mesh_stream *origin;     /* the stream at home, from the same snapshot; NULL: unknown */
+    bool live;                            /* `position` is of now */
+    const struct mesh_stream *mirror;
 };
 
-static json_t *find_row(json_t *rows, const char *cluster, const char *stream, const char *consumer)
+static const struct mesh_consumer *find_consumer(const struct mesh *m, const char *cluster, const char *stream,
+                                                 const char *consumer)
 {
-    json_t *row;
-    size_t i;
-    json_array_foreach(rows, i, row)
-    {
-        if (strcmp(row_text(row, "cluster"), cluster) == 0 && strcmp(row_text(row, "stream"), stream) == 0 &&
-            (!consumer || strcmp(row_text(row, "consumer"), consumer) == 0))
-            return row;
-    }
-    return NULL;
+    const struct mesh_consumer *c = m->consumers;
+    while (c &&
+           (strcmp(c->cluster, cluster) != 0 || strcmp(c->stream, stream) != 0 || strcmp(c->consumer, consumer) != 0))
+        c = c->next;
+    return c;
 }
 
-/* ---- what is asked -------------------------------------------------------------------------- */
+static const struct mesh_stream *find_stream(const struct mesh *m, const char *cluster, const char *stream)
+{
+    const struct mesh_stream *s = m->streams;
+    while (s && (strcmp(s->cluster, cluster) != 0 || strcmp(s->stream, stream) != 0))
+        s = s->next;
+    return s;
+}
+
+/* ---- arguments -------------------------------------------------------------------------------- */
 
 static int take_arguments(const struct cli *cli, struct failover *f)
 {
@@ -74,136 +81,160 @@ static int take_arguments(const struct cli *cli, struct failover *f)
     return 0;
 }
 
-static int read_status(struct failover *f)
+static int read_status_file(struct failover *f)
 {
     json_error_t e;
 
     if (!f->status_file)
         return 0;
-    f->status = json_load_file(f->status_file, 0, &e);
-    if (!json_is_array(json_object_get(f->status, "consumers")))
+    json_t *doc = json_load_file(f->status_file, 0, &e);
+    int rc = mesh_from_json(&f->then, doc);
+    json_decref(doc);
+    if (rc == -ENOMEM)
+        return cli_failed("out of memory");
+    if (rc < 0)
         return cli_usage("--status %s: %s", f->status_file,
-                         f->status ? "is not what `seamq mesh status --json` prints" : e.text);
+                         doc ? "is not output of `seamq mesh status --json`" : e.text);
     return 0;
 }
 
-/* ---- what there is ----------------------------------------------------------------------------- */
+/* ---- position and mirror ---------------------------------------------------------------------- */
 
-/* Home itself knows best; what was written down before is good for as long as it is gone. */
+static bool use_position(struct failover *f, const struct mesh *m)
+{
+    f->position = find_consumer(m, f->home->name, f->stream, f->handler->durable);
+    f->origin = find_stream(m, f->home->name, f->stream);
+    return f->position && f->position->floor.known;
+}
+
+/* The position of now is preferred; the one of the file is valid as long as home is down. */
 static int find_position(struct failover *f)
 {
     const char *home = f->home->name;
     const char *durable = f->handler->durable;
 
-    f->position = find_row(f->now.consumers, home, f->stream, durable);
-    f->live = row_has(f->position, "floor");
-    f->origin = find_row(f->now.streams, home, f->stream, NULL);
-    if (f->live)
+    f->live = use_position(f, &f->now);
+    if (f->live || use_position(f, &f->then))
         return 0;
-    f->position = find_row(json_object_get(f->status, "consumers"), home, f->stream, durable);
-    f->origin = find_row(json_object_get(f->status, "streams"), home, f->stream, NULL);
-    if (row_has(f->position, "floor"))
-        return 0;
-    if (f->status)
-        return cli_failed("%s has no consumer %s of %s on cluster %s", f->status_file, durable, f->stream, home);
-    return cli_failed("the consumer %s of %s on cluster %s cannot be asked for its position: give --status FILE, what "
-                      "`seamq mesh status --json` printed when it could",
-                      durable, f->stream, home);
+    if (f->status_file)
+        return cli_failed("%s has no consumer %s/%s on cluster %s", f->status_file, f->stream, durable, home);
+    return cli_failed(
+        "cannot read the position of consumer %s/%s on cluster %s: give --status FILE with earlier output "
+        "of `seamq mesh status --json`",
+        f->stream, durable, home);
 }
 
-static bool is_mirror_of(json_t *stream, const char *origin)
+static bool is_mirror_of(const struct mesh_stream *s, const char *origin)
 {
-    json_t *from = json_array_get(json_object_get(stream, "from"), 0);
-    return json_is_true(json_object_get(from, "mirror")) && strcmp(row_text(from, "stream"), origin) == 0;
+    return s->from && s->from->mirror && strcmp(s->from->stream, origin) == 0;
 }
 
 static int find_mirror(struct failover *f)
 {
-    json_t *row;
-    size_t i;
-
-    json_array_foreach(f->now.streams, i, row)
-    {
-        if (strcmp(row_text(row, "cluster"), f->to->name) == 0 && is_mirror_of(row, f->stream))
-            f->mirror = row;
-    }
+    for (const struct mesh_stream *s = f->now.streams; s; s = s->next)
+        if (strcmp(s->cluster, f->to->name) == 0 && is_mirror_of(s, f->stream))
+            f->mirror = s;
     if (!f->mirror)
-        return cli_failed("cluster %s has no mirror of %s, or cannot be reached: seamq mesh status", f->to->name,
-                          f->stream);
-    if (find_row(f->now.consumers, f->to->name, row_text(f->mirror, "stream"), f->handler->durable))
-        return cli_failed("%s on cluster %s has a consumer %s already: go on with it, or delete it first",
-                          row_text(f->mirror, "stream"), f->to->name, f->handler->durable);
+        return cli_failed("cluster %s has no mirror of stream %s, or cannot be reached (see `seamq mesh status`)",
+                          f->to->name, f->stream);
+    if (find_consumer(&f->now, f->to->name, f->mirror->stream, f->handler->durable))
+        return cli_failed("consumer %s/%s already exists on cluster %s: use it, or delete it first", f->mirror->stream,
+                          f->handler->durable, f->to->name);
     return 0;
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------- */
+/* ---- the plan --------------------------------------------------------------------------------- */
 
-static json_t *make_plan(const struct failover *f)
+struct plan {
+    int64_t start;      /* first sequence that the new consumer delivers */
+    int64_t last;       /* of the mirror */
+    int64_t to_handle;  /* messages of the mirror from `start` on */
+    int64_t not_copied; /* messages at home that the mirror did not have at that time */
+};
+
+static struct plan make_plan(const struct failover *f)
 {
-    int64_t floor = row_number(f->position, "floor");
-    int64_t last = row_number(f->mirror, "last");
-    int64_t missing = row_number(f->origin, "last") - last;
+    int64_t floor = f->position->floor.value;
+    int64_t last = f->mirror->last.value;
+    int64_t missing = (f->origin ? f->origin->last.value : 0) - last;
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "handler", f->handler->name, "home",
-                     f->home->name, "stream", f->stream, "consumer", f->handler->durable, "to", f->to->name, "mirror",
-                     row_text(f->mirror, "stream"), "start", (json_int_t)floor + 1, "last", (json_int_t)last,
-                     "to_handle", (json_int_t)(last > floor ? last - floor : 0), "not_copied",
-                     (json_int_t)(missing > 0 ? missing : 0), "live", f->live);
+    return (struct plan){.start = floor + 1,
+                         .last = last,
+                         .to_handle = last > floor ? last - floor : 0,
+                         .not_copied = missing > 0 ? missing : 0};
 }
 
-static void print_plan(const struct failover *f, json_t *plan, bool applied)
+static json_t *plan_to_json(const struct failover *f, const struct plan *p, bool applied)
 {
-    const char *mirror = row_text(plan, "mirror");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:b}", "handler", f->handler->name,
+                     "home", f->home->name, "stream", f->stream, "consumer", f->handler->durable, "to", f->to->name,
+                     "mirror", f->mirror->stream, "start", (json_int_t)p->start, "last", (json_int_t)p->last,
+                     "to_handle", (json_int_t)p->to_handle, "not_copied", (json_int_t)p->not_copied, "live", f->live,
+                     "applied", applied);
+}
 
-    printf("handler %s: %s on %s is settled up to sequence %lld, %s%s\n", f->handler->name, f->stream, f->home->name,
-           (long long)row_number(plan, "start") - 1, f->live ? "as it says now" : "as of ",
-           f->live ? "" : f->status_file);
-    printf("its mirror %s on %s has messages up to %lld: %lld to handle, from %lld on\n", mirror, f->to->name,
-           (long long)row_number(plan, "last"), (long long)row_number(plan, "to_handle"),
-           (long long)row_number(plan, "start"));
-    if (row_number(plan, "not_copied"))
-        printf("not copied at that time: %lld; that is not lost, and handled when home is back\n",
-               (long long)row_number(plan, "not_copied"));
-    printf("what home settled beyond that position is handled again\n");
+static void print_plan(const struct failover *f, const struct plan *p, bool applied)
+{
+    const char *mirror = f->mirror->stream;
+    const char *to = f->to->name;
+
+    printf("handler %s: stream %s on %s is settled up to sequence %lld (%s%s)\n", f->handler->name, f->stream,
+           f->home->name, (long long)p->start - 1, f->live ? "read now" : "from ", f->live ? "" : f->status_file);
+    printf("mirror %s on %s has messages up to sequence %lld: %lld to handle, from sequence %lld on\n", mirror, to,
+           (long long)p->last, (long long)p->to_handle, (long long)p->start);
+    if (p->not_copied)
+        printf("not copied to the mirror at that time: %lld; they are not lost, and are handled when %s is back\n",
+               (long long)p->not_copied, f->home->name);
+    printf("messages that %s settled after that sequence are handled again\n", f->home->name);
     if (applied)
-        printf(
-            "the consumer %s is made. Configure seamqd and start it:\n\n[handler.%s]\nclusters = %s\nstream.%s = %s\n"
-            "create = never\n",
-            f->handler->durable, f->handler->name, f->to->name, f->to->name, mirror);
+        printf("consumer %s/%s created on cluster %s; configure seamqd and start it:\n\n[handler.%s]\nclusters = "
+               "%s\nstream.%s = %s\ncreate = never\n",
+               mirror, f->handler->durable, to, f->handler->name, to, to, mirror);
     else
-        printf("nothing is done: --apply makes the consumer %s on %s\n", f->handler->durable, mirror);
+        printf("nothing was changed; --apply creates the consumer %s/%s on cluster %s\n", mirror, f->handler->durable,
+               to);
 }
 
-/* ---- doing it --------------------------------------------------------------------------------------- */
+/* ---- the consumer ----------------------------------------------------------------------------- */
 
-static char *create_body(const struct failover *f, json_t *plan)
+/* Servers before 2.10 know one filter only, under another key. */
+static void put_filters(json_t *config, const struct text_list *filters)
+{
+    json_t *all = json_array();
+
+    for (const struct text_list *one = filters; one; one = one->next)
+        json_array_append_new(all, json_string(one->text));
+    if (json_array_size(all) == 1)
+        json_object_set(config, "filter_subject", json_array_get(all, 0));
+    else if (json_array_size(all))
+        json_object_set(config, "filter_subjects", all);
+    json_decref(all);
+}
+
+static char *create_body(const struct failover *f, int64_t start)
 {
     const struct config_handler *h = f->handler;
-    json_t *filters = json_object_get(f->position, "filters");
     json_t *config =
         json_pack("{s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:s}", "durable_name", h->durable, "deliver_policy",
-                  "by_start_sequence", "opt_start_seq", (json_int_t)row_number(plan, "start"), "ack_policy",
+                  "by_start_sequence", "opt_start_seq", (json_int_t)start, "ack_policy",
                   h->ack == ACK_CUMULATIVE ? "all" : "explicit", "ack_wait", (json_int_t)h->ack_wait_ns, "max_deliver",
                   -1, "max_ack_pending", (json_int_t)h->max_ack_pending, "replay_policy", "instant");
 
-    if (json_array_size(filters) == 1) /* servers before 2.10 know one only */
-        json_object_set(config, "filter_subject", json_array_get(filters, 0));
-    else if (json_array_size(filters))
-        json_object_set(config, "filter_subjects", filters);
-    json_t *body = json_pack("{s:s, s:o}", "stream_name", row_text(plan, "mirror"), "config", config);
+    put_filters(config, f->position->filters);
+    json_t *body = json_pack("{s:s, s:o}", "stream_name", f->mirror->stream, "config", config);
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     return text;
 }
 
-static int create_consumer(const struct failover *f, json_t *plan)
+static int create_consumer(const struct failover *f, int64_t start)
 {
     char subject[2 * STREAM_SIZE + 40];
     struct session *s = NULL;
     struct error err;
-    char *body = create_body(f, plan);
+    char *body = create_body(f, start);
 
-    snprintf(subject, sizeof(subject), "CONSUMER.DURABLE.CREATE.%s.%s", row_text(plan, "mirror"), f->handler->durable);
+    snprintf(subject, sizeof(subject), "CONSUMER.DURABLE.CREATE.%s.%s", f->mirror->stream, f->handler->durable);
     struct call call = {.subject = subject, .body = body};
     int rc = body ? session_open(&s, f->to, "seamq mesh failover", 0, &err) : error_set(&err, -1, "out of memory");
     if (rc == 0)
@@ -214,19 +245,18 @@ static int create_consumer(const struct failover *f, json_t *plan)
     return rc < 0 ? cli_failed("%s", err.text) : EXIT_DONE;
 }
 
-static int plan_and_do(const struct cli *cli, const struct failover *f)
+static int plan_and_apply(const struct cli *cli, const struct failover *f)
 {
     bool apply = cli_flag(cli, "--apply");
-    json_t *plan = make_plan(f);
-    int status = !plan ? cli_failed("out of memory") : apply ? create_consumer(f, plan) : EXIT_DONE;
+    struct plan plan = make_plan(f);
+    int status = apply ? create_consumer(f, plan.start) : EXIT_DONE;
 
-    if (status == EXIT_DONE && cli->json) {
-        json_object_set_new(plan, "applied", json_boolean(apply));
-        status = cli_json(json_incref(plan));
-    } else if (status == EXIT_DONE)
-        print_plan(f, plan, apply);
-    json_decref(plan);
-    return status;
+    if (status != EXIT_DONE)
+        return status;
+    if (cli->json)
+        return cli_json(plan_to_json(f, &plan, apply));
+    print_plan(f, &plan, apply);
+    return EXIT_DONE;
 }
 
 int mesh_failover(struct cli *cli)
@@ -235,16 +265,16 @@ int mesh_failover(struct cli *cli)
     int status = take_arguments(cli, &f);
 
     if (status == 0)
-        status = read_status(&f);
-    if (status == 0 && mesh_look(&f.now, cli->config, "seamq mesh failover", NODES) < 0)
+        status = read_status_file(&f);
+    if (status == 0 && mesh_collect(&f.now, cli->config, "seamq mesh failover", MESH_NODES_DEFAULT) < 0)
         status = cli_failed("out of memory");
     if (status == 0)
         status = find_position(&f);
     if (status == 0)
         status = find_mirror(&f);
     if (status == 0)
-        status = plan_and_do(cli, &f);
+        status = plan_and_apply(cli, &f);
     mesh_finish(&f.now);
-    json_decref(f.status);
+    mesh_finish(&f.then);
     return status;
 }

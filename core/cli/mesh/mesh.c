@@ -1,111 +1,136 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh/mesh - rows, and finding one. */
+ * mesh/mesh - adding and finding rows. */
 #include "mesh.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include "rows.h"
 
-int mesh_init(struct mesh *m)
-{
-    *m = (struct mesh){json_array(), json_array(), json_array(), json_array(), json_array(), 0};
-    if (m->clusters && m->servers && m->paths && m->streams && m->consumers)
-        return 0;
-    mesh_finish(m);
-    return -ENOMEM;
-}
+#include <string.h>
 
 void mesh_finish(struct mesh *m)
 {
-    json_decref(m->clusters);
-    json_decref(m->servers);
-    json_decref(m->paths);
-    json_decref(m->streams);
-    json_decref(m->consumers);
+    arena_finish(&m->arena);
     *m = (struct mesh){0};
 }
 
-const char *row_text(json_t *row, const char *key)
+struct mesh_number mesh_number(int64_t value)
 {
-    const char *text = json_string_value(json_object_get(row, key));
-    return text ? text : "";
+    return (struct mesh_number){value, true};
 }
 
-int64_t row_number(json_t *row, const char *key)
+/* ---- adding ----------------------------------------------------------------------------------- */
+
+struct mesh_cluster *mesh_add_cluster(struct mesh *m, const char *cluster)
 {
-    return json_integer_value(json_object_get(row, key));
+    struct mesh_cluster *row = mesh_row_append(&m->arena, &mesh_cluster_type, &m->clusters);
+    if (row)
+        row->cluster = arena_text(&m->arena, cluster);
+    return row;
 }
 
-bool row_has(json_t *row, const char *key)
+/* Servers answer in any order; the list is sorted. */
+struct mesh_server *mesh_add_server(struct mesh *m, const char *cluster, const char *server)
 {
-    return json_object_get(row, key) != NULL;
-}
+    struct mesh_server **at = &m->servers;
+    struct mesh_server *row = mesh_row_create(&m->arena, &mesh_server_type);
 
-static int by_cluster_and_server(const void *a, const void *b)
-{
-    json_t *x = *(json_t *const *)a;
-    json_t *y = *(json_t *const *)b;
-    int order = strcmp(row_text(x, "cluster"), row_text(y, "cluster"));
-    return order ? order : strcmp(row_text(x, "server"), row_text(y, "server"));
-}
-
-void mesh_sort_servers(struct mesh *m)
-{
-    size_t n = json_array_size(m->servers);
-    json_t **rows = calloc(n + 1, sizeof(*rows));
-
-    if (!rows)
-        return;
-    for (size_t i = 0; i < n; i++)
-        rows[i] = json_incref(json_array_get(m->servers, i));
-    qsort(rows, n, sizeof(*rows), by_cluster_and_server);
-    json_array_clear(m->servers);
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(m->servers, rows[i]);
-    free(rows);
-}
-
-bool row_lists(json_t *row, const char *key, const char *item)
-{
-    json_t *one;
-    size_t i;
-    json_array_foreach(json_object_get(row, key), i, one)
-    {
-        if (json_is_string(one) && strcmp(json_string_value(one), item) == 0)
-            return true;
+    if (!row)
+        return NULL;
+    for (; *at; at = &(*at)->next) {
+        int order = strcmp((*at)->cluster, cluster);
+        if (order > 0 || (order == 0 && strcmp((*at)->server, server) > 0))
+            break;
     }
-    return false;
+    row->cluster = arena_text(&m->arena, cluster);
+    row->server = arena_text(&m->arena, server);
+    row->next = *at;
+    *at = row;
+    return row;
 }
 
-static json_t *find_two(json_t *rows, const char *key, const char *value, const char *key2, const char *value2)
+struct mesh_path *mesh_add_path(struct mesh *m, const char *cluster, const char *domain, const char *owner)
 {
-    json_t *row;
-    size_t i;
-    json_array_foreach(rows, i, row)
-    {
-        if (strcmp(row_text(row, key), value) == 0 && (!key2 || strcmp(row_text(row, key2), value2) == 0))
-            return row;
-    }
-    return NULL;
+    struct mesh_path *row = mesh_row_append(&m->arena, &mesh_path_type, &m->paths);
+    if (!row)
+        return NULL;
+    row->cluster = arena_text(&m->arena, cluster);
+    row->domain = arena_text(&m->arena, domain);
+    row->owner = arena_text(&m->arena, owner);
+    return row;
 }
 
-json_t *rows_find(json_t *rows, const char *key, const char *value)
+struct mesh_stream *mesh_add_stream(struct mesh *m, const char *cluster, const char *domain, const char *stream)
 {
-    return find_two(rows, key, value, NULL, NULL);
+    struct mesh_stream *row = mesh_row_append(&m->arena, &mesh_stream_type, &m->streams);
+    if (!row)
+        return NULL;
+    row->cluster = arena_text(&m->arena, cluster);
+    row->domain = arena_text(&m->arena, domain);
+    row->stream = arena_text(&m->arena, stream);
+    return row;
 }
 
-json_t *mesh_find_server(const struct mesh *m, const char *cluster, const char *server)
+struct mesh_consumer *mesh_add_consumer(struct mesh *m, const char *cluster, const char *domain, const char *stream,
+                                        const char *consumer)
 {
-    return find_two(m->servers, "server", server, "cluster", cluster);
+    struct mesh_consumer *row = mesh_row_append(&m->arena, &mesh_consumer_type, &m->consumers);
+    if (!row)
+        return NULL;
+    row->cluster = arena_text(&m->arena, cluster);
+    row->domain = arena_text(&m->arena, domain);
+    row->stream = arena_text(&m->arena, stream);
+    row->consumer = arena_text(&m->arena, consumer);
+    return row;
 }
 
-json_t *mesh_find_stream(const struct mesh *m, const char *domain, const char *stream)
+struct mesh_follower *mesh_add_follower(struct mesh *m, struct mesh_server *server, const char *name)
 {
-    return find_two(m->streams, "stream", stream, "domain", domain);
+    struct mesh_follower *row = mesh_row_append(&m->arena, &mesh_follower_type, &server->followers);
+    if (row)
+        row->server = arena_text(&m->arena, name);
+    return row;
+}
+
+struct mesh_origin *mesh_add_origin(struct mesh *m, struct mesh_stream *stream)
+{
+    return mesh_row_append(&m->arena, &mesh_origin_type, &stream->from);
+}
+
+/* ---- finding ---------------------------------------------------------------------------------- */
+
+struct mesh_cluster *mesh_find_cluster(const struct mesh *m, const char *cluster)
+{
+    struct mesh_cluster *c = m->clusters;
+    while (c && strcmp(c->cluster, cluster) != 0)
+        c = c->next;
+    return c;
+}
+
+struct mesh_server *mesh_find_server(const struct mesh *m, const char *cluster, const char *server)
+{
+    struct mesh_server *s = m->servers;
+    while (s && (strcmp(s->server, server) != 0 || strcmp(s->cluster, cluster) != 0))
+        s = s->next;
+    return s;
+}
+
+struct mesh_server *mesh_find_server_anywhere(const struct mesh *m, const char *server)
+{
+    struct mesh_server *s = m->servers;
+    while (s && strcmp(s->server, server) != 0)
+        s = s->next;
+    return s;
+}
+
+struct mesh_stream *mesh_find_stream(const struct mesh *m, const char *domain, const char *stream)
+{
+    struct mesh_stream *s = m->streams;
+    while (s && (strcmp(s->stream, stream) != 0 || strcmp(s->domain, domain) != 0))
+        s = s->next;
+    return s;
 }
 
 const char *mesh_cluster_name(const struct mesh *m, const char *cluster)
 {
-    const char *name = row_text(rows_find(m->clusters, "cluster", cluster), "name");
-    return *name ? name : cluster;
+    const struct mesh_cluster *c = mesh_find_cluster(m, cluster);
+    return c && *c->name ? c->name : cluster;
 }

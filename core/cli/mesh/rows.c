@@ -1,238 +1,320 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh/rows - the servers' documents, which may be anything, to rows. */
-#include "mesh.h"
+ * mesh/rows - one table of fields for each kind of row. */
+#include "rows.h"
 
-#include "base/value.h"
-
+#include <errno.h>
 #include <string.h>
 
-#define MAX_EXACT 9007199254740992.0 /* beyond it a double skips integers */
+enum kind {
+    TEXT,   /* const char *; written unless "" */
+    NAME,   /* the same, always written */
+    NUMBER, /* struct mesh_number; written if known */
+    FLAG,   /* bool, always written */
+    MARK,   /* bool, written if true */
+    TEXTS,  /* struct text_list * */
+    ROWS,   /* a list of rows of another type */
+};
 
-/* What a document has under a path of keys separated by '/'; NULL: nothing. */
-static json_t *at(json_t *doc, const char *path)
-{
-    char key[64];
+struct field {
+    const char *key;
+    enum kind kind;
+    size_t offset;
+    const struct mesh_row_type *rows; /* of ROWS */
+    size_t written_if;                /* of TEXTS and ROWS: offset of a bool, ALWAYS, or 0: written unless empty */
+};
 
-    for (; doc && *path; path += strcspn(path, "/"), path += *path == '/') {
-        size_t n = strcspn(path, "/");
-        if (n >= sizeof(key))
-            return NULL;
-        memcpy(key, path, n);
-        key[n] = '\0';
-        doc = json_object_get(doc, key);
+#define ALWAYS SIZE_MAX
+
+struct mesh_row_type {
+    size_t size;
+    struct field fields[25]; /* to one without key */
+};
+
+#define FIELD(type, kind, member)                             \
+    {                                                         \
+#member, kind, offsetof(struct type, member), NULL, 0 \
     }
-    return doc;
-}
 
-/* Only what is of the kind that the rows promise. */
-static void put_text(json_t *row, const char *key, json_t *value)
+const struct mesh_row_type mesh_cluster_type = {
+    sizeof(struct mesh_cluster),
+    {
+        FIELD(mesh_cluster, NAME, cluster),
+        FIELD(mesh_cluster, TEXT, configured_domain),
+        FIELD(mesh_cluster, TEXT, error),
+        FIELD(mesh_cluster, NUMBER, rtt),
+        FIELD(mesh_cluster, TEXT, jetstream_error),
+        FIELD(mesh_cluster, TEXT, domain),
+        FIELD(mesh_cluster, TEXTS, strangers),
+        FIELD(mesh_cluster, TEXT, name),
+        FIELD(mesh_cluster, TEXT, account),
+        FIELD(mesh_cluster, TEXT, system_error),
+        FIELD(mesh_cluster, TEXT, streams_error),
+    },
+};
+
+const struct mesh_row_type mesh_follower_type = {
+    sizeof(struct mesh_follower),
+    {
+        FIELD(mesh_follower, NAME, server),
+        FIELD(mesh_follower, FLAG, current),
+        FIELD(mesh_follower, FLAG, offline),
+    },
+};
+
+const struct mesh_row_type mesh_server_type = {
+    sizeof(struct mesh_server),
+    {
+        FIELD(mesh_server, NAME, cluster),
+        FIELD(mesh_server, NAME, server),
+        FIELD(mesh_server, FLAG, jetstream),
+        FIELD(mesh_server, TEXT, version),
+        FIELD(mesh_server, TEXT, domain),
+        FIELD(mesh_server, TEXT, account),
+        FIELD(mesh_server, TEXT, uptime),
+        FIELD(mesh_server, NUMBER, connections),
+        FIELD(mesh_server, NUMBER, clock),
+        FIELD(mesh_server, TEXT, meta_leader),
+        FIELD(mesh_server, NUMBER, meta_size),
+        {"followers", ROWS, offsetof(struct mesh_server, followers), &mesh_follower_type,
+         offsetof(struct mesh_server, leads_meta)},
+        {"gateways", TEXTS, offsetof(struct mesh_server, gateways), NULL, offsetof(struct mesh_server, gateways_known)},
+    },
+};
+
+const struct mesh_row_type mesh_path_type = {
+    sizeof(struct mesh_path),
+    {
+        FIELD(mesh_path, NAME, cluster),
+        FIELD(mesh_path, NAME, domain),
+        FIELD(mesh_path, NAME, owner),
+        FIELD(mesh_path, TEXT, error),
+        FIELD(mesh_path, NUMBER, rtt),
+    },
+};
+
+const struct mesh_row_type mesh_origin_type = {
+    sizeof(struct mesh_origin),
+    {
+        FIELD(mesh_origin, NAME, stream),
+        FIELD(mesh_origin, NAME, domain),
+        FIELD(mesh_origin, FLAG, mirror),
+        FIELD(mesh_origin, NUMBER, lag),
+        FIELD(mesh_origin, NUMBER, active),
+    },
+};
+
+const struct mesh_row_type mesh_stream_type = {
+    sizeof(struct mesh_stream),
+    {
+        FIELD(mesh_stream, NAME, cluster),
+        FIELD(mesh_stream, NAME, domain),
+        FIELD(mesh_stream, NAME, stream),
+        {"subjects", TEXTS, offsetof(struct mesh_stream, subjects), NULL, offsetof(struct mesh_stream, subjects_known)},
+        FIELD(mesh_stream, TEXT, placed),
+        FIELD(mesh_stream, TEXT, leader),
+        FIELD(mesh_stream, MARK, leaderless),
+        FIELD(mesh_stream, NUMBER, replicas),
+        FIELD(mesh_stream, NUMBER, current),
+        {"behind", TEXTS, offsetof(struct mesh_stream, behind), NULL, offsetof(struct mesh_stream, described)},
+        FIELD(mesh_stream, NUMBER, messages),
+        FIELD(mesh_stream, NUMBER, bytes),
+        FIELD(mesh_stream, NUMBER, first),
+        FIELD(mesh_stream, NUMBER, last),
+        FIELD(mesh_stream, NUMBER, consumers),
+        FIELD(mesh_stream, TEXT, created),
+        FIELD(mesh_stream, MARK, filtered),
+        {"from", ROWS, offsetof(struct mesh_stream, from), &mesh_origin_type, offsetof(struct mesh_stream, described)},
+        FIELD(mesh_stream, MARK, consumers_silent),
+    },
+};
+
+const struct mesh_row_type mesh_consumer_type = {
+    sizeof(struct mesh_consumer),
+    {
+        FIELD(mesh_consumer, NAME, cluster),
+        FIELD(mesh_consumer, NAME, domain),
+        FIELD(mesh_consumer, NAME, stream),
+        FIELD(mesh_consumer, NAME, consumer),
+        FIELD(mesh_consumer, NUMBER, pending),
+        FIELD(mesh_consumer, NUMBER, unacked),
+        FIELD(mesh_consumer, NUMBER, redelivered),
+        FIELD(mesh_consumer, NUMBER, floor),
+        FIELD(mesh_consumer, TEXT, leader),
+        FIELD(mesh_consumer, MARK, leaderless),
+        {"filters", TEXTS, offsetof(struct mesh_consumer, filters), NULL, ALWAYS},
+    },
+};
+
+static const struct mesh_row_type mesh_type = {
+    sizeof(struct mesh),
+    {
+        {"clusters", ROWS, offsetof(struct mesh, clusters), &mesh_cluster_type, ALWAYS},
+        {"servers", ROWS, offsetof(struct mesh, servers), &mesh_server_type, ALWAYS},
+        {"paths", ROWS, offsetof(struct mesh, paths), &mesh_path_type, ALWAYS},
+        {"streams", ROWS, offsetof(struct mesh, streams), &mesh_stream_type, ALWAYS},
+        {"consumers", ROWS, offsetof(struct mesh, consumers), &mesh_consumer_type, ALWAYS},
+    },
+};
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+static void *list_head(const void *list)
 {
-    if (json_string_length(value))
-        json_object_set(row, key, value);
+    void *head;
+    memcpy(&head, list, sizeof(head));
+    return head;
 }
 
-static void put_number(json_t *row, const char *key, json_t *value)
+void *mesh_row_create(struct arena *a, const struct mesh_row_type *type)
 {
-    double n = json_number_value(value);
-    if (json_is_integer(value))
-        json_object_set(row, key, value);
-    else if (json_is_real(value) && n > -MAX_EXACT && n < MAX_EXACT) /* see answer_json() */
-        json_object_set_new(row, key, json_integer((json_int_t)n));
+    char *row = arena_alloc(a, type->size);
+
+    for (const struct field *f = type->fields; row && f->key; f++)
+        if (f->kind == TEXT || f->kind == NAME)
+            memcpy(row + f->offset, &(const char *){""}, sizeof(const char *));
+    return row;
 }
 
-static bool is_true(json_t *doc, const char *key)
+void *mesh_row_append(struct arena *a, const struct mesh_row_type *type, void *list)
 {
-    return json_is_true(json_object_get(doc, key));
+    void *row = mesh_row_create(a, type);
+    void *at = list;
+
+    if (!row)
+        return NULL;
+    while (list_head(at)) /* `next` is the first member of a row */
+        at = list_head(at);
+    memcpy(at, &row, sizeof(row));
+    return row;
 }
 
-/* {server, current, offline} of each replica; the leader is not among them. */
-static json_t *followers(json_t *replicas)
+/* ---- to JSON ---------------------------------------------------------------------------------- */
+
+static json_t *row_to_json(const struct mesh_row_type *type, const void *row);
+
+static json_t *texts_to_json(const struct text_list *texts)
 {
     json_t *all = json_array();
-    json_t *r;
-    size_t i;
-    json_array_foreach(replicas, i, r)
-    {
-        if (json_string_length(json_object_get(r, "name")))
-            json_array_append_new(all, json_pack("{s:O, s:b, s:b}", "server", json_object_get(r, "name"), "current",
-                                                 is_true(r, "current"), "offline", is_true(r, "offline")));
-    }
+    for (; texts; texts = texts->next)
+        if (json_array_append_new(all, json_string(texts->text)) < 0)
+            break;
     return all;
 }
 
-static json_t *outbound_gateways(json_t *gatewayz)
+static json_t *rows_to_json(const struct mesh_row_type *type, const void *row)
 {
     json_t *all = json_array();
-    json_t *gateway;
-    const char *name;
-    json_object_foreach(at(gatewayz, "data/outbound_gateways"), name, gateway)
-    {
-        if (json_is_object(json_object_get(gateway, "connection")))
-            json_array_append_new(all, json_string(name));
-    }
+    for (; row; row = list_head(row))
+        if (json_array_append_new(all, row_to_json(type, row)) < 0)
+            break;
     return all;
 }
 
-void mesh_add_server(struct mesh *m, const char *cluster, json_t *varz, json_t *gatewayz, int64_t now_ns)
+static bool is_list_written(const struct field *f, const char *row)
 {
-    json_t *data = json_object_get(varz, "data");
-    json_t *meta = at(data, "jetstream/meta");
-    const char *leader = row_text(meta, "leader");
-    const char *name = row_text(json_object_get(varz, "server"), "name");
-    int64_t clock_ns = value_time_ns(row_text(data, "now"));
-    json_t *row = json_pack("{s:s, s:s, s:b}", "cluster", cluster, "server", name, "jetstream",
-                            json_object_size(at(data, "jetstream/config")) > 0);
-
-    if (!row)
-        return;
-    put_text(row, "version", json_object_get(data, "version"));
-    put_text(row, "domain", at(data, "jetstream/config/domain"));
-    put_text(row, "account", json_object_get(data, "system_account"));
-    put_text(row, "uptime", json_object_get(data, "uptime"));
-    put_number(row, "connections", json_object_get(data, "connections"));
-    if (clock_ns > 0)
-        json_object_set_new(row, "clock", json_integer(clock_ns - now_ns));
-    put_text(row, "meta_leader", json_object_get(meta, "leader"));
-    put_number(row, "meta_size", json_object_get(meta, "cluster_size"));
-    if (*leader && strcmp(leader, name) == 0)
-        json_object_set_new(row, "followers", followers(json_object_get(meta, "replicas")));
-    if (gatewayz)
-        json_object_set_new(row, "gateways", outbound_gateways(gatewayz));
-    json_array_append_new(m->servers, row);
+    if (f->written_if == 0)
+        return list_head(row + f->offset) != NULL;
+    return f->written_if == ALWAYS || *(const bool *)(row + f->written_if);
 }
 
-/* "$JS.sea-a.API" -> "sea-a"; another prefix as it is. */
-static json_t *domain_of_api(json_t *external)
+/* NULL: the field is left out. */
+static json_t *field_to_json(const struct field *f, const char *row)
 {
-    const char *api = row_text(external, "api");
-    size_t len = strlen(api);
-    if (len > 8 && strncmp(api, "$JS.", 4) == 0 && strcmp(api + len - 4, ".API") == 0)
-        return json_stringn(api + 4, len - 8);
-    return json_string(api);
-}
+    const void *value = row + f->offset;
+    const struct mesh_number *number = value;
+    const char *text;
 
-/* What a mirror or a source copies from, and how that goes. */
-static void put_origin(json_t *from, json_t *doc, bool mirror, const char *domain)
-{
-    json_t *external = json_object_get(doc, "external");
-    json_t *row = json_pack("{s:s, s:o, s:b}", "stream", row_text(doc, "name"), "domain",
-                            json_is_object(external) ? domain_of_api(external) : json_string(domain), "mirror", mirror);
-    if (!row)
-        return;
-    put_number(row, "lag", json_object_get(doc, "lag"));
-    put_number(row, "active", json_object_get(doc, "active"));
-    json_array_append_new(from, row);
-}
-
-static json_t *origins(json_t *info, const char *domain)
-{
-    json_t *from = json_array();
-    json_t *mirror = json_object_get(info, "mirror");
-    json_t *source;
-    size_t i;
-
-    if (json_is_object(mirror))
-        put_origin(from, mirror, true, domain);
-    json_array_foreach(json_object_get(info, "sources"), i, source)
-    {
-        if (json_is_object(source))
-            put_origin(from, source, false, domain);
+    switch (f->kind) {
+    case TEXT:
+    case NAME: text = list_head(value); return *text || f->kind == NAME ? json_string(text) : NULL;
+    case NUMBER: return number->known ? json_integer(number->value) : NULL;
+    case FLAG: return json_boolean(*(const bool *)value);
+    case MARK: return *(const bool *)value ? json_true() : NULL;
+    case TEXTS: return is_list_written(f, row) ? texts_to_json(list_head(value)) : NULL;
+    case ROWS: return is_list_written(f, row) ? rows_to_json(f->rows, list_head(value)) : NULL;
     }
-    return from;
+    return NULL;
 }
 
-/* A single server has no `cluster`. */
-static void put_leader(json_t *row, json_t *cluster)
+static json_t *row_to_json(const struct mesh_row_type *type, const void *row)
 {
-    put_text(row, "leader", json_object_get(cluster, "leader"));
-    if (cluster && !row_has(row, "leader"))
-        json_object_set_new(row, "leaderless", json_true());
-}
+    json_t *object = json_object();
 
-static void put_replicas(json_t *row, json_t *info)
-{
-    json_t *replicas = followers(at(info, "cluster/replicas"));
-    json_t *behind = json_array();
-    int64_t current = 1; /* the leader */
-    json_t *r;
-    size_t i;
-
-    json_array_foreach(replicas, i, r)
-    {
-        if (is_true(r, "current") && !is_true(r, "offline"))
-            current++;
-        else
-            json_array_append(behind, json_object_get(r, "server"));
+    for (const struct field *f = type->fields; object && f->key; f++) {
+        json_t *value = field_to_json(f, row);
+        if (value)
+            json_object_set_new(object, f->key, value);
     }
-    put_text(row, "placed", at(info, "cluster/name"));
-    put_leader(row, json_object_get(info, "cluster"));
-    put_number(row, "replicas", at(info, "config/num_replicas"));
-    json_object_set_new(row, "current", json_integer(current));
-    json_object_set_new(row, "behind", behind);
-    json_decref(replicas);
+    return object;
 }
 
-static bool has_items(json_t *doc, const char *key)
+json_t *mesh_to_json(const struct mesh *m)
 {
-    return json_array_size(json_object_get(doc, key)) > 0;
+    return row_to_json(&mesh_type, m);
 }
 
-void mesh_add_stream(struct mesh *m, const char *cluster, const char *domain, json_t *info)
-{
-    json_t *config = json_object_get(info, "config");
-    json_t *state = json_object_get(info, "state");
-    json_t *mirror = json_object_get(config, "mirror");
-    json_t *subjects = json_object_get(config, "subjects");
-    json_t *row =
-        json_pack("{s:s, s:s, s:s}", "cluster", cluster, "domain", domain, "stream", row_text(config, "name"));
+/* ---- from JSON -------------------------------------------------------------------------------- */
 
-    if (!row)
-        return;
-    if (json_is_array(subjects))
-        json_object_set(row, "subjects", subjects);
-    put_replicas(row, info);
-    put_number(row, "messages", json_object_get(state, "messages"));
-    put_number(row, "bytes", json_object_get(state, "bytes"));
-    put_number(row, "first", json_object_get(state, "first_seq"));
-    put_number(row, "last", json_object_get(state, "last_seq"));
-    put_number(row, "consumers", json_object_get(state, "consumer_count"));
-    put_text(row, "created", json_object_get(info, "created"));
-    if (*row_text(mirror, "filter_subject") || has_items(mirror, "subject_transforms"))
-        json_object_set_new(row, "filtered", json_true());
-    json_object_set_new(row, "from", origins(info, domain));
-    json_array_append_new(m->streams, row);
+static void row_from_json(struct arena *a, const struct mesh_row_type *type, void *row, json_t *object);
+
+static void texts_from_json(struct arena *a, struct text_list **list, json_t *array)
+{
+    json_t *item;
+    size_t i;
+    json_array_foreach(array, i, item)
+    {
+        if (json_is_string(item))
+            texts_add(a, list, json_string_value(item));
+    }
 }
 
-/* One, or several: servers before 2.10 know one only. */
-static json_t *filters(json_t *config)
+static void rows_from_json(struct arena *a, const struct mesh_row_type *type, void *list, json_t *array)
 {
-    json_t *several = json_object_get(config, "filter_subjects");
-    const char *one = row_text(config, "filter_subject");
-
-    if (json_is_array(several))
-        return json_incref(several);
-    return *one ? json_pack("[s]", one) : json_array();
+    json_t *item;
+    size_t i;
+    json_array_foreach(array, i, item)
+    {
+        void *row = mesh_row_append(a, type, list);
+        if (!row)
+            return;
+        row_from_json(a, type, row, item);
+    }
 }
 
-void mesh_add_consumer(struct mesh *m, const char *cluster, const char *domain, json_t *info)
+static void field_from_json(struct arena *a, const struct field *f, char *row, json_t *value)
 {
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "cluster", cluster, "domain", domain, "stream",
-                            row_text(info, "stream_name"), "consumer", row_text(info, "name"));
-    if (!row)
-        return;
-    put_number(row, "pending", json_object_get(info, "num_pending"));
-    put_number(row, "unacked", json_object_get(info, "num_ack_pending"));
-    put_number(row, "redelivered", json_object_get(info, "num_redelivered"));
-    put_number(row, "floor", at(info, "ack_floor/stream_seq"));
-    put_leader(row, json_object_get(info, "cluster"));
-    json_object_set_new(row, "filters", filters(json_object_get(info, "config")));
-    json_array_append_new(m->consumers, row);
+    void *at = row + f->offset;
+    const char *text;
+
+    if (f->written_if && f->written_if != ALWAYS)
+        *(bool *)(row + f->written_if) = json_is_array(value);
+    switch (f->kind) {
+    case TEXT:
+    case NAME:
+        text = arena_text(a, json_string_value(value));
+        memcpy(at, &text, sizeof(text));
+        break;
+    case NUMBER:
+        *(struct mesh_number *)at = (struct mesh_number){json_integer_value(value), json_is_integer(value)};
+        break;
+    case FLAG:
+    case MARK: *(bool *)at = json_is_true(value); break;
+    case TEXTS: texts_from_json(a, at, value); break;
+    case ROWS: rows_from_json(a, f->rows, at, value); break;
+    }
 }
 
-void mesh_add_leaderless(struct mesh *m, const char *cluster, const char *domain, const char *stream)
+static void row_from_json(struct arena *a, const struct mesh_row_type *type, void *row, json_t *object)
 {
-    json_t *row =
-        json_pack("{s:s, s:s, s:s, s:b}", "cluster", cluster, "domain", domain, "stream", stream, "leaderless", true);
-    if (row)
-        json_array_append_new(m->streams, row);
+    for (const struct field *f = type->fields; f->key; f++)
+        field_from_json(a, f, row, json_object_get(object, f->key));
+}
+
+int mesh_from_json(struct mesh *ret, json_t *doc)
+{
+    *ret = (struct mesh){0};
+    if (!json_is_array(json_object_get(doc, "consumers")))
+        return -EINVAL;
+    row_from_json(&ret->arena, &mesh_type, ret, doc);
+    return ret->arena.failed ? -ENOMEM : 0;
 }
