@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * crash - a dying worker's last words: the signal, then where it was.
+ * crash - the crash handler of a worker: reports the signal to the daemon, then a backtrace.
  *
- * What runs here is not all async-signal-safe (dladdr takes the dynamic linker's lock).  The
- * process is lost anyway: the signal is reported first, and an alarm ends it if the rest hangs. */
+ * Not all of it is async-signal-safe: dladdr() takes the dynamic linker's lock.  That is acceptable
+ * because the process ends anyway; the signal is reported first, and an alarm ends a report that hangs. */
 #include "host.h"
 
 #include <dlfcn.h>
@@ -65,7 +65,7 @@ static void text_append_frame(struct text *t, unsigned number, void *pc)
     text_append_string(t, "+0x");
     text_append_number(t, (uintptr_t)pc - base, 16);
     const char *slash = strrchr(info.dli_fname, '/');
-    bool own = strcmp(info.dli_fname, program_invocation_name) == 0; /* the title that ps shows */
+    bool own = strcmp(info.dli_fname, program_invocation_name) == 0; /* the title that ps shows, set by the daemon */
     text_append_string(t, " (");
     text_append_string(t, own ? "seamq-worker" : slash ? slash + 1 : info.dli_fname);
     text_append_string(t, ")");
@@ -87,7 +87,7 @@ static void signal_report(int sig, const siginfo_t *info)
     packet_send_raw(PACKET_FD_CONTROL, t.at, t.len, -1);
 }
 
-/* Where the signal came from; the frames before it are this file's and the kernel's trampoline. */
+/* The program counter at the signal.  Frames before it belong to this file and to the kernel's trampoline. */
 static void *interrupted_pc(const ucontext_t *c)
 {
 #if defined(__x86_64__)
@@ -109,7 +109,7 @@ static void frames_report(const ucontext_t *context)
     int first = 0;
     while (first < n && pcs[first] != pc)
         first++;
-    if (first == n) /* a jump into nowhere has no frame of its own */
+    if (first == n) /* a jump to an invalid address has no frame */
         first = 0;
     text_append(&t, "backtrace", 10);
     text_append(&t, "text", 5);
@@ -123,13 +123,13 @@ static void on_crash(int sig, siginfo_t *info, void *context)
 {
     static atomic_flag taken = ATOMIC_FLAG_INIT;
     while (atomic_flag_test_and_set(&taken))
-        pause(); /* another thread speaks already, and ends all */
+        pause(); /* another thread reports its crash, and ends the process */
     signal(SIGALRM, SIG_DFL);
     alarm(GUARD_SECONDS);
     signal_report(sig, info);
     frames_report(context);
     signal(sig, SIG_DFL);
-    /* A fault happens again on return and leaves a core of where it was; anything else is sent again. */
+    /* A fault repeats on return, so a core shows the right place.  A signal that was sent is raised again. */
     if (info->si_code <= 0 || sig == SIGABRT)
         raise(sig);
 }
@@ -138,7 +138,7 @@ void host_catch_crashes(void)
 {
     static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
     void *warm[1];
-    backtrace(warm, 1); /* loads libgcc now: not when the heap is gone */
+    backtrace(warm, 1); /* loads libgcc now, because the heap may be damaged later */
 
     stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
     sigaltstack(&ss, NULL);

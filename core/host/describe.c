@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * describe - what a plugin says of itself: as packets for the daemon, as JSON for people. */
+ * describe - the descriptor and options of a plugin: as packets for the daemon, as JSON for --describe. */
 #include "host.h"
 
 #include <errno.h>
@@ -16,17 +16,18 @@ static bool has_batch(const struct loaded *l)
     return l->plugin.handle_batch != NULL;
 }
 
-/* What does not arrive must not look as if it was never declared. */
+/* Sends one packet.  If it is too large, refuses the plugin: a missing option would look undeclared. */
 static bool packet_send_or_refuse(struct buf *b, const char *path, const char *what)
 {
     char text[512];
     int rc = b->len > PACKET_MAX ? -EMSGSIZE : packet_send(PACKET_FD_CONTROL, b, -1);
 
     if (rc == -EMSGSIZE)
-        snprintf(text, sizeof(text), "%.256s: its %.64s has %zu bytes of texts, more than %u: shorten them", path, what,
+        snprintf(text, sizeof(text),
+                 "%.256s: the texts of its %.64s take %zu bytes, at most %u are possible: shorten them", path, what,
                  b->len, PACKET_MAX);
     else if (rc)
-        snprintf(text, sizeof(text), "%.256s: its %.64s cannot be told: %s", path, what, strerror(-rc));
+        snprintf(text, sizeof(text), "%.256s: its %.64s cannot be sent to seamqd: %s", path, what, strerror(-rc));
     if (rc)
         host_send_text("refused", text);
     return rc == 0;
@@ -46,9 +47,9 @@ int host_describe_packets(const struct loaded *l)
         packet_add(&b, "stream", p->stream);
     if (p->subjects)
         packet_add(&b, "subjects", p->subjects);
-    bool told = packet_send_or_refuse(&b, l->path, "descriptor");
+    bool sent = packet_send_or_refuse(&b, l->path, "descriptor");
 
-    for (size_t i = 0; told && i < l->n_options; i++) {
+    for (size_t i = 0; sent && i < l->n_options; i++) {
         const struct seamq_option *o = &l->options[i];
         packet_begin(&b, "option");
         packet_add(&b, "name", o->name);
@@ -62,12 +63,12 @@ int host_describe_packets(const struct loaded *l)
         if (o->help)
             packet_add(&b, "help", o->help);
         snprintf(what, sizeof(what), "option %s", o->name);
-        told = packet_send_or_refuse(&b, l->path, what);
+        sent = packet_send_or_refuse(&b, l->path, what);
     }
     buf_finish(&b);
-    if (told)
+    if (sent)
         host_send_text("ready", "");
-    return told ? 0 : HOST_EXIT_REFUSED;
+    return sent ? 0 : HOST_EXIT_REFUSED;
 }
 
 static void json_text(struct buf *b, const char *key, const char *value)
@@ -128,6 +129,6 @@ int host_describe_json(const char *path)
     buf_finish(&b);
     free(l.options);
     if (!ok)
-        fprintf(stderr, "seamq-worker: the output could not be written\n");
+        fprintf(stderr, "seamq-worker: cannot write to standard output\n");
     return ok ? 0 : 1;
 }

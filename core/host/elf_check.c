@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * elf_check - ELF header, program headers and section table against the file's size. */
+ * elf_check - compares ELF header, program headers and section table with the size of the file. */
 #include "elf_check.h"
 
 #include <elf.h>
@@ -59,15 +59,15 @@ static int check_kind(const ElfW(Ehdr) * e, const char *path, struct error *err)
     if (e->e_type != ET_DYN)
         return error_set(err, -ENOEXEC, "%s: an ELF file but not a shared object: link it with -shared", path);
     if (e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phnum == 0 || e->e_phnum > PHDRS_MAX)
-        return error_set(err, -ENOEXEC, "%s: its ELF program headers make no sense: copy or build it again", path);
+        return error_set(err, -ENOEXEC, "%s: its ELF program headers are invalid: copy or build it again", path);
     return 0;
 }
 
 static int truncated_report(const char *path, uint64_t size, uint64_t needs, struct error *err)
 {
     return error_set(err, -ENOEXEC,
-                     "%s: truncated: %" PRIu64 " bytes of at least %" PRIu64 " (a copy that has not finished?)", path,
-                     size, needs);
+                     "%s: truncated: %" PRIu64 " bytes of at least %" PRIu64 " (is a copy still running?)", path, size,
+                     needs);
 }
 
 static int has_text_relocations(int fd, const ElfW(Phdr) * p)
@@ -123,12 +123,12 @@ int elf_check(int fd, const char *path, struct error *err, uint64_t *ret_load_en
         if (p->p_type == PT_DYNAMIC)
             textrel = has_text_relocations(fd, p);
     }
-    /* The section table lies at the end: the cheapest way to see that a copy has finished. */
+    /* The section table is at the end of the file, so its presence shows that a copy has finished. */
     bytes = (uint64_t)e.e_shnum * e.e_shentsize;
     if (e.e_shoff && (e.e_shoff > size || bytes > size - e.e_shoff))
         return truncated_report(path, size, e.e_shoff + bytes, err);
     if (!load_end)
-        return error_set(err, -ENOEXEC, "%s: has nothing to load: copy or build it again", path);
+        return error_set(err, -ENOEXEC, "%s: contains no loadable segment: copy or build it again", path);
     *ret_load_end = load_end;
     *ret_textrel = textrel;
     return 0;

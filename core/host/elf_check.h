@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * elf_check - looks at a shared object's headers before dlopen() does: a truncated or foreign
- * file is refused with a sentence instead of SIGBUS.  Reads the file, loads nothing.
+ * elf_check - checks the headers of a shared object before dlopen() maps it.
+ *
+ * dlopen() of a truncated file raises SIGBUS; here it becomes an error with a sentence.
+ * Reads the file, loads nothing.
  */
 #ifndef SEAMQ_HOST_ELF_CHECK_H
 #define SEAMQ_HOST_ELF_CHECK_H
@@ -10,8 +12,8 @@
 
 #include <stdint.h>
 
-/* `path` names the file in sentences.  On success *ret_load_end is where the last loaded byte of
- * the file ends, *ret_textrel whether code is relocated in place.  0 or a negative errno. */
+/* `path` is used in sentences only.  On success *ret_load_end is the file offset behind the last loaded
+ * byte, and *ret_textrel is 1 if code is relocated in place (text relocations).  0 or a negative errno. */
 int elf_check(int fd, const char *path, struct error *err, uint64_t *ret_load_end, int *ret_textrel);
 
 #endif

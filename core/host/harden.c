@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * harden - what a worker does to itself before any foreign code runs. */
+ * harden - limits that the worker process sets for itself before it loads a plugin. */
 #include "host.h"
 
 #include <fcntl.h>
@@ -16,8 +16,8 @@
 #define OOM_STEP 300
 #define OOM_MAX 1000
 
-/* When memory runs out, the kernel is to take a worker, whose messages the daemon still holds, and
- * not the daemon.  Relative to the daemon's own score: an operator may have set that. */
+/* When memory runs out, the kernel should kill a worker, because the daemon still has its messages.
+ * The score is relative to the daemon's own, which an operator may have set. */
 static void oom_score_raise(void)
 {
     char text[16] = "";
@@ -32,12 +32,10 @@ static void oom_score_raise(void)
     close(fd);
 }
 
-/* No core files of a handler that crashes at each message: they hold payloads and secret options, and
- * the worker counts as alive while one is written.  The hard limit stays, for whoever wants one.
- *
- * No other limit would do what it seems to: RLIMIT_NPROC counts all processes of the user, the daemon's
- * threads too; RLIMIT_AS and RLIMIT_DATA count what is reserved (stacks, arenas, sanitizers), not what
- * is used, which is why max_memory is watched from outside (worker/memory.c). */
+/* No core files: they contain payloads and secret options, and a worker counts as alive while one is
+ * written.  The hard limit stays, so a handler can raise the soft one again.
+ * Other limits do not help: RLIMIT_NPROC counts all processes of the user; RLIMIT_AS and RLIMIT_DATA count
+ * reserved memory, so the daemon enforces max_memory from outside (worker/memory.c). */
 static void core_dump_disable(void)
 {
     struct rlimit r;
@@ -49,11 +47,11 @@ static void core_dump_disable(void)
 
 void host_harden(void)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* if the daemon is dead already: host_main() looks for its parent */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* host_main() then checks that the daemon still runs */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     syscall(SYS_close_range, (unsigned)PACKET_FD_FREE, ~0u, 0u);
     oom_score_raise();
     core_dump_disable();
     signal(SIGPIPE, SIG_IGN);
-    setvbuf(stdout, NULL, _IOLBF, 0); /* the daemon logs it line by line */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* the daemon logs each line */
 }

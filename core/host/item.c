@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * message - from a record of the ring to what a handler sees, and its outcome back. */
+ * item - one message: converts a ring record to a seamq_msg, and writes its outcome back. */
 #include "host.h"
 
 #include <fcntl.h>
@@ -12,9 +12,9 @@
 
 #include "ring/packet.h"
 
-_Static_assert(offsetof(struct host_item, msg) == 0, "a handler's message is its item");
+_Static_assert(offsetof(struct host_item, msg) == 0, "a message has the address of its item");
 
-/* The memfd number `serial`; the daemon sent it before it published the record. */
+/* Maps the memfd `serial`, which the daemon sent before it published the record. */
 static void body_map(struct host_item *it, uint32_t serial)
 {
     char packet[256];
@@ -46,7 +46,7 @@ bool host_item_open(struct host_item *it, const struct ring_record *r)
     struct record_body body;
 
     if (r->type != RECORD_MESSAGE || r->size < sizeof(m))
-        host_protocol_error("record");
+        host_protocol_error("ring record");
     memcpy(&m, r->payload, sizeof(m));
     it->map = NULL;
     if (m.serial)
@@ -88,7 +88,7 @@ bool host_item_open(struct host_item *it, const struct ring_record *r)
     return m.flags & RECORD_ALONE;
 }
 
-/* What counts when the handler's word, its reason and its publishes disagree. */
+/* Decides the outcome from what the handler returned, what it settled, and whether staging worked. */
 static void outcome_decide(const struct host_item *it, int outcome, struct record_outcome *o,
                            char reason[RECORD_TEXT_MAX + 1])
 {
@@ -96,13 +96,13 @@ static void outcome_decide(const struct host_item *it, int outcome, struct recor
     reason[0] = '\0';
     if (outcome == HOST_UNSETTLED) {
         o->outcome = SEAMQ_NAK;
-        strcpy(reason, "handle_batch returned and gave this message no outcome");
+        strcpy(reason, "handle_batch returned without an outcome for this message");
     } else if (outcome < SEAMQ_ACK || outcome > SEAMQ_UNAVAILABLE) {
         o->outcome = SEAMQ_NAK;
-        snprintf(reason, RECORD_TEXT_MAX + 1, "the handler returned %d, which is no outcome", outcome);
+        snprintf(reason, RECORD_TEXT_MAX + 1, "the handler returned %d, which is not an outcome", outcome);
     } else if (outcome == SEAMQ_ACK && it->publish_failed) {
         o->outcome = SEAMQ_NAK;
-        snprintf(reason, RECORD_TEXT_MAX + 1, "%s: nothing was sent", it->publish_failed);
+        snprintf(reason, RECORD_TEXT_MAX + 1, "%s: nothing was published", it->publish_failed);
     } else if (outcome != SEAMQ_ACK && outcome == it->settled) {
         o->delay_ns = it->delay_ns;
         strcpy(reason, it->reason ? it->reason : "");
@@ -115,9 +115,9 @@ void host_item_close(struct host_item *it, int outcome, int64_t duration_ns)
     char reason[RECORD_TEXT_MAX + 1];
 
     outcome_decide(it, outcome, &o, reason);
-    if (o.outcome == SEAMQ_ACK && host_send_staged(it)) { /* the daemon drops what went before a NAK */
+    if (o.outcome == SEAMQ_ACK && host_send_staged(it)) { /* the daemon drops outputs that come before a NAK */
         o.outcome = SEAMQ_NAK;
-        strcpy(reason, "a staged message could not be stored: nothing was sent");
+        strcpy(reason, "an output could not be written to the ring: nothing was published");
     }
     o.duration_ns = duration_ns;
     o.text_len = (uint32_t)strlen(reason);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * start - a worker's life: hello, load, options, open, run, close. */
+ * lifecycle - host_main(): reads the hello packet, loads the plugin, opens it, runs messages, closes it. */
 #include "host.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ static int option_add(const char *text)
     host.options = more;
     if (!equals)
         return -EBADMSG;
-    *equals = '\0'; /* in host.hello, which is ours */
+    *equals = '\0'; /* writes into host.hello, which the host owns */
     more[host.n_options++] = (struct option_text){text, equals + 1};
     return 0;
 }
@@ -121,7 +121,7 @@ static int plugin_load(const char *path, const struct image *image, bool run, bo
 {
     struct error err = {0}, note = {0};
     host_api_fill(table);
-    /* An image was trusted when its file was checked. */
+    /* The file of an image was checked when the image was made. */
     int rc = trusted || (image && run) ? 0 : trust_check(path, &err);
     if (rc == 0)
         rc = loader_load(&host.loaded, path, image, table, run, &err, &note);
@@ -137,7 +137,7 @@ static int plugin_load(const char *path, const struct image *image, bool run, bo
 static int items_create(void)
 {
     if (host.batch_max > 1 && !host.loaded.plugin.handle_batch)
-        return refused_report("batch_max is more than 1, and the plugin has no batch entry (handle_batch)");
+        return refused_report("batch_max is above 1, but the plugin has no handle_batch: set batch_max = 1");
     host.items = calloc(host.batch_max, sizeof(*host.items));
     host.msgs = calloc(host.batch_max, sizeof(*host.msgs));
     if (!host.items || !host.msgs)
@@ -154,7 +154,7 @@ static int plugin_open(void)
 
     host.self = calloc(1, p->self_size ? p->self_size : 1);
     if (!host.self)
-        return failed_report("out of memory for the instance");
+        return failed_report("out of memory for the plugin's instance");
     if (options_fill(host.self, host.loaded.options, host.loaded.n_options, host.options, host.n_options, &err)) {
         error_prefix(&err, "%s", host.loaded.path);
         return refused_report(err.text);
@@ -164,7 +164,8 @@ static int plugin_open(void)
     if (rc == SEAMQ_OPEN_OK)
         return 0;
     if (!host.fail_text[0])
-        snprintf(host.fail_text, sizeof(host.fail_text), "open returned %d without saying why", rc);
+        snprintf(host.fail_text, sizeof(host.fail_text),
+                 "open returned %d without a reason: call seamq_fail() in the plugin", rc);
     rc = rc == SEAMQ_OPEN_CONFIG ? refused_report(host.fail_text) : failed_report(host.fail_text);
     if (p->close)
         p->close(host.self);
@@ -198,12 +199,12 @@ int host_main(void)
     host_harden();
     int rc = hello_read(&hello, &image);
     if (rc == -EPIPE || (rc == 0 && packet_get_int(&hello, "parent") != getppid()))
-        return HOST_EXIT_PROTOCOL; /* the daemon is gone */
+        return HOST_EXIT_PROTOCOL; /* the daemon has ended */
     if (rc)
-        return refused_report("the daemon's hello makes no sense");
+        return refused_report("seamq-worker cannot read the hello packet of seamqd: install both from one version");
     if (packet_get_int(&hello, "protocol") != PACKET_PROTOCOL) {
         snprintf(text, sizeof(text),
-                 "seamq-worker " SEAMQ_VERSION " speaks protocol %d, seamqd %s: install both from one version",
+                 "seamq-worker " SEAMQ_VERSION " uses protocol %d, seamqd uses %s: install both from one version",
                  PACKET_PROTOCOL, packet_get(&hello, "protocol"));
         return refused_report(text);
     }
@@ -213,7 +214,7 @@ int host_main(void)
 
     bool run = strcmp(packet_get(&hello, "mode"), "run") == 0;
     if (run && (rc = rings_attach()) != 0) {
-        snprintf(text, sizeof(text), "the rings cannot be mapped: %s", strerror(-rc));
+        snprintf(text, sizeof(text), "the ring memory cannot be mapped: %s", strerror(-rc));
         return failed_report(text);
     }
     rc = plugin_load(packet_get(&hello, "plugin"), image.fd >= 0 ? &image : NULL, run,
@@ -224,5 +225,5 @@ int host_main(void)
     if (rc == 0)
         rc = host_describe_packets(&host.loaded);
     fflush(NULL);
-    _exit(rc); /* a probe: no destructor of the plugin has a say */
+    _exit(rc); /* a probe: skip the plugin's destructors, which may hang or crash */
 }

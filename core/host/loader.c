@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loader - dlopen, and the ABI's rules. */
+ * loader - calls dlopen() and the entry point, then checks the descriptor and the options. */
 #include "loader.h"
 
 #include <dlfcn.h>
@@ -12,7 +12,7 @@
 #include "options.h"
 #include "pin.h"
 
-/* What a 1.0 plugin has: nothing older exists, and later fields may be missing. */
+/* Sizes in ABI 1.0, the oldest one; later fields may be missing. */
 #define PLUGIN_SIZE_MIN (offsetof(struct seamq_plugin, close) + sizeof(void (*)(void *)))
 #define OPTION_SIZE_MIN (offsetof(struct seamq_option, max) + sizeof(int64_t))
 #define SIZE_SANE 65536u
@@ -20,7 +20,7 @@
 
 typedef const struct seamq_plugin *entry_fn(const struct seamq_host *host);
 
-/* No entry point: another major version, or no plugin at all? */
+/* The file has no entry point: it is of another major version, or not a plugin. */
 static int missing_entry_report(void *dl, const char *path, struct error *err)
 {
     for (unsigned major = 2; major < 10; major++) {
@@ -100,19 +100,19 @@ static int check_option(const struct loaded *l, const struct seamq_option *o, st
     size_t need = sizes[o->type];
     if (o->offset > l->plugin.self_size || need > l->plugin.self_size - o->offset || o->offset % need)
         return error_set(err, -EINVAL,
-                         "%s: its option %s lies outside of the instance (offset %zu, self_size %zu): declare it with "
+                         "%s: its option %s is outside of the instance (offset %zu, self_size %zu): declare it with "
                          "SEAMQ_OPT_* and the struct that self_size names",
                          l->path, o->name, o->offset, l->plugin.self_size);
     struct error why = {0};
     if (options_check_preset(o, &why))
-        return error_set(err, -EINVAL, "%s: the preset of an option of it is wrong: %s", l->path, why.text);
+        return error_set(err, -EINVAL, "%s: an option has an invalid preset: %s", l->path, why.text);
     for (const struct seamq_option *other = l->options; other < o; other++)
         if (strcmp(other->name, o->name) == 0)
             return error_set(err, -EINVAL, "%s: declares the option %s twice", l->path, o->name);
     return 0;
 }
 
-/* Walks the plugin's array by the plugin's own element size. */
+/* Copies the options; an element has the size that the plugin's header gave it (option_size). */
 static int copy_options(struct loaded *l, struct error *err)
 {
     const char *at = (const char *)l->plugin.options;
@@ -159,7 +159,7 @@ static int descriptor_read(struct loaded *l, void *dl, const struct seamq_host *
 
 static void *object_load(const char *from, const char *path, struct error *err)
 {
-    char *with_slash = NULL; /* without one dlopen() searches elsewhere */
+    char *with_slash = NULL; /* dlopen() searches a name without a slash in library directories */
     if (!strchr(from, '/') && asprintf(&with_slash, "./%s", from) < 0) {
         error_set(err, -ENOMEM, "%s: out of memory", path);
         return NULL;
@@ -170,7 +170,7 @@ static void *object_load(const char *from, const char *path, struct error *err)
         size_t n = strlen(with_slash ? with_slash : from);
         if (why && strncmp(why, with_slash ? with_slash : from, n) == 0 && strncmp(why + n, ": ", 2) == 0)
             why += n + 2;
-        error_set(err, -ENOEXEC, "%s: cannot be loaded: %s", path, why ? why : "the dynamic linker does not say why");
+        error_set(err, -ENOEXEC, "%s: cannot be loaded: %s", path, why ? why : "the dynamic linker gives no reason");
     }
     free(with_slash);
     return dl;
@@ -197,7 +197,7 @@ static int file_load(void **ret, const char *path, const struct image *image, in
     return rc;
 }
 
-/* The file is another one by now, or gone. Nothing can change under a sealed image: no pinning. */
+/* The file was replaced or deleted, so load the image.  It is sealed and cannot change: no pinning. */
 static int image_load(void **ret, const char *path, const struct image *image, struct error *err)
 {
     char from[64];
@@ -213,8 +213,8 @@ int loader_load(struct loaded *ret, const char *path, const struct image *image,
     void *dl = NULL;
 
     ret_note->code = 0;
-    if (image && !pin && !image_matches(image, path)) /* only a probe asks, and half a copy is no plugin */
-        return error_set(err, -EAGAIN, "%s: changed while it was read (a copy that has not finished?)", path);
+    if (image && !pin && !image_matches(image, path)) /* a probe: the file may be half a copy */
+        return error_set(err, -EAGAIN, "%s: changed while it was read; is a copy still running?", path);
     int rc = image && !image_matches(image, path) ? image_load(&dl, path, image, err)
                                                   : file_load(&dl, path, image, pin, err, ret_note);
     if (rc == 0)

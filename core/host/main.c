@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seamq-worker - one process per handler instance; seamqd starts it. */
+ * main - the command line of seamq-worker. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -9,16 +9,16 @@
 #include "host.h"
 #include "ring/packet.h"
 
-static const char help[] = "seamq-worker runs one handler for seamqd, which starts, feeds and watches it.\n"
-                           "Nobody starts it by hand; to try a handler: seamqd --dev --plugin-dir DIR\n"
+static const char help[] = "seamq-worker loads a handler and runs its messages; seamqd starts it.\n"
+                           "Do not start it by hand. To try a handler: seamqd --dev --plugin-dir DIR\n"
                            "\n"
                            "usage: seamq-worker --describe HANDLER.so\n"
                            "\n"
-                           "  --describe PATH  load a handler and print what it says of itself, as JSON\n"
+                           "  --describe PATH  load a handler and print its descriptor as JSON\n"
                            "  --version        print the version and the plugin ABI\n"
-                           "  --help           this\n";
+                           "  --help           print this text\n";
 
-/* seamqd's end of the control socket, or a person's terminal? */
+/* True: descriptor 3 is the control socket that seamqd passes. */
 static int from_daemon(void)
 {
     int type = 0;
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
     case 'w':
         if (from_daemon())
             exit(host_main());
-        fprintf(stderr, "seamq-worker: --worker is for seamqd alone (see --help)\n");
+        fprintf(stderr, "seamq-worker: only seamqd can use --worker (see --help)\n");
         return 2;
     case 'd': return host_describe_json(optarg);
     case 'V': printf("seamq-worker %s (plugin ABI %u.%u)\n", SEAMQ_VERSION, SEAMQ_ABI_MAJOR, SEAMQ_ABI_MINOR); return 0;

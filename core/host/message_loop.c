@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * run - the worker's loop: a message or a batch from the ring, the handler, the outcomes back. */
+ * message_loop - the main loop: reads a message or a batch from the ring, calls the handler, writes outcomes. */
 #include "host.h"
 
 #include <errno.h>
@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "ring/packet.h"
 
-/* Ring the daemon when so many outcomes wait, or when the first of them has waited so long.  The
- * daemon looks by itself 2 ms after a bell (worker/outbox.c), so that an outcome does not wait
- * for a slow next message. */
+/* The worker rings the daemon after BELL_RECORDS records, or BELL_NS after the last bell, and before it
+ * sleeps.  The daemon also reads the ring 2 ms after a bell (worker/outbox.c), so an outcome does not
+ * wait for a slow next message. */
 #define BELL_RECORDS 512u
 #define BELL_NS (200 * NS_PER_US)
 #define COUNT_NS (250 * NS_PER_MS)
@@ -19,7 +19,7 @@
 
 _Noreturn void host_protocol_error(const char *what)
 {
-    host_log(SEAMQ_LOG_ERROR, "the daemon's ring makes no sense (%s); the worker ends", what);
+    host_log(SEAMQ_LOG_ERROR, "invalid data from seamqd (%s): the worker exits, seamqd starts another", what);
     _exit(HOST_EXIT_PROTOCOL);
 }
 
@@ -27,15 +27,15 @@ void host_bell(int64_t now_ns)
 {
     uint64_t one = 1;
     ring_publish(&host.ring);
-    if (host.n == 0) /* else the call's messages lie there */
+    if (host.n == 0) /* else the ring still holds the call's messages */
         ring_release(&host.ring);
     host.unrung = 0;
     host.last_bell_ns = now_ns;
     if (write(PACKET_FD_BELL_OUT, &one, sizeof(one)) < 0 && errno != EAGAIN)
-        host_protocol_error("its bell is gone");
+        host_protocol_error("the bell cannot be rung");
 }
 
-/* Sleeps until the daemon rings, or the timeout (-1: none). */
+/* Sleeps until the daemon rings or the timeout ends; -1: no timeout. */
 static void bell_wait(enum ring_wants wants, int timeout_ms)
 {
     struct epoll_event e;
@@ -50,7 +50,7 @@ void *host_put(uint32_t type, uint32_t size)
     void *at;
     while (!(at = ring_put(&host.ring, type, size))) {
         if (host.ring.broken)
-            host_protocol_error("tail");
+            host_protocol_error("ring tail");
         host_bell(clock_now_ns());
         bell_wait(RING_WANTS_ROOM, -1);
     }
@@ -58,7 +58,7 @@ void *host_put(uint32_t type, uint32_t size)
     return at;
 }
 
-/* Runs what was collected; returns when it ended, which is when the next call starts. */
+/* Calls the handler with the collected messages.  Returns the time of its end, when the next call starts. */
 static int64_t call_run(int64_t now_ns)
 {
     const struct seamq_plugin *p = &host.loaded.plugin;
@@ -79,7 +79,9 @@ static int64_t call_run(int64_t now_ns)
     else
         outcome = p->handle(host.self, &host.items[0].msg);
     host.running = false;
-    atomic_store_explicit(&page->running, 0, memory_order_relaxed); /* before its outcomes: an old id is nonsense */
+    atomic_store_explicit(
+        &page->running, 0,
+        memory_order_relaxed); /* before the outcomes: the id is invalid once its outcome is visible */
     size_t n = host.n;
     host.n = 0;
     ring_done(&host.ring);
@@ -87,14 +89,14 @@ static int64_t call_run(int64_t now_ns)
     int64_t end_ns = clock_now_ns();
     for (size_t i = 0; i < n; i++)
         host_item_close(&host.items[i], batch ? host.items[i].settled : outcome, (end_ns - now_ns) / (int64_t)n);
-    /* Published at once, though rung later: what is done stays done if the next one crashes. */
+    /* Publish now and ring later: these outcomes count even if the next call crashes. */
     ring_publish(&host.ring);
     if (host.arena_used || host.blocks)
         host_arena_reset();
     return end_ns;
 }
 
-/* Out of work: tell the daemon all, then sleep. Returns the time after it. */
+/* The ring is empty: reports everything, then sleeps.  Returns the time after the sleep. */
 static int64_t loop_sleep(int64_t now_ns, int64_t *idle_ns)
 {
     int64_t wait_ns = -1;
@@ -121,8 +123,8 @@ static int64_t loop_sleep(int64_t now_ns, int64_t *idle_ns)
     return clock_now_ns();
 }
 
-/* Takes from the ring what the next call gets: a message, or a batch when it is full or has waited
- * long enough.  Half a ring of it is full: the daemon needs room to send more.  false: told to stop. */
+/* Reads the messages of the next call: one, or a batch that is full or has waited long enough.  A batch
+ * of half a ring is full, because the daemon needs room to push more.  False: stop. */
 static bool call_collect(int64_t *now_ns, int64_t *idle_ns)
 {
     struct ring *ring = &host.ring;
@@ -134,7 +136,7 @@ static bool call_collect(int64_t *now_ns, int64_t *idle_ns)
         uint32_t order = atomic_load_explicit(&ring->peer->order, memory_order_acquire);
         int rc = order == RING_REVOKE ? 0 : ring_next(ring, &r);
         if (rc < 0)
-            host_protocol_error("head");
+            host_protocol_error("ring head");
         if (rc == 1) {
             bool alone = host_item_open(&host.items[host.n], &r);
             if (host.n++ == 0)
@@ -142,7 +144,7 @@ static bool call_collect(int64_t *now_ns, int64_t *idle_ns)
             if (alone || host.n == host.batch_max || host.bytes >= ring->rx_size / 2)
                 return true;
         } else if (order == RING_REVOKE || (order == RING_STOP && host.n == 0)) {
-            return false; /* what was collected goes back unstarted */
+            return false; /* the collected messages return to the daemon, not started */
         } else if (host.n == 0) {
             *now_ns = loop_sleep(*now_ns, idle_ns);
         } else if (order == RING_STOP || *now_ns >= until_ns) {
@@ -163,7 +165,7 @@ void host_run(void)
     while (call_collect(&now, &idle_ns)) {
         now = call_run(now);
         idle_ns = now + IDLE_NS;
-        /* The next batch may be waited for: nothing may wait for it unrung. */
+        /* The next batch may take time to fill, so its predecessor rings now. */
         if (host.batch_max > 1 || host.unrung >= BELL_RECORDS || now - host.last_bell_ns >= BELL_NS) {
             host_bell(now);
             if (host.counted && now - host.last_count_ns >= COUNT_NS)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * options - parse, check, store. */
+ * options - parses option values, checks their bounds, stores them in the instance. */
 #include "options.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "base/value.h"
 
-/* One more problem into the sentence. */
+/* Appends one clause to the sentence. */
 static void __attribute__((format(printf, 2, 3))) problem_add(struct error *all, const char *fmt, ...)
 {
     char text[ERROR_TEXT_MAX];
@@ -39,7 +39,7 @@ static int option_parse(const struct seamq_option *o, const char *text, int64_t 
     }
 }
 
-/* 0 or a negative errno with a sentence that begins with `shown`. */
+/* 0 or a negative errno; the sentence begins with `shown`. */
 static int check_bounds(const struct seamq_option *o, int64_t value, const char *shown, struct error *err)
 {
     if (o->type == SEAMQ_BOOL_)
@@ -120,7 +120,7 @@ int options_fill(void *self, const struct seamq_option *table, size_t n_table, c
         const char *text = NULL;
         for (size_t j = 0; j < n_texts; j++)
             if (strcmp(texts[j].name, o->name) == 0)
-                text = texts[j].value; /* the last one counts */
+                text = texts[j].value; /* the last value counts */
         if (!text && (o->flags & SEAMQ_REQUIRED))
             problem_add(err, "option.%s: must be set%s%s%s", o->name, o->help ? " (" : "", o->help ? o->help : "",
                         o->help ? ")" : "");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pin - lay a memfd over code, move anonymous memory over data. */
+ * pin - maps a memfd over code, and moves anonymous memory over data. */
 #include "pin.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ struct pin_copy {
     int memfd;
     uint64_t size; /* of the copy: the loaded part of the file */
     int textrel;
-    size_t objects; /* that were loaded before: libc and the like */
+    size_t objects; /* number of objects loaded before the plugin, such as libc */
 };
 
 void pin_copy_free(struct pin_copy *c)
@@ -41,7 +41,7 @@ static int count_object(struct dl_phdr_info *o, size_t size, void *data)
     return 0;
 }
 
-/* The bytes: of the image where there is one, else a copy of our own. */
+/* Sets the memfd: the image if there is one, else a new copy of the file. */
 static int copy_fill(struct pin_copy *c, const char *path, const struct image *image, struct error *err)
 {
     struct image own = IMAGE_NONE;
@@ -52,7 +52,7 @@ static int copy_fill(struct pin_copy *c, const char *path, const struct image *i
     else if ((rc = image_take(&own, path)) == 0)
         c->memfd = own.fd;
     if (rc == -EAGAIN)
-        return error_set(err, rc, "%s: changed while it was read (a copy that has not finished?)", path);
+        return error_set(err, rc, "%s: changed while it was read; is a copy still running?", path);
     if (rc)
         return error_set(err, rc, "%s: %s", path, rc == -EACCES ? "no permission to read it" : strerror(-rc));
     if (c->memfd < 0)
@@ -82,10 +82,10 @@ int pin_copy(struct pin_copy **ret, const char *path, const struct image *image,
 
 static int changed_report(const char *path, struct error *err)
 {
-    return error_set(err, -EAGAIN, "%s: changed while it was loaded (a deploy under way?)", path);
+    return error_set(err, -EAGAIN, "%s: changed while it was loaded; is a deploy running?", path);
 }
 
-/* Does the file still hold these bytes of the copy? */
+/* True: the file still has these bytes of the copy. */
 static bool file_holds(const struct pin_copy *c, const char *copy, uint64_t from, uint64_t len)
 {
     static char chunk[64 << 10];
@@ -103,8 +103,8 @@ static bool file_holds(const struct pin_copy *c, const char *copy, uint64_t from
     return same;
 }
 
-/* A loaded object is not one array: AddressSanitizer has red zones between its globals, which
- * memcmp() and memcpy() would trip over.  Volatile, so that the compiler makes neither of these. */
+/* AddressSanitizer puts red zones between the globals of a loaded object, and reports memcmp() and memcpy()
+ * that read across them.  Volatile keeps the compiler from turning these loops into such calls. */
 #define WHOLE_OBJECT __attribute__((no_sanitize_address))
 
 static WHOLE_OBJECT bool bytes_equal(const volatile char *a, const volatile char *b, size_t len)
@@ -139,12 +139,14 @@ static int segment_overlay(const struct pin_copy *c, const struct span *s, uint3
 {
     int prot = (flags & PF_R ? PROT_READ : 0) | (flags & PF_X ? PROT_EXEC : 0);
     if (mmap(s->at, s->len, prot, MAP_PRIVATE | MAP_FIXED, c->memfd, s->offset) == MAP_FAILED)
-        return error_set(err, -EPERM, "%s: stays bound to its file, do not overwrite it in place (memory mapping: %s)",
-                         c->path, strerror(errno));
+        return error_set(
+            err, -EPERM,
+            "%s: cannot be made independent of its file, so do not overwrite it in place: mapping failed: %s", c->path,
+            strerror(errno));
     return 0;
 }
 
-/* From `done` in the span to where the protection changes next. */
+/* Bytes from `done` in the span to the next change of protection. */
 static size_t relro_run(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) * relro, size_t done)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
@@ -158,7 +160,7 @@ static size_t relro_run(const struct span *s, const struct dl_phdr_info *o, cons
     return end - at;
 }
 
-/* Moves an anonymous copy over the segment.  RELRO pages are read-only by now, and will be again. */
+/* Moves an anonymous copy over the segment.  RELRO pages are read-only, and stay so in the copy. */
 static int segment_privatise(const struct span *s, const struct dl_phdr_info *o, const ElfW(Phdr) * relro)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
@@ -167,14 +169,14 @@ static int segment_privatise(const struct span *s, const struct dl_phdr_info *o,
     if (copy == MAP_FAILED)
         return -errno;
     bytes_copy(copy, s->at, s->len);
-    if (relro) { /* as ld.so rounds it: whole pages only */
+    if (relro) { /* whole pages only, rounded as ld.so does */
         uintptr_t from = (o->dlpi_addr + relro->p_vaddr) & ~page;
         uintptr_t to = (o->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~page;
         uintptr_t start = (uintptr_t)s->at;
         if (to > from && from >= start && to <= start + s->len && mprotect(copy + (from - start), to - from, PROT_READ))
             goto failed;
     }
-    /* One move for each protection: mremap() takes a single mapping. */
+    /* One mremap() for each protection: it moves a single mapping only. */
     while (done < s->len) {
         size_t len = relro_run(s, o, relro, done);
         if (mremap(copy + done, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, s->at + done) == MAP_FAILED)
@@ -208,12 +210,14 @@ static int pin_object(const struct pin_copy *c, const struct dl_phdr_info *o, st
             rc = changed_report(c->path, err);
         } else if (p->p_flags & PF_W) {
             if (segment_privatise(&s, o, relro))
-                rc = error_set(err, -EPERM, "%s: stays bound to its file, do not overwrite it in place", c->path);
+                rc = error_set(err, -EPERM,
+                               "%s: cannot be made independent of its file, so do not overwrite it in place", c->path);
             else if (!file_holds(c, copy, p->p_offset, p->p_filesz))
                 rc = changed_report(c->path, err);
         } else if (c->textrel) {
-            rc = error_set(err, -EPERM, "%s: has text relocations and stays bound to its file: build it with -fPIC",
-                           c->path);
+            rc = error_set(
+                err, -EPERM,
+                "%s: has text relocations, so it cannot be made independent of its file: build it with -fPIC", c->path);
         } else if (!bytes_equal((char *)o->dlpi_addr + p->p_vaddr, copy + p->p_offset, p->p_filesz)) {
             rc = changed_report(c->path, err);
         } else {
@@ -226,8 +230,8 @@ static int pin_object(const struct pin_copy *c, const struct dl_phdr_info *o, st
 
 struct visit {
     const struct pin_copy *plugin;
-    char *folder; /* the plugin's, resolved, with a slash at the end */
-    size_t seen;  /* objects come in the order in which they were loaded */
+    char *folder; /* directory of the plugin, resolved, with a slash at the end */
+    size_t seen;  /* objects visited so far, in the order of loading */
     struct error *err;
     int rc;
 };
@@ -240,7 +244,7 @@ static int visit_object(struct dl_phdr_info *o, size_t size, void *data)
         return 0;
     char *path = realpath(o->dlpi_name, NULL);
     if (!path)
-        return 0; /* the vdso, or a file that was removed: a removed file does not change */
+        return 0; /* the vdso, or a deleted file, which cannot change */
     if (strcmp(path, v->plugin->path) == 0) {
         v->rc = pin_object(v->plugin, o, v->err);
     } else if (strncmp(path, v->folder, strlen(v->folder)) == 0) {
@@ -261,7 +265,7 @@ int pin_loaded(const struct pin_copy *c, struct error *err)
     if (!v.folder)
         return error_set(err, -ENOMEM, "%s: out of memory", c->path);
     strrchr(v.folder, '/')[1] = '\0';
-    /* If a plugin was replaced by rename() since the copy, its new file is not what runs. */
+    /* A plugin that rename() has replaced since the copy does not match its file; pin_object() reports that. */
     dl_iterate_phdr(visit_object, &v);
     free(v.folder);
     return v.rc;

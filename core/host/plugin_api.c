@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * calls - the functions that a plugin calls: log, settle, headers, memory, deadline, counters. */
+ * plugin_api - the functions behind seamq_*(): log, settle, headers, memory, deadline, counters. */
 #include "host.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #define ARENA_BYTES 16384u
 #define EXTEND_MAX_NS (INT64_C(24) * 3600 * NS_PER_SEC)
 
-static _Thread_local bool other_thread = true; /* host_api_fill() runs on the main one */
+static _Thread_local bool other_thread = true; /* host_api_fill() clears it on the main thread */
 
 static void text_mark_cut(char *text, size_t size)
 {
@@ -70,7 +70,7 @@ static int api_settle(const seamq_msg *msg, int outcome, int64_t delay_ns, const
     if (!it)
         return -EINVAL;
     if (outcome == SEAMQ_ACK && it->settled != HOST_UNSETTLED)
-        return 0; /* the weakest: it undoes nothing */
+        return 0; /* an ack does not replace another outcome */
     it->settled = outcome;
     it->delay_ns = delay_ns < 0 ? SEAMQ_BACKOFF : delay_ns;
     it->reason = NULL;
@@ -108,9 +108,11 @@ static int api_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
     return -ENOENT;
 }
 
-static void out_of_memory(size_t size)
+static _Noreturn void memory_exhausted(size_t size)
 {
-    host_log(SEAMQ_LOG_ERROR, "out of memory: %zu bytes for a message; the worker ends", size);
+    host_log(SEAMQ_LOG_ERROR,
+             "out of memory: cannot allocate %zu bytes for a message; the worker exits, the message is delivered again",
+             size);
     _exit(HOST_EXIT_MEMORY);
 }
 
@@ -119,7 +121,7 @@ void *host_alloc(size_t size)
     size_t rounded = (size + (sizeof(max_align_t) - 1)) & ~(sizeof(max_align_t) - 1);
 
     if (!host.arena && !(host.arena = malloc(ARENA_BYTES)))
-        out_of_memory(size);
+        memory_exhausted(size);
     if (rounded >= size && rounded <= ARENA_BYTES - host.arena_used) {
         char *at = host.arena + host.arena_used;
         host.arena_used += rounded;
@@ -127,7 +129,7 @@ void *host_alloc(size_t size)
     }
     struct host_block *b = size > SIZE_MAX - sizeof(*b) ? NULL : calloc(1, sizeof(*b) + size);
     if (!b)
-        out_of_memory(size);
+        memory_exhausted(size);
     b->next = host.blocks;
     host.blocks = b;
     return b->data;
@@ -135,7 +137,7 @@ void *host_alloc(size_t size)
 
 static void *api_alloc(const seamq_msg *msg, size_t size)
 {
-    (void)msg; /* whichever it is */
+    (void)msg; /* all messages of a call share the arena */
     return host_alloc(size);
 }
 
@@ -156,7 +158,7 @@ static int api_extend(const seamq_msg *msg, int64_t ns)
     if (ns > EXTEND_MAX_NS)
         ns = EXTEND_MAX_NS;
     struct record_extend *e = host_put(RECORD_EXTEND, sizeof(*e));
-    *e = (struct record_extend){host.items[0].id, ns}; /* names the call */
+    *e = (struct record_extend){host.items[0].id, ns}; /* stands for the call */
     int64_t now = clock_now_ns();
     for (size_t i = 0; i < host.n; i++)
         host.items[i].msg.deadline_ns = now + ns;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stage - a plugin's publishes: checked, with the trace context added, kept until their message is
- * acknowledged, and then into the ring or a memfd. */
+ * stage - seamq_publish(): checks an output, adds the trace context and keeps it in the arena.  When the
+ * message is acknowledged, writes its outputs to the ring, or to a memfd if they are large. */
 #include "host.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static void header_append(struct buf *b, const char *name, const char *value)
     buf_append(b, value, strlen(value) + 1);
 }
 
-/* The headers as a block; the message's trace context goes with them unless they have one. */
+/* Builds the header block; adds the message's trace context unless the output has a traceparent. */
 static int headers_collect(const struct host_item *it, const seamq_output *out, struct buf *b)
 {
     bool traced = false;
@@ -36,7 +36,7 @@ static int headers_collect(const struct host_item *it, const seamq_output *out, 
     return b->failed ? -ENOMEM : 0;
 }
 
-/* Sends the body in a memfd ahead of its record. */
+/* Sends the body in a memfd, before the record that refers to it. */
 static int staged_body_send(const struct host_staged *s, uint32_t serial)
 {
     int fd = memfd_create("seamq-body", MFD_CLOEXEC);
@@ -137,8 +137,8 @@ int host_publish(const seamq_msg *msg, const seamq_output *out, size_t out_size)
     memcpy(&o, out, out_size < sizeof(o) ? out_size : sizeof(o));
     int rc = output_stage(it, &o);
     if (rc && !it->publish_failed)
-        it->publish_failed = rc == -EMSGSIZE ? "a staged message is too large"
-                             : rc == -EINVAL ? "a staged message has a bad subject, header or id"
-                                             : "a staged message could not be stored";
+        it->publish_failed = rc == -EMSGSIZE ? "a staged output is too large"
+                             : rc == -EINVAL ? "a staged output has an invalid subject, header or id"
+                                             : "a staged output could not be kept (out of memory)";
     return rc;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trust - owners and modes of a plugin, its links and its directories. */
+ * trust - checks owners and modes of a plugin file, of its symbolic links and of their directories. */
 #include "trust.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* as the kernel's own limit */
+#define LINKS_MAX 40 /* the kernel's limit, too */
 
 static void user_name_format(uid_t uid, char *out, size_t size)
 {
@@ -25,7 +25,8 @@ static void user_name_format(uid_t uid, char *out, size_t size)
         snprintf(out, size, "uid %u", (unsigned)uid);
 }
 
-/* A group of the owner's own, as many distributions give each user: its write bit gives nobody else a way in. */
+/* True: the group is the owner's private group, which many distributions create for each user.  Its write
+ * bit then gives access to nobody else. */
 static bool group_is_private(const struct stat *st)
 {
     const struct passwd *p = getpwuid(st->st_uid);
@@ -42,7 +43,7 @@ static bool group_is_private(const struct stat *st)
     return true;
 }
 
-/* One more clause into the sentence. */
+/* Appends one clause to the sentence. */
 static void problem_add(struct error *err, const char *name, const struct stat *st, const char *how, const char *cure)
 {
     char owner[48];
@@ -53,11 +54,11 @@ static void problem_add(struct error *err, const char *name, const struct stat *
     err->code = -EPERM;
 }
 
-/* `name` is what the sentence calls it. */
+/* Checks one file, link or directory; the sentence calls it `name`. */
 static void check_inode(const char *path, const char *name, const struct stat *st, struct error *err)
 {
     struct statvfs fs;
-    bool link = S_ISLNK(st->st_mode); /* has no mode of its own */
+    bool link = S_ISLNK(st->st_mode); /* a link has no mode */
 
     if (!link && statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY))
         return;
@@ -81,7 +82,7 @@ static void check_directory(const char *path, char last[PATH_MAX], struct error 
     snprintf(last, PATH_MAX, "%s", dir);
 }
 
-/* Where the link at `path` leads, in place. */
+/* Replaces the path of a link by the path of its target. */
 static bool link_follow(char path[PATH_MAX])
 {
     char target[PATH_MAX], copy[PATH_MAX];
@@ -113,6 +114,7 @@ int trust_check(const char *path, struct error *err)
         return 0;
     size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof(err->text) - used,
-             "; or mount it read-only, or set plugin_trust = any in [seamqd] if others may change what seamqd runs");
-    return error_prefix(err, "%s: refused, since others could change what it does", path);
+             "; or mount it read-only; or set plugin_trust = any in [seamqd], if these users may change the code that "
+             "seamqd runs");
+    return error_prefix(err, "%s: refused, because other users could change its code", path);
 }

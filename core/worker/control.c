@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * control - packets from the child, and what it prints, line by line. */
+ * control - reads the control socket, and logs the lines that the child prints. */
 #include "worker_private.h"
 
 #include <errno.h>
@@ -13,14 +13,14 @@
 #include "base/log.h"
 #include "ring/packet.h"
 
-#define PACKETS_MAX 64       /* of one worker in a row */
-#define LINE_MAX_BYTES 4096u /* of output */
+#define PACKETS_MAX 64       /* read from one worker before the loop serves others */
+#define LINE_MAX_BYTES 4096u /* the rest of an output line is cut */
 #define LINES_PER_SEC 1000u
 #define BODY_BYTES_MAX (2 * RECORD_BODY_MAX)
-#define SOCKET_MAX 4096 /* more packets than fit a socket */
+#define SOCKET_MAX 4096 /* more packets than a socket buffer can hold */
 #define METRIC_MAX 64u
 
-/* ---- lines ---- */
+/* ---- lines that handlers log and print ---- */
 
 static bool log_rate_allows(struct worker *w)
 {
@@ -74,14 +74,14 @@ static void output_split(struct worker *w, const char *at, size_t n)
     }
 }
 
-/* One read; false: nothing is there now, or ever will be. */
+/* Reads once.  False: nothing to read now, or the child closed the pipe. */
 static bool output_read(struct worker *w)
 {
     char chunk[4096];
     ssize_t n = read(w->child.output, chunk, sizeof(chunk));
     if (n > 0)
         output_split(w, chunk, (size_t)n);
-    else if (n == 0 && w->on_output.fd >= 0) { /* the child closed it */
+    else if (n == 0 && w->on_output.fd >= 0) { /* the child closed the pipe */
         loop_remove_fd(w->loop, &w->on_output);
         w->on_output.fd = -1;
     }
@@ -100,7 +100,7 @@ static int body_receive(struct worker *w, uint32_t serial, int fd)
 {
     uint64_t fits_ring = ring_payload_max(&w->child.ring) - sizeof(struct record_staged);
     struct stat st;
-    /* Seals: a memfd, whose read() waits for nobody. */
+    /* F_GET_SEALS fails for anything but a memfd; reading a memfd never blocks. */
     if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) || st.st_size <= 0 || (uint64_t)st.st_size <= fits_ring ||
         (uint64_t)st.st_size > BODY_BYTES_MAX - w->body_bytes)
         return -EBADMSG;
@@ -111,7 +111,7 @@ static int body_receive(struct worker *w, uint32_t serial, int fd)
     b->size = (uint64_t)st.st_size;
     for (uint64_t at = 0; at < b->size;) {
         ssize_t n = pread(fd, b->data + at, b->size - at, (off_t)at);
-        if (n <= 0) { /* shorter than a moment ago: not our SIGBUS */
+        if (n <= 0) { /* the child truncated it; pread() returns less, where a mapping would raise SIGBUS */
             free(b);
             return -EBADMSG;
         }
@@ -154,7 +154,7 @@ static bool metric_name_is_valid(const char *name)
 
 static void ready_received(struct worker *w)
 {
-    if (w->phase != PHASE_STARTING) /* or told to stop meanwhile */
+    if (w->phase != PHASE_STARTING) /* the worker was told to stop meanwhile */
         return;
     w->phase = PHASE_READY;
     w->was_ever_ready = true;
@@ -189,7 +189,7 @@ static void packet_handle(struct worker *w, const struct packet *p, int fd)
             w->callbacks.on_count(w->data, w, metric, by);
     } else if (strcmp(p->type, "body") == 0) {
         if (fd < 0 || body_receive(w, (uint32_t)packet_get_int(p, "serial"), fd))
-            watch_violation(w, "a large publish of it could not be read");
+            watch_violation(w, "a large publish could not be read");
     } else if (strcmp(p->type, "crash") == 0) {
         crash_received(w, p);
     } else if (strcmp(p->type, "backtrace") == 0) {
@@ -197,10 +197,10 @@ static void packet_handle(struct worker *w, const struct packet *p, int fd)
         w->backtrace = strdup(packet_get(p, "text"));
     } else if (strcmp(p->type, "bye") == 0) {
         w->bye = true;
-    } /* others: a newer worker's, which an older daemon may pass over */
+    } /* unknown types come from a newer worker; the daemon ignores them */
 }
 
-/* One packet; false: nothing is there now, or ever will be. */
+/* Reads one packet.  False: nothing to read now, or the child closed the socket. */
 static bool packet_read(struct worker *w)
 {
     struct packet p;
@@ -216,7 +216,7 @@ static bool packet_read(struct worker *w)
         return false;
     }
     if (n < 0) {
-        watch_violation(w, "its control packet makes no sense");
+        watch_violation(w, "it sent an invalid control packet");
         return n != -EBADF;
     }
     packet_open(&p, w->packet, (size_t)n);
@@ -234,10 +234,10 @@ void control_on_packets(struct loop_fd *f, uint32_t events)
             break;
 }
 
-struct worker_body *control_take_body(struct worker *w, uint32_t serial)
+struct worker_body *control_find_body(struct worker *w, uint32_t serial)
 {
     struct worker_body *b = body_find(w, serial);
-    /* It was sent before its record was published, so it is here, or in the socket. */
+    /* The child sends the body before it publishes the record, so the body is in the list or the socket. */
     for (int i = 0; i < SOCKET_MAX && !b && !w->protocol_error && packet_read(w); i++)
         b = body_find(w, serial);
     return b;
@@ -245,7 +245,7 @@ struct worker_body *control_take_body(struct worker *w, uint32_t serial)
 
 void control_read_rest(struct worker *w)
 {
-    /* A group that the child left behind may go on writing: what fits a socket and a pipe is enough. */
+    /* A process that the child left behind may go on writing, so read no more than the buffers hold. */
     for (int i = 0; i < SOCKET_MAX && packet_read(w); i++)
         ;
     for (int i = 0; i < 64 && output_read(w); i++)

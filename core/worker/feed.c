@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * feed - messages into the in ring, large ones through a sealed memfd. */
+ * feed - worker_push() and worker_submit(): writes messages to the in ring, large ones to a sealed memfd. */
 #include "worker_private.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "ring/packet.h"
 
-/* Large messages ahead of the child: each holds its memory and a descriptor in flight. */
+/* Limit of large messages that the child has not finished: each takes memory and a descriptor. */
 #define OUTSTANDING_LARGE_MAX 16u
 
 static bool headers_are_complete(const char *at, size_t len)
@@ -47,7 +47,7 @@ static int id_remember(struct worker *w, uint64_t id)
     return 0;
 }
 
-/* A memfd that the child can map without fear of a later change. */
+/* Creates a memfd with the body.  Seals make sure that it does not change while the child maps it. */
 static int body_memfd_create(const struct record_body *body, uint64_t size, int *ret_fd)
 {
     int fd = memfd_create("seamq-body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -70,7 +70,7 @@ static int body_memfd_create(const struct record_body *body, uint64_t size, int 
     return 0;
 }
 
-/* Sends the body ahead of its record. A full socket is "no room now". */
+/* Sends the body before the record that refers to it.  -EAGAIN: no room now, also in the socket. */
 static int body_send(struct worker *w, const struct record_body *body, uint64_t size, uint32_t serial)
 {
     struct buf packet = {0};
@@ -129,7 +129,7 @@ int worker_push(struct worker *w, const struct worker_message *m)
     if (!at) {
         if (!w->child.ring.broken)
             return -EAGAIN;
-        watch_violation(w, "its ring positions make no sense");
+        watch_violation(w, "its ring positions are invalid");
         return -ENOTCONN;
     }
     int rc = id_remember(w, m->id);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * memory - max_memory: above it a worker is replaced between messages, at twice as much it is killed.
+ * memory - max_memory: a worker above it is replaced between messages, above twice as much it is killed.
  *
- * Twice, because a handler may need more while it works on a large message: only a leak within one
- * message gets there, and that message is to blame.  It is looked at from outside and in pages that
- * are used: a limit of the kernel's would count what is reserved.  What a handler can grow by between
- * two looks is left to the kernel, which takes the worker first (host/harden.c). */
+ * A handler may need more than the limit while it runs a large message.  Only a leak within one message
+ * reaches twice the limit, and that message is then counted as failed.  The daemon measures used pages
+ * from outside, because kernel limits count reserved memory.  Growth between two checks is left to the
+ * kernel, which kills the worker first (host/harden.c). */
 #include "worker_private.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define POLL_NS (250 * NS_PER_MS)
 
-/* Bytes that are the process's alone: neither files nor the rings. 0: unknown. */
+/* Memory of the process alone in bytes, without mapped files and the rings; 0: unknown. */
 static int64_t process_own_memory(pid_t pid)
 {
     char path[32];
@@ -45,9 +45,9 @@ void memory_on_timer(struct loop_timer *t)
     value_format_size(bytes, message, sizeof(message));
     value_format_size(w->config.max_memory, limit, sizeof(limit));
     if (bytes / 2 > w->config.max_memory)
-        watch_kill(w, WORKER_EXIT_MEMORY, false, "killed: it held %s, more than twice max_memory (%s)", message, limit);
+        watch_kill(w, WORKER_EXIT_MEMORY, false, "killed: it used %s, more than twice max_memory (%s)", message, limit);
     else if (bytes > w->config.max_memory && w->phase == PHASE_READY)
-        worker_recycle(w, "recycled: it held %s, more than max_memory (%s)", message, limit);
+        worker_recycle(w, "recycled: it used %s, more than max_memory (%s)", message, limit);
     if (w->phase != PHASE_KILLED)
         memory_watch_start(w);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * outbox_read - the out ring: each record copied, checked, handed to its callback.
+ * outbox - reads the out ring: copies and checks each record, then calls its callback.
  *
- * The child rings after 512 records, or when an outcome has waited 200 us and before it runs the
- * next message (host/message_loop.c).  Between a bell and a slow message one outcome can stay unrung; so
- * after each bell or submit the ring is looked at once more, 2 ms later, while anything is
- * outstanding.  If that look finds nothing, any later outcome will be rung for at once. */
+ * The child rings the bell after 512 records, when an outcome has waited for 200 us, and before it
+ * sleeps (host/message_loop.c).  An outcome that was written just before a slow message may stay
+ * without a bell.  So 2 ms after each bell or submit the daemon reads the ring once more, as long as
+ * a message is outstanding.  If it finds nothing then, the child rings for every later outcome. */
 #include "worker_private.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "ring/packet.h"
 
 #define POLL_NS (2 * NS_PER_MS)
-#define RECORDS_MAX 4096 /* of one worker in a row: the loop has others to serve */
+#define RECORDS_MAX 4096 /* read from one worker before the loop serves others */
 
 static int take_outcome(struct worker *w, const struct ring_record *r)
 {
@@ -49,7 +49,8 @@ static int take_outcome(struct worker *w, const struct ring_record *r)
     return 0;
 }
 
-/* The host has checked all this; but its memory is the handler's, too. */
+/* The worker checks a publish when it is staged; the daemon checks again, because the handler can
+ * overwrite the memory of its process. */
 static bool staged_is_valid(struct worker *w, const struct record_body *b, uint64_t size)
 {
     const char *name, *value;
@@ -74,14 +75,14 @@ static int take_staged(struct worker *w, const struct ring_record *r)
     if (r->size < sizeof(fixed))
         return -EBADMSG;
     buf_clear(&w->scratch);
-    buf_append(&w->scratch, r->payload, r->size); /* it cannot change under us from here on */
+    buf_append(&w->scratch, r->payload, r->size); /* the child cannot change the copy */
     if (w->scratch.failed)
         return -ENOMEM;
     memcpy(&fixed, w->scratch.data, sizeof(fixed));
     at = w->scratch.data + sizeof(fixed);
     size = r->size - sizeof(fixed);
     if (fixed.serial) {
-        large = size ? NULL : control_take_body(w, fixed.serial);
+        large = size ? NULL : control_find_body(w, fixed.serial);
         if (!large)
             return -EBADMSG;
         at = large->data;
@@ -130,7 +131,7 @@ static int take_extend(struct worker *w, const struct ring_record *r)
     return 0;
 }
 
-/* At most `limit` records; the number, or -EBADMSG. */
+/* Reads at most `limit` records.  Returns their number, or a negative errno for an invalid record. */
 static int outbox_read(struct worker *w, int limit)
 {
     struct ring_record r;
@@ -157,7 +158,7 @@ static int outbox_read(struct worker *w, int limit)
 static void outbox_after_read(struct worker *w, int n)
 {
     if (n < 0) {
-        watch_violation(w, "it wrote nonsense into its ring");
+        watch_violation(w, "it wrote invalid data into its ring");
         return;
     }
     if (!worker_outstanding(w))
@@ -179,7 +180,7 @@ void outbox_on_bell(struct loop_fd *f, uint32_t events)
     struct worker *w = f->data;
     (void)events;
     int n = w->protocol_error ? 0 : outbox_read(w, RECORDS_MAX);
-    if (n == RECORDS_MAX) /* more may be there, and its bell was heard already */
+    if (n == RECORDS_MAX) /* more may be there, and no further bell announces it */
         loop_arm(w->loop, &w->outbox_poll, loop_now_ns(w->loop));
     outbox_after_read(w, n);
 }
@@ -195,7 +196,7 @@ void outbox_on_poll(struct loop_timer *t)
 
 void outbox_read_all(struct worker *w)
 {
-    /* Not more than it holds, which somebody may go on filling. */
+    /* At most one full ring: a process that the child left behind may go on writing. */
     uint64_t end = w->child.ring.rx_tail + w->child.ring.rx_size;
     int n;
     do

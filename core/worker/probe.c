@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * probe - asks plugins who they are, each in a process of its own that may crash or hang. */
+ * probe - starts a seamq-worker for each plugin file and collects its descriptor, with one poll() loop. */
 #include "probe.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "ring/packet.h"
 #include "spawn.h"
 
-#define PARALLEL 64 /* processes at a time; more plugins come in rounds */
+#define PARALLEL 64 /* processes at a time; further plugins start when earlier ones end */
 #define OPTIONS_MAX 1024
 
 struct probe {
@@ -27,9 +27,9 @@ struct probe {
     struct spawned child;
     bool started;
     bool done;
-    bool closed; /* nothing more comes over control */
+    bool closed; /* the child closed the control socket */
     int64_t deadline_ns;
-    bool answered; /* the child answered, well or ill */
+    bool answered; /* *info is complete, or *err is set */
     int crash_signal;
 };
 
@@ -43,7 +43,7 @@ static void descriptor_take(struct probe *b, const struct packet *p)
 {
     struct plugin_info *i = b->info;
     if (i->name)
-        return; /* once */
+        return; /* only the first descriptor counts */
     i->name = field_copy(p, "name");
     i->version = field_copy(p, "version");
     i->stream = field_copy(p, "stream");
@@ -74,7 +74,7 @@ static void option_take(struct probe *b, const struct packet *p)
     };
     struct packet at = *p;
     const char *key, *value;
-    while (packet_next(&at, &key, &value)) /* a preset of "" is one */
+    while (packet_next(&at, &key, &value)) /* packet_get() cannot tell a preset of "" from none */
         if (strcmp(key, "preset") == 0 && !o->preset)
             o->preset = strdup(value);
     if (o->name)
@@ -99,7 +99,7 @@ static void packet_take(struct probe *b, const struct packet *p)
     }
 }
 
-/* false: the child's end is closed, or it sent nonsense. */
+/* False: the child closed the socket, or sent an invalid packet. */
 static bool packets_read(struct probe *b, char *room)
 {
     for (;;) {
@@ -115,7 +115,7 @@ static bool packets_read(struct probe *b, char *room)
     }
 }
 
-/* Of the machine or of the process; it may pass. */
+/* Shortages of the machine or the process are temporary, so the caller may retry. */
 static bool is_resource_shortage(int rc)
 {
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOSPC;
@@ -126,7 +126,7 @@ bool worker_dangling_link(const char *path, struct error *err)
     char to[PATH_MAX];
     ssize_t n = readlink(path, to, sizeof(to));
     if (n > 0)
-        error_set(err, -ENOEXEC, "%s: a link to %.*s, which is not there", path, (int)n, to);
+        error_set(err, -ENOEXEC, "%s: a symbolic link to %.*s, which does not exist", path, (int)n, to);
     return n > 0;
 }
 
@@ -138,12 +138,12 @@ static void probe_start(struct probe *b, const struct worker_probe *how)
     b->deadline_ns = clock_now_ns() + how->timeout_ns;
     int rc = image_take(b->image, b->plugin);
     if (rc == -EAGAIN)
-        error_set(b->err, rc, "%s: changed while it was read (a copy that has not finished?)", b->plugin);
+        error_set(b->err, rc, "%s: changed while it was read; is a copy still running?", b->plugin);
     else if (is_resource_shortage(rc))
         error_set(b->err, -EAGAIN, "%s: cannot be copied: %s", b->plugin, strerror(-rc));
     else if (rc == -ENOENT)
         worker_dangling_link(b->plugin, b->err);
-    if (b->err->code) { /* anything else that is wrong with the file is said by the child */
+    if (b->err->code) { /* the child reports all other problems of the file */
         b->answered = b->done = true;
         return;
     }
@@ -157,11 +157,11 @@ static void probe_start(struct probe *b, const struct worker_probe *how)
         image_put(&hello, b->image);
     rc = packet_send(b->child.control, &hello, b->image->fd);
     if (rc && rc != -EPIPE)
-        b->answered = error_set(b->err, rc, "%s: could not be probed: %s", b->plugin, strerror(-rc)) != 0;
+        b->answered = error_set(b->err, rc, "%s: cannot be probed: %s", b->plugin, strerror(-rc)) != 0;
     buf_finish(&hello);
 }
 
-/* The child is dead or has to be: what became of the probe? */
+/* The child has ended, or is `late` and is killed: sets the result. */
 static void probe_finish(struct probe *b, char *room, bool late, int64_t timeout_ns)
 {
     siginfo_t info = {0};
@@ -169,23 +169,26 @@ static void probe_finish(struct probe *b, char *room, bool late, int64_t timeout
     if (late)
         kill(-b->child.pid, SIGKILL);
     waitid(P_PID, (id_t)b->child.pid, &info, WEXITED | WNOWAIT);
-    spawn_kill(&b->child); /* its group too, then reaps */
+    spawn_kill(&b->child); /* kills its process group, then reaps it */
     spawn_close(&b->child);
     b->done = true;
 
     int sig = b->crash_signal ? b->crash_signal : info.si_code == CLD_EXITED ? 0 : info.si_status;
     const char *name = sig ? sigabbrev_np(sig) : NULL;
     if (!b->answered && late)
-        error_set(b->err, -ETIMEDOUT, "%s: did not answer within %.3g s: does a constructor of it hang?", b->plugin,
+        error_set(b->err, -ETIMEDOUT, "%s: did not answer within %.3g s: does one of its constructors hang?", b->plugin,
                   (double)timeout_ns / 1e9);
     else if (!b->answered && sig)
-        error_set(b->err, -ENOEXEC, "%s: crashed while it was loaded (SIG%s): a constructor of it, or a damaged file",
+        error_set(b->err, -ENOEXEC,
+                  "%s: crashed while it was loaded (SIG%s): one of its constructors failed, or the file is damaged",
                   b->plugin, name ? name : "?");
     else if (!b->answered)
-        error_set(b->err, -ENOEXEC, "%s: ended the process while it was loaded (exit status %d): a constructor of it?",
-                  b->plugin, info.si_status);
+        error_set(
+            b->err, -ENOEXEC,
+            "%s: ended the process while it was loaded (exit status %d): does one of its constructors call exit()?",
+            b->plugin, info.si_status);
     else if (!b->err->code && (!b->info->name || !b->info->version))
-        error_set(b->err, -EPROTO, "%s: its worker sent no descriptor", b->plugin);
+        error_set(b->err, -EPROTO, "%s: seamq-worker sent no descriptor", b->plugin);
 }
 
 static void probe_abandon_all(struct probe *all, size_t n)
@@ -194,11 +197,11 @@ static void probe_abandon_all(struct probe *all, size_t n)
         struct probe *b = &all[i];
         b->deadline_ns = 0;
         if (!b->started)
-            b->started = b->done = error_set(b->err, -ECANCELED, "%s: was not asked any more", b->plugin) != 0;
+            b->started = b->done = error_set(b->err, -ECANCELED, "%s: not probed: seamqd is stopping", b->plugin) != 0;
     }
 }
 
-/* One round: starts what may start, waits for news, finishes what ended. Returns how many are left. */
+/* One round: starts probes, waits for an event, finishes probes that ended.  Returns how many are left. */
 static size_t probe_round(struct probe *all, size_t n, const struct worker_probe *how, char *room)
 {
     struct pollfd fds[PARALLEL * 2 + 1];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * spawn - posix_spawn with everything the contract asks for. */
+ * spawn - starts seamq-worker with posix_spawn: descriptors, signals, process group, environment. */
 #include "spawn.h"
 
 #include <errno.h>
@@ -19,9 +19,9 @@
 
 extern char **environ;
 
-#define FD_SAFE 16 /* above all descriptors that the child gets */
+#define FD_SAFE 16 /* above all descriptor numbers that the child gets */
 
-/* The child's ends while it is being made. */
+/* The child's ends of all channels, open in the daemon until the child has started. */
 struct child_ends {
     int control;
     int output;
@@ -66,7 +66,7 @@ bool spawn_is_secret(const char *env)
     return false;
 }
 
-/* The environment without ours; the array is the caller's, the texts are not. */
+/* The environment without secrets.  The caller frees the array, not the texts. */
 static char **environment_filter(void)
 {
     size_t n = 0, kept = 0;
@@ -79,7 +79,7 @@ static char **environment_filter(void)
     return env;
 }
 
-/* dup2() in the child must not overwrite a descriptor that is still to be moved. */
+/* Moves a descriptor above FD_SAFE, so that no dup2() in the child overwrites it. */
 static int fd_move_up(int *fd)
 {
     if (*fd < 0 || *fd >= FD_SAFE)
@@ -119,7 +119,7 @@ static int rings_open(struct spawned *s, struct child_ends *c, size_t bytes)
     if (rc == 0)
         rc = ring_memfd("seamq-out", bytes, &c->out);
     if (rc == 0)
-        rc = ring_attach(&s->ring, c->in, c->out); /* our writable mapping first, then no more */
+        rc = ring_attach(&s->ring, c->in, c->out); /* map writable before the seal forbids it */
     if (rc == 0)
         rc = ring_seal(c->in, true);
     if (rc == 0)
@@ -144,7 +144,7 @@ static int descriptors_plan(posix_spawn_file_actions_t *fa, const struct spawned
     }
     rc = rc ? rc : posix_spawn_file_actions_adddup2(fa, c->control, PACKET_FD_CONTROL);
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-    /* Libraries do not always set close-on-exec; the child closes the rest again itself. */
+    /* Libraries may forget close-on-exec.  The child closes the rest a second time (host/harden.c). */
     rc = rc ? rc : posix_spawn_file_actions_addclosefrom_np(fa, probe ? PACKET_FD_IN : PACKET_FD_FREE);
 #endif
     return -rc;

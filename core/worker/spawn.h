@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * spawn - starts one seamq-worker process: descriptors, environment, process group.
+ * spawn - starts and kills one seamq-worker process.
  */
 #ifndef SEAMQ_WORKER_SPAWN_H
 #define SEAMQ_WORKER_SPAWN_H
@@ -18,25 +18,25 @@ struct spawned {
     pid_t pid; /* also the process group */
     int pidfd;
     int control;
-    int output;   /* what the child writes to stdout and stderr */
-    int bell_in;  /* rung by the daemon */
-    int bell_out; /* rung by the child */
+    int output;   /* read end of the child's stdout and stderr */
+    int bell_in;  /* eventfd that the daemon writes */
+    int bell_out; /* eventfd that the child writes */
     struct ring ring;
 };
 
-/* `ring_bytes` 0: a probe, with neither rings nor output.  `title` is what ps shows.
- * 0, or a negative errno with a sentence; then nothing is left open. */
+/* Starts `program`; ps shows it as `title`.  With `ring_bytes` 0 it gets neither rings nor output (a probe).
+ * 0, or a negative errno with a sentence; then nothing stays open. */
 int spawn_worker(struct spawned *ret, const char *program, const char *title, size_t ring_bytes, struct error *err);
-/* Closes and unmaps; the process must be reaped already (or never existed). */
+/* Closes and unmaps everything.  The process must be reaped, or never have existed. */
 void spawn_close(struct spawned *s);
-/* SIGKILL to the group, then reaps the child. Blocks until it is gone. */
+/* Sends SIGKILL to the process group and reaps the child.  Blocks until the child has ended. */
 void spawn_kill(struct spawned *s);
 
-/* Is this "NAME=value" kept from the worker?  The daemon's own settings and what systemd tells it, and all
- * whose name says that it is a secret: a handler's secrets are options of its own. */
+/* True: the worker does not inherit this "NAME=value".  Kept back are NATS_*, SEAMQ_*, the variables of
+ * systemd, and names that contain a word like PASSWORD or TOKEN; secrets of a handler are its options. */
 bool spawn_is_secret(const char *env);
 
-/* Begins the hello: what each one says. `mode` is "run" or "probe". */
+/* Starts the hello packet with the keys that every hello has.  `mode` is "run" or "probe". */
 void spawn_hello(struct buf *b, const char *mode, const char *plugin, bool trust_any, const char *handler);
 
 #endif

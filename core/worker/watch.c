@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * watch - deadlines, deaths, and the pause before the next process. */
+ * watch - deadlines, killing, the death of the child, and the pause before the next process. */
 #include "worker_private.h"
 
 #include <errno.h>
@@ -13,10 +13,10 @@
 #include "base/clock.h"
 
 #define KILL_GRACE_NS (500 * NS_PER_MS)
-#define REFUSED_EXIT_NS (2 * NS_PER_SEC) /* from "refused" to the exit; close() runs there */
+#define REFUSED_EXIT_NS (2 * NS_PER_SEC) /* from "refused" or "failed" to the exit; close() runs in that time */
 #define PAUSE_MIN_NS (100 * NS_PER_MS)
 #define PAUSE_MAX_NS (30 * NS_PER_SEC)
-#define BLAMED_PAUSE_MAX_NS NS_PER_SEC /* what the message died of is counted, and after crash_limit over */
+#define BLAMED_PAUSE_MAX_NS NS_PER_SEC /* if a message was running: crash_limit ends the row of crashes anyway */
 #define HEALTHY_NS (10 * NS_PER_SEC)
 #define HEALTHY_MESSAGES 16u
 #define CLOCK_SLACK_NS NS_PER_SEC
@@ -26,7 +26,7 @@ void watch_set_end(struct worker *w, int reason, const char *text)
     bool orderly = w->end_reason == WORKER_EXIT_STOPPED || w->end_reason == WORKER_EXIT_RECYCLE;
     bool worse = reason == WORKER_EXIT_TIMEOUT || reason == WORKER_EXIT_PROTOCOL || reason == WORKER_EXIT_MEMORY;
     if (w->end_reason >= 0 && !(orderly && worse))
-        return; /* the first cause counts */
+        return; /* the first reason counts */
     w->end_reason = reason;
     free(w->end_text);
     w->end_text = text && *text ? strdup(text) : NULL;
@@ -39,7 +39,7 @@ void watch_set_end(struct worker *w, int reason, const char *text)
 static void send_signal(struct worker *w, int sig)
 {
     if (w->child.pid)
-        kill(-w->child.pid, sig); /* not reaped yet, so the number is still its own */
+        kill(-w->child.pid, sig); /* not reaped yet, so no other process can have this number */
 }
 
 void watch_kill(struct worker *w, int reason, bool gently, const char *fmt, ...)
@@ -55,7 +55,7 @@ void watch_kill(struct worker *w, int reason, bool gently, const char *fmt, ...)
     w->phase = PHASE_KILLED;
     if (gently) {
         int64_t grace = w->config.kill_grace_ns ? w->config.kill_grace_ns : KILL_GRACE_NS;
-        worker_order(w, RING_REVOKE); /* if it survives SIGTERM it starts no further message */
+        worker_order(w, RING_REVOKE); /* a child that survives SIGTERM starts no further message */
         send_signal(w, SIGTERM);
         loop_arm(w->loop, &w->life, loop_now_ns(w->loop) + grace);
     } else {
@@ -70,15 +70,15 @@ void watch_violation(struct worker *w, const char *what)
     watch_kill(w, WORKER_EXIT_PROTOCOL, false, "killed: %s", what);
 }
 
-/* How many messages the child has in the call that it executes, the oldest outstanding first; 0: none.
- * What is neither an id nor nothing was written by a handler that went wild, and that runs the oldest. */
+/* Number of messages in the call that the child runs, the oldest outstanding one first; 0: none.
+ * If the ring names an id that is not the oldest, a handler overwrote the page: assume the oldest runs. */
 static uint32_t running_count(const struct worker *w)
 {
     const struct ring_page *page = w->child.ring.peer;
-    uint64_t said = worker_outstanding(w) ? atomic_load_explicit(&page->running, memory_order_acquire) : 0;
-    if (!worker_outstanding(w) || (said == 0 && !w->protocol_error))
+    uint64_t reported = worker_outstanding(w) ? atomic_load_explicit(&page->running, memory_order_acquire) : 0;
+    if (!worker_outstanding(w) || (reported == 0 && !w->protocol_error))
         return 0;
-    if (said != worker_oldest_id(w))
+    if (reported != worker_oldest_id(w))
         return 1;
     uint32_t n = atomic_load_explicit(&page->running_n, memory_order_relaxed);
     uint32_t most = w->config.batch_max > 1 ? (uint32_t)w->config.batch_max : 1;
@@ -87,22 +87,22 @@ static uint32_t running_count(const struct worker *w)
     return n < 1 ? 1 : n < most ? n : most;
 }
 
-/* When the oldest outstanding message is late.  The child's word on when it began counts only as
- * far as it agrees with what was seen from here: garbage cannot hide a hang. */
+/* Deadline of the oldest outstanding message.  The start that the child reports is used only within
+ * CLOCK_SLACK_NS of what the daemon has seen, so invalid data in the ring cannot hide a hang. */
 static int64_t oldest_deadline(const struct worker *w)
 {
     if (w->extended_ns)
         return w->extended_ns;
     int64_t start = w->oldest_since_ns + w->config.batch_linger_ns;
     if (running_count(w)) {
-        int64_t said = atomic_load_explicit(&w->child.ring.peer->started_ns, memory_order_relaxed);
-        if (said > w->spawned_ns)
-            start = said < start + CLOCK_SLACK_NS ? said : start + CLOCK_SLACK_NS;
+        int64_t reported = atomic_load_explicit(&w->child.ring.peer->started_ns, memory_order_relaxed);
+        if (reported > w->spawned_ns)
+            start = reported < start + CLOCK_SLACK_NS ? reported : start + CLOCK_SLACK_NS;
     }
     return start + w->config.timeout_ns;
 }
 
-/* The timer is not moved at each message: it fires at most once a timeout, looks, and is set anew. */
+/* The timer is not moved for each message: it fires at most once per timeout and is then rearmed. */
 void watch_deadline_arm(struct worker *w)
 {
     if (!worker_outstanding(w) || w->config.timeout_ns <= 0)
@@ -117,9 +117,9 @@ void watch_on_deadline(struct loop_timer *t)
     struct worker *w = t->data;
     if (!w->child.pid || w->phase == PHASE_KILLED)
         return;
-    outbox_read_all(w); /* it may have ended unrung */
+    outbox_read_all(w); /* the message may have ended without a bell */
     if (w->protocol_error)
-        watch_violation(w, "it wrote nonsense into its ring");
+        watch_violation(w, "it wrote invalid data into its ring");
     if (!worker_outstanding(w) || w->phase == PHASE_KILLED)
         return;
     if (oldest_deadline(w) > loop_now_ns(w->loop)) {
@@ -134,7 +134,6 @@ void watch_on_deadline(struct loop_timer *t)
                w->extended_ns ? "its extended " : "", (double)w->config.timeout_ns / 1e9);
 }
 
-/* What a message asked for ends with it: its relieved worker has no longer than any other. */
 void watch_retire_deadline(struct worker *w)
 {
     int64_t at = loop_now_ns(w->loop) + w->close_ns + (worker_outstanding(w) ? w->config.timeout_ns : 0);
@@ -162,14 +161,15 @@ void watch_on_life(struct loop_timer *t)
         break;
     case PHASE_WAITING: worker_spawn(w); break;
     case PHASE_STARTING:
-        watch_kill(w, WORKER_EXIT_OPEN, true, "killed: it was not ready in time: its constructor or open() hangs");
+        watch_kill(w, WORKER_EXIT_OPEN, true,
+                   "killed: it was not ready in time; a constructor or open() of the plugin may hang");
         break;
     case PHASE_READY: break;
     case PHASE_ENDING:
         if (w->close_ns && w->extended_ns + w->close_ns > loop_now_ns(w->loop))
             loop_arm(w->loop, t, w->extended_ns + w->close_ns);
         else
-            watch_kill(w, WORKER_EXIT_STOPPED, false, "killed: it did not end in time");
+            watch_kill(w, WORKER_EXIT_STOPPED, false, "killed: it did not exit in time");
         break;
     case PHASE_KILLED: send_signal(w, SIGKILL); break;
     }
@@ -181,11 +181,11 @@ static void child_reap(struct worker *w, struct worker_exit *e)
 {
     siginfo_t info = {0};
     int rc;
-    send_signal(w, SIGKILL); /* what it started goes with it */
+    send_signal(w, SIGKILL); /* kills the processes that the child started, too */
     while ((rc = waitid(P_PID, (id_t)w->child.pid, &info, WEXITED)) != 0 && errno == EINTR)
         ;
     if (rc)
-        e->status = -1; /* somebody else reaped it */
+        e->status = -1; /* another part of this process reaped it */
     else if (info.si_code == CLD_EXITED)
         e->status = info.si_status;
     else
@@ -209,7 +209,7 @@ static int64_t restart_pause_next(struct worker *w, enum worker_exit_reason reas
     return pause > most ? most : pause;
 }
 
-/* Which reason holds when a signal or status meets what we knew before? */
+/* The reason of the exit, from the recorded reason and from the signal or exit status. */
 static enum worker_exit_reason exit_reason_decide(const struct worker *w, const struct worker_exit *e)
 {
     bool orderly = !e->signal && e->status == 0 && w->bye;
@@ -237,11 +237,11 @@ static void death_describe(const struct worker *w, const struct worker_exit *e, 
         snprintf(how, sizeof(how), "killed by SIG%s%s%s%s", name ? name : "?", *w->crash_address ? " (address " : "",
                  w->crash_address, *w->crash_address ? ")" : "");
     else if (e->status < 0)
-        snprintf(how, sizeof(how), "ended, and was reaped by another");
+        snprintf(how, sizeof(how), "ended with unknown status");
     else
         snprintf(how, sizeof(how), "exited with status %d", e->status);
     if (!w->was_ready)
-        snprintf(text, size, "%s while it loaded and opened its plugin", how);
+        snprintf(text, size, "%s while it loaded or opened the plugin", how);
     else
         snprintf(text, size, "%s after %llu message%s", how, (unsigned long long)w->finished,
                  w->finished == 1 ? "" : "s");
@@ -259,9 +259,9 @@ void watch_on_death(struct loop_fd *f, uint32_t events)
     control_read_rest(w);
     child_reap(w, &e);
     if (w->protocol_error && w->end_reason < 0)
-        watch_set_end(w, WORKER_EXIT_PROTOCOL, "it wrote nonsense into its ring");
+        watch_set_end(w, WORKER_EXIT_PROTOCOL, "it wrote invalid data into its ring");
     if (e.signal == SIGALRM && w->crash_signal)
-        e.signal = w->crash_signal; /* its last words took too long */
+        e.signal = w->crash_signal; /* the crash report took too long, and its alarm ended the process */
     e.reason = exit_reason_decide(w, &e);
     e.running_n = running_count(w);
     e.running = e.running_n ? worker_oldest_id(w) : 0;

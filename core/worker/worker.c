@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * worker - create, start, stop, destroy: the phases between processes. */
+ * worker - creates, starts, stops and destroys a worker; spawns its process and releases it. */
 #include "worker.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define OPEN_TIMEOUT_NS (30 * NS_PER_SEC)
 #define RING_BYTES ((size_t)4 << 20)
-#define RECYCLE_NS (10 * NS_PER_SEC) /* from the last outcome to the exit: close() runs there */
+#define RECYCLE_NS (10 * NS_PER_SEC) /* from the last outcome to the exit; close() runs in that time */
 
 static int hello_build(struct worker *w, const struct worker_config *c, struct error *err)
 {
@@ -49,9 +49,10 @@ static int hello_build(struct worker *w, const struct worker_config *c, struct e
     if (failed)
         return error_set(err, -ENOMEM, "handler %s: out of memory", c->handler);
     if (b->len > PACKET_HELLO_MAX)
-        return error_set(err, -E2BIG,
-                         "handler %s: its options take %zu bytes, more than %u: put large ones into a file", c->handler,
-                         b->len, PACKET_HELLO_MAX);
+        return error_set(
+            err, -E2BIG,
+            "handler %s: the options take %zu bytes, at most %u are possible: put large values into a file", c->handler,
+            b->len, PACKET_HELLO_MAX);
     return 0;
 }
 
@@ -59,11 +60,14 @@ static int config_check(const struct worker_config *c, struct error *err)
 {
     size_t ring = c->ring_bytes;
     if (!c->program || !c->plugin || !c->handler)
-        return error_set(err, -EINVAL, "a worker needs a program, a plugin and a handler");
+        return error_set(err, -EINVAL, "cannot create a worker: program, plugin or handler is not set");
     if (c->n_bindings > UINT16_MAX)
-        return error_set(err, -EINVAL, "handler %s: more than %d bindings", c->handler, UINT16_MAX);
+        return error_set(err, -EINVAL,
+                         "handler %s: has more than %d (cluster, consumer) pairs: bind it to fewer clusters",
+                         c->handler, UINT16_MAX);
     if (ring && (ring < RING_BYTES_MIN || ring > RING_BYTES_MAX || (ring & (ring - 1))))
-        return error_set(err, -EINVAL, "handler %s: a ring of %zu bytes: must be a power of two from %u to %u",
+        return error_set(err, -EINVAL,
+                         "handler %s: ring size %zu is invalid: it must be a power of two from %u to %u bytes",
                          c->handler, ring, RING_BYTES_MIN, RING_BYTES_MAX);
     return 0;
 }
@@ -81,13 +85,14 @@ int worker_create(struct worker **ret, struct loop *loop, const struct worker_co
     w->callbacks = *callbacks;
     w->data = data;
     w->config = *config;
-    w->config.bindings = NULL; /* the hello has them */
+    w->config.bindings = NULL; /* the hello packet contains them */
     w->config.options = NULL;
     w->end_reason = -1;
     w->child = (struct spawned){.pidfd = -1, .control = -1, .output = -1, .bell_in = -1, .bell_out = -1};
     w->on_death = (struct loop_fd){-1, EPOLLIN, watch_on_death, w};
     w->on_control = (struct loop_fd){-1, EPOLLIN, control_on_packets, w};
-    w->on_bell = (struct loop_fd){-1, EPOLLIN | EPOLLET, outbox_on_bell, w}; /* never read: an edge is enough */
+    w->on_bell = (struct loop_fd){-1, EPOLLIN | EPOLLET, outbox_on_bell,
+                                  w}; /* the counter is never read, so it stays readable: wake on edges */
     w->on_output = (struct loop_fd){-1, EPOLLIN, control_on_output, w};
     w->life = (struct loop_timer){.fire = watch_on_life, .data = w};
     w->deadline = (struct loop_timer){.fire = watch_on_deadline, .data = w};
@@ -124,7 +129,6 @@ static void fd_unwatch(struct worker *w, struct loop_fd *f)
     f->fd = -1;
 }
 
-/* Forgets all that belonged to the dead process: the next one shares nothing with it. */
 void worker_drop_child(struct worker *w)
 {
     fd_unwatch(w, &w->on_death);
@@ -182,11 +186,12 @@ void worker_spawn(struct worker *w)
         if (rc == 0) {
             rc = packet_send(w->child.control, &w->hello, w->config.image ? w->config.image->fd : -1);
             if (rc == -EPIPE || rc == -ECONNRESET)
-                rc = 0; /* it died already: the pidfd says so */
+                rc = 0; /* the child is dead; its pidfd reports that */
         }
         if (rc) {
             spawn_kill(&w->child);
-            error_set(&err, rc, "%s: started, but cannot be watched: %s", w->program, strerror(-rc));
+            error_set(&err, rc, "%s: the process was started but cannot be watched, so it was killed: %s", w->program,
+                      strerror(-rc));
         }
     }
     if (rc) {
@@ -209,9 +214,9 @@ void worker_start(struct worker *w)
 void worker_ring_bell(struct worker *w)
 {
     uint64_t one = 1;
-    /* A child that filled the counter on purpose stays unrung: its deadline will end it. */
+    /* EAGAIN: the child filled the counter on purpose.  It gets no bell, and its deadline ends it. */
     if (write(w->child.bell_in, &one, sizeof(one)) < 0 && errno != EAGAIN)
-        watch_violation(w, "its bell is gone");
+        watch_violation(w, "its bell cannot be rung");
 }
 
 void worker_order(struct worker *w, enum ring_order order)
@@ -228,12 +233,12 @@ static void process_end(struct worker *w, enum ring_order order, int64_t deadlin
     w->close_ns = close_ns;
     switch (w->phase) {
     case PHASE_DOWN:
-    case PHASE_WAITING: /* on_exit comes from the loop */
+    case PHASE_WAITING: /* on_exit is called from the loop */
         w->phase = PHASE_DOWN;
         if (!w->stop_reported)
             loop_arm(w->loop, &w->life, 0);
         return;
-    case PHASE_KILLED: return; /* dying already */
+    case PHASE_KILLED: return; /* it is being killed */
     default: break;
     }
     worker_submit(w);
@@ -260,7 +265,7 @@ void worker_retire(struct worker *w, int64_t close_ns)
     process_end(w, RING_REVOKE, loop_now_ns(w->loop) + w->config.timeout_ns + close_ns, close_ns);
 }
 
-/* From the last outcome on, a process that is to be replaced has RECYCLE_NS to end. */
+/* A process that is being replaced must exit within RECYCLE_NS of its last outcome. */
 static void recycle_deadline_arm(struct worker *w)
 {
     if (w->phase == PHASE_ENDING && w->end_reason == WORKER_EXIT_RECYCLE && !worker_outstanding(w) &&
@@ -282,7 +287,6 @@ void worker_recycle(struct worker *w, const char *fmt, ...)
     recycle_deadline_arm(w);
 }
 
-/* After a drain that brought something. */
 void worker_recycle_if_due(struct worker *w)
 {
     if (w->phase == PHASE_READY && w->config.max_messages > 0 && (int64_t)w->finished >= w->config.max_messages)

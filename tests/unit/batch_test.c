@@ -50,12 +50,12 @@ static void each_message_has_its_own_outcome_and_reason(void **state)
     assert_int_equal(s.all[1].delay_ns, 7);
     expect(2, SEAMQ_DEAD, "bad");
     expect(3, SEAMQ_TERM, "");
-    expect(4, SEAMQ_NAK, "handle_batch returned and gave this message no outcome");
+    expect(4, SEAMQ_NAK, "handle_batch returned without an outcome for this message");
     assert_int_equal(s.all[4].delay_ns, SEAMQ_BACKOFF);
     expect(5, SEAMQ_NAK, "5 of 9");
     expect(6, SEAMQ_DEAD, "refused");
     expect(7, SEAMQ_NAK, "after all");
-    expect(8, SEAMQ_NAK, "a staged message has a bad subject, header or id: nothing was sent");
+    expect(8, SEAMQ_NAK, "a staged output has an invalid subject, header or id: nothing was published");
     seen_destroy(&s);
 }
 
@@ -320,7 +320,7 @@ static void a_plugin_without_a_batch_entry_is_refused(void **state)
     seen_create(&s, &c);
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
-    assert_string_equal(s.exit_text, "batch_max is more than 1, and the plugin has no batch entry (handle_batch)");
+    assert_string_equal(s.exit_text, "batch_max is above 1, but the plugin has no handle_batch: set batch_max = 1");
     seen_destroy(&s);
 }
 

@@ -92,7 +92,7 @@ static void a_file_or_a_directory_that_anyone_can_change_is_refused(void **state
     (void)state;
     assert_int_equal(chmod(plugin, 0646), 0);
     refused(plugin, clause("it", "can be changed by anyone (owner "));
-    refused(plugin, "mode 0646): chmod o-w it; or mount it read-only, or set plugin_trust = any in [seamqd]");
+    refused(plugin, "mode 0646): chmod o-w it; or mount it read-only; or set plugin_trust = any in [seamqd]");
     assert_int_equal(chmod(plugin, 0644), 0);
     assert_int_equal(chmod(plugins, 01777), 0); /* sticky, but who may add a file may add a plugin */
     refused(plugin, clause(plugins, "can be changed by anyone"));

@@ -203,7 +203,7 @@ static void recycles_after_max_memory(void **state)
     assert_int_equal(s.outcomes, 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_RECYCLE);
     assert_int_equal(s.exit.restart_in_ns, 0);
-    assert_non_null(strstr(s.exit_text, "recycled: it held "));
+    assert_non_null(strstr(s.exit_text, "recycled: it used "));
     assert_non_null(strstr(s.exit_text, ", more than max_memory (48M)"));
     WAIT(&s, worker_ready(s.w)); /* the next process begins anew */
     send_one(&s, 2, "fine");
@@ -391,7 +391,7 @@ static void staged_is_void_without_ack(void **state)
     send_one(&s, 7, "publish to a bad subject");
     WAIT(&s, s.outcomes == 7);
     assert_int_equal(s.outcome, SEAMQ_NAK);
-    assert_string_equal(s.text, "a staged message has a bad subject, header or id: nothing was sent");
+    assert_string_equal(s.text, "a staged output has an invalid subject, header or id: nothing was published");
     seen_destroy(&s);
 }
 
