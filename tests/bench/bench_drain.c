@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How fast a command drains a consumer, seen from the server, in the same way whatever the command is.
+ * bench_drain - how fast a command acknowledges all messages of a stream, measured at the server, so that every command
+ * is measured in the same way.
  *
- * The consumer is made anew, the command started, and the server asked for CONSUMER.INFO every few milliseconds. Each
- * answer carries the server's own time stamp and what has been acknowledged at that instant, so the rate needs no
- * synchronisation with the command: it is the slope between the first answer past 5 % and the last one before the end.
- * Start-up and the last partial batch of every candidate are left out equally. */
+ * The program recreates the consumer, starts the command and requests CONSUMER.INFO every few milliseconds. Each
+ * response carries the server's time stamp and the number of acknowledged messages. The rate is the slope between the
+ * first response past 5 % and the last one before the end: start-up and the last partial batch do not count. */
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +49,7 @@ static void watch(struct wire *wire, struct bench_child *child, int64_t total, s
         }
         if (bench_stop_asked || bench_now_ns() > deadline)
             break;
-        /* An ended command is looked at once more: its last acknowledgements may still be on their way. */
+        /* One more request after the command has ended: its last acknowledgements may still be in transit. */
         if (child->pid && !bench_running(child))
             deadline = bench_now_ns() + 2 * NS_PER_S;
         bench_sleep_ns(interval_ms * NS_PER_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loop that most people write by hand: js_PullSubscribe, natsSubscription_Fetch, natsMsg_Ack for each message. */
+ * bench_fetch - the usual hand-written loop: js_PullSubscribe, natsSubscription_Fetch, natsMsg_Ack for each message. */
 #include <stdio.h>
 #include <string.h>
 

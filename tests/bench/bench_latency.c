@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One message at a time: from the publish call to the acknowledgement, and to the server's confirmation of it.
+ * bench_latency - one message at a time: the time from the publish call to the acknowledgement, and to the server's
+ * confirmation of the acknowledgement.
  *
- * Seen from outside, in the same way whatever the command is: this process publishes, and listens to $JS.ACK.> (where
- * clients send acknowledgements) and to _INBOX.> (where the server answers those that ask for a word). Its own clock is
- * read before the publish and after each read, so the hop to this process is part of both candidates' figures. */
+ * Every command is measured in the same way, from outside: this process publishes, and subscribes to $JS.ACK.> (where
+ * clients send acknowledgements) and to _INBOX.> (where the server confirms them). The clock is read before the publish
+ * and after each read, so the hop to this process is part of the figures of all commands. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,8 @@ static const struct bench_option options[] = {
 };
 
 struct trip {
-    int64_t published_ns, acked_ns, confirmed_ns; /* 0: not yet */
-    char reply[REPLY_SIZE];                       /* where the confirmation will go */
+    int64_t published_ns, acked_ns, confirmed_ns; /* 0: not acknowledged yet */
+    char reply[REPLY_SIZE];                       /* subject of the confirmation */
 };
 
 static struct trip *trips; /* by stream sequence, from 1 */
@@ -57,7 +58,7 @@ static void take_ack(const struct wire_msg *msg, int64_t now)
     if (seq < 1 || seq > published || trips[seq].acked_ns)
         return;
     if (msg->size > 0 && (msg->size < 4 || memcmp(msg->data, "+ACK", 4)))
-        return; /* +WPI and the like */
+        return; /* not an acknowledgement, for example +WPI */
     trips[seq].acked_ns = now;
     if (msg->reply_len > 0 && msg->reply_len < REPLY_SIZE)
         memcpy(trips[seq].reply, msg->reply, msg->reply_len);
@@ -106,7 +107,7 @@ static void publish(struct wire *wire, const char *payload)
     wire_flush(wire);
 }
 
-/* Sorted microseconds of the messages that count. Returns how many arrived. */
+/* Writes the latencies in microseconds, sorted, without those of the warm-up. Returns their number. */
 static size_t collect(bool confirmed, int64_t *values)
 {
     size_t n = 0;
@@ -141,7 +142,7 @@ static void run(struct wire *wire)
     if (!payload)
         bench_die("out of memory");
     memset(payload, 'x', (size_t)size);
-    publish(wire, payload); /* the first one waits for the command to be there */
+    publish(wire, payload); /* the first message waits until the command has started */
     listen_until(wire, bench_now_ns() + 20 * NS_PER_S, 1);
     if (!trips[1].acked_ns)
         bench_die("the first message was not acknowledged in 20 s (log %s)", log_file ? log_file : "none");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The daemon as a process: how long it takes to start, what it costs when idle, how soon it goes on after a crash. The
- * command runs the handler stamp.so, which writes CLOCK_MONOTONIC to a file for each message: the same clock as here.
+ * bench_process - the daemon as a process: its start-up time, its cost when idle, and the time from a crash of the
+ * handler to the next handled message. The command runs the handler stamp.so, which writes CLOCK_MONOTONIC to a file
+ * for each message, the same clock as this program reads.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ static void report(const char *what, int64_t *values, size_t n)
            (long long)bench_percentile(values, n, 100), n);
 }
 
-/* From fork to the handler's first line, with its durable there and a message waiting. */
+/* Time from fork to the handler's first line, when the durable exists and a message waits. */
 static int measure_start(struct wire *wire, char **command)
 {
     int64_t *values = calloc((size_t)rounds + 1, sizeof(values[0]));
@@ -142,7 +143,7 @@ static int measure_idle(struct wire *wire, char **command)
     publish(wire, "first");
     bench_spawn(&child, command, log_file);
     first_stamp(&child);
-    bench_sleep_ns(3 * NS_PER_S); /* what start-up leaves behind is not idleness */
+    bench_sleep_ns(3 * NS_PER_S); /* let work that start-up has caused end first */
     pids[0] = child.pid;
     size_t n = 1 + proc_children(child.pid, pids + 1, 15);
     if (n > 16)
@@ -162,7 +163,7 @@ static int measure_idle(struct wire *wire, char **command)
     return bench_stop_asked ? 1 : 0;
 }
 
-/* The time between a crash and whatever is handled next, for each crash. */
+/* Time between each crash and the next handled message. */
 static int report_gaps(void)
 {
     struct stamp *list;
@@ -188,7 +189,7 @@ static int report_gaps(void)
     return 1;
 }
 
-/* A message each millisecond, a crash each interval. */
+/* Publishes a message each millisecond, and a message that crashes the handler each interval. */
 static int measure_crash(struct wire *wire, char **command)
 {
     struct bench_child child;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Makes a stream and fills it, as fast as confirmed publishing allows. */
+ * bench_publish - creates a stream and fills it, as fast as confirmed publishing allows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The least that a pull consumer with explicit acks can cost its client: a socket, two overlapping pulls, one write of
- * acknowledgements for each read. What the server does with this reader is the ceiling for all the others. It handles
- * no failure: whatever is not a message, or the end of a pull, ends it. */
+ * bench_raw - the smallest client cost that a pull consumer with explicit acks allows: a socket, two overlapping pull
+ * requests, one write of acknowledgements for each read. The rate of this reader is the ceiling for all clients. No
+ * failure is handled: any input except a message or the end of a pull request ends the program. */
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +60,7 @@ static int64_t drain(struct wire *wire)
             continue;
         while (wire_next(wire, &msg)) {
             if (wire_status(&msg) == 408)
-                asked = done; /* nothing came for 30 s: both pulls are over */
+                asked = done; /* no input for 30 s: both pull requests have expired */
             else if (wire_status(&msg))
                 bench_die("status %.*s", (int)msg.header_len, msg.data);
             else {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * direct_worker - core/worker/worker.h without a worker: the handler is called in the daemon's own process. With it
- * instead of the worker module the daemon becomes `seamqd-direct`, which says what isolation costs. Never installed.
+ * direct_worker - an implementation of core/worker/worker.h that calls the handler in the daemon's own process. Linked
+ * with it instead of the worker module, the daemon becomes `seamqd-direct`, which shows the cost of isolation. It is
+ * never installed.
  *
- * worker_push() runs the handler on the message in place, nothing is copied; worker_submit() delivers the outcomes of
- * all that was pushed, in order. The plugin is loaded and pinned by the worker's own loader. worker_probe() is the real
- * one, so seamq-worker must lie beside this program too.
+ * worker_push() runs the handler on the message without a copy; worker_submit() delivers the outcomes of all pushed
+ * messages in order. The plugin is loaded and pinned by the worker's own loader. worker_probe() is the real one, so
+ * seamq-worker must be in this program's directory too.
  *
- * Only what the benchmark's handlers (noop.c, stamp.c) need is here:
+ * Supported is what the benchmark's handlers (noop.c, stamp.c) need:
  * - one handler with one worker;
- * - of the host's functions log, fail and count, which counts nothing; any other aborts with a sentence;
- * - no idle(), no second start, no limits (timeout, max_messages, max_memory): a crash or an endless loop is the
- *   daemon's own. */
+ * - the host functions log, fail and count (which does nothing); any other function aborts with a sentence;
+ * - no idle(), no second start, no limits (timeout, max_messages, max_memory): a crash or an endless loop of the
+ *   handler is one of the daemon. */
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 #include "host/loader.h"
 #include "host/options.h"
 
-#define DONE_MAX 4096u /* no less than dispatch gives one worker at a time */
+#define DONE_MAX 4096u /* at least as many as dispatch gives one worker at a time */
 
 enum phase { PHASE_DOWN, PHASE_STARTING, PHASE_READY, PHASE_STOPPING, PHASE_ENDED };
 
@@ -33,27 +34,27 @@ struct worker {
     struct worker_callbacks callbacks;
     void *data;
     enum phase phase;
-    struct loop_timer turn; /* what has to happen from the loop */
+    struct loop_timer turn; /* work that must be done from the loop */
     char *plugin;
     char *handler;
     int64_t timeout_ns;
-    struct worker_binding *bindings; /* their texts are ours, as the options' */
+    struct worker_binding *bindings; /* owns the texts, as of the options */
     size_t n_bindings;
     struct option_text *options;
     size_t n_options;
     struct loaded loaded;
     void *self;
-    int64_t last_ns; /* end of the message before, which is when the next one starts */
+    int64_t last_ns; /* end of the previous message, and start of the next one */
     struct worker_outcome done[DONE_MAX];
     size_t n_done;
     bool delivering;
 };
 
 static struct worker *only;
-static struct seamq_host table; /* plugins keep a pointer to it */
+static struct seamq_host table; /* plugins keep a pointer to this table */
 static char fail_text[ERROR_TEXT_MAX];
 
-/* ---- what the plugin calls ----------------------------------------------------------- */
+/* ---- functions that the plugin calls ----------------------------------------------------------- */
 
 static void call_log(int level, const char *fmt, va_list ap)
 {
@@ -190,7 +191,7 @@ static void take_turn(struct loop_timer *t)
         if (w->self)
             close_plugin(w);
         ended(w, WORKER_EXIT_STOPPED, "stopped");
-    } /* else: outcomes were delivered, and the loop's hooks may feed again */
+    } /* true: outcomes were delivered, so the hooks of the loop may push again */
 }
 
 void worker_start(struct worker *w)
@@ -203,7 +204,7 @@ void worker_start(struct worker *w)
 
 void worker_stop(struct worker *w, int64_t deadline_ns)
 {
-    (void)deadline_ns; /* nothing is left to wait for: a pushed message has run */
+    (void)deadline_ns; /* a pushed message has already run */
     if (w->phase == PHASE_STOPPING || w->phase == PHASE_ENDED)
         return;
     worker_submit(w);
@@ -274,7 +275,7 @@ int worker_create(struct worker **ret, struct loop *loop, const struct worker_co
     return 0;
 }
 
-/* Without close(), as after a kill; the plugin's code stays. */
+/* The plugin's close() is not called, as after a kill; its code stays mapped. */
 void worker_destroy(struct worker *w)
 {
     if (!w)
@@ -341,7 +342,7 @@ int worker_push(struct worker *w, const struct worker_message *m)
         .deadline_ns = start_ns + w->timeout_ns,
     };
     int outcome = w->loaded.plugin.handle(w->self, &msg);
-    w->last_ns = clock_now_ns(); /* one look at the clock for each message, as in the worker */
+    w->last_ns = clock_now_ns(); /* the clock is read once for each message, as in the worker */
     w->done[w->n_done++] = (struct worker_outcome){
         .id = m->id,
         .outcome = outcome,
@@ -357,12 +358,12 @@ void worker_submit(struct worker *w)
     if (w->n_done == 0 || w->delivering)
         return;
     w->delivering = true;
-    for (size_t i = 0; i < w->n_done; i++) /* a callback may push more */
+    for (size_t i = 0; i < w->n_done; i++) /* a callback may push more messages */
         if (w->callbacks.on_outcome)
             w->callbacks.on_outcome(w->data, w, &w->done[i]);
     w->delivering = false;
     w->n_done = 0;
-    /* More messages may wait for this worker: a real one's bell would wake the loop. */
+    /* Messages may wait for this worker. A real worker would ring its bell, which wakes the loop. */
     if (w->phase == PHASE_READY)
         loop_arm(w->loop, &w->turn, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JetStream API calls of the benchmark. */
+ * jetstream - the JetStream API calls of the benchmark. */
 #include "jetstream.h"
 
 #include <stdio.h>

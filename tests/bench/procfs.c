@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads /proc. */
+ * procfs - reads /proc. */
 #include "procfs.h"
 
 #include <ctype.h>
@@ -13,7 +13,7 @@
 
 #include "util.h"
 
-/* The sum of `Key:  123 kB` lines: there is one, or none. */
+/* The value of the line `Key:  123 kB`; 0 if there is none. */
 static int64_t line_value(pid_t pid, const char *file, const char *key)
 {
     char path[64], line[256];
@@ -58,7 +58,7 @@ static int64_t stat_field(const char *pid, int n)
     return at ? strtoll(at + 1, NULL, 10) : 0;
 }
 
-/* The scheduler's own nanoseconds of all threads; 0 where the kernel does not keep them. */
+/* Run time of all threads by the scheduler, in nanoseconds; 0 if the kernel does not keep it. */
 static int64_t scheduled_ns(pid_t pid)
 {
     char path[128];
@@ -82,7 +82,7 @@ static int64_t scheduled_ns(pid_t pid)
     return sum;
 }
 
-/* utime and stime are the same figure in ticks of 10 ms: too coarse for a process that does nothing. */
+/* utime and stime are in ticks of 10 ms, which is too coarse for an idle process. */
 int64_t proc_cpu_ns(pid_t pid)
 {
     char text[24];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ring_bench - the ring alone, between two processes: records one way, short answers back.
- * worker_bench adds the worker's process and the daemon's side of it.
+ * ring_bench - the ring alone between two processes: records one way, short responses back.
+ * worker_bench adds the worker's process and the daemon's side.
  *
  *     ring_bench [RECORDS [BYTES]]
  */

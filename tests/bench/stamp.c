@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writes a line with CLOCK_MONOTONIC for each message: "M <ns>". A message "crash" writes "C <ns>" and dies of SIGSEGV
- * at its first attempt, and is like any other at its second. One write(2) a line: what was written outlives the
- * process. */
+ * stamp - a handler that writes a line with CLOCK_MONOTONIC for each message: "M <ns>". A message "crash" writes "C
+ * <ns>" and dies of SIGSEGV at its first attempt; at its second attempt it is handled. Each line is one write(2), so
+ * lines survive a crash. */
 #include <seamq/plugin.h>
 
 #include <errno.h>

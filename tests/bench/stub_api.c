@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the stub server knows of JetStream: a stream, its pull consumer, acknowledgements. */
+ * stub_api - the JetStream part of the stub server: one stream, its pull consumer, acknowledgements. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +121,7 @@ static void answer_consumer(const struct stub *stub, struct stub_client *client,
     stub_answer(client, reply, "", body);
 }
 
-/* The object that follows "config": in a CREATE request becomes the consumer's. */
+/* Copies the object behind "config": of a CREATE request; responses show it as the consumer's configuration. */
 static void keep_config(struct stub *stub, const char *request)
 {
     const char *start = strstr(request, "\"config\":"), *at;
@@ -254,7 +254,7 @@ static void end_pull(struct stub *stub, int index, const char *status)
     stub_answer(pull.client, pull.inbox, header, "");
 }
 
-/* Time and idleness: what a pull that could not be filled is told. */
+/* Ends expired pull requests with a 408, and sends idle heartbeats. */
 static void look_at_waiting(struct stub *stub)
 {
     int64_t now = bench_now_ns();
@@ -272,7 +272,7 @@ static void look_at_waiting(struct stub *stub)
     }
 }
 
-/* In rounds, so that no pull hogs the client's buffer and one poll stays short. */
+/* Serves the pull requests in turns, so that none fills the client's buffer alone and one poll stays short. */
 void stub_serve_pulls(struct stub *stub)
 {
     int64_t stored_ns = INT64_C(1767225600) * NS_PER_S, now = bench_now_ns();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One connection of the stub server: the NATS protocol, seen from the server. */
+ * stub_client - one connection of the stub server: the server's side of the NATS protocol. */
 #include "stub_client.h"
 
 #include <errno.h>
@@ -79,7 +79,7 @@ static void subscribe(struct stub_client *client, char **words, int n)
     client->n_subs++;
 }
 
-/* An auto-unsubscribe ("UNSUB sid max") keeps it: nothing here sends more than one answer. */
+/* "UNSUB sid max" keeps the subscription: the stub never sends more than one response to it. */
 static void unsubscribe(struct stub_client *client, char **words, int n)
 {
     for (int i = 0; n == 2 && i < client->n_subs; i++)
@@ -116,8 +116,7 @@ static void take_publish(struct stub *stub, struct stub_client *client, const st
         stub_answer(client, message->reply, "NATS/1.0 503\r\n\r\n", "");
 }
 
-/* PUB subject [reply] size, HPUB subject [reply] header-size size. Returns the bytes after the line; 0: not all here.
- */
+/* PUB subject [reply] size, HPUB subject [reply] header-size size. Returns the bytes after the line; 0: incomplete. */
 static size_t publish(struct stub *stub, struct stub_client *client, char **words, int n, char *data, size_t left)
 {
     bool headers = words[0][0] == 'H';
@@ -136,7 +135,7 @@ static size_t publish(struct stub *stub, struct stub_client *client, char **word
     return size + 2;
 }
 
-/* Handles the operation at the start of the buffer. Returns false when it is not complete. */
+/* Handles the operation at the start of the buffer. False: the operation is incomplete. */
 static bool take_operation(struct stub *stub, struct stub_client *client)
 {
     char *line = client->in + client->in_start, copy[1024], *words[6];
@@ -149,7 +148,7 @@ static bool take_operation(struct stub *stub, struct stub_client *client)
     if (line[0] == 'P' && line[1] == 'I') {
         put(client, "PONG\r\n", 6);
     } else if (line[0] == 'C' || (line[0] == 'P' && line[1] == 'O')) {
-        ; /* CONNECT and PONG need no answer */
+        ; /* CONNECT and PONG need no response */
     } else {
         if (length >= sizeof(copy))
             bench_die("the client sent a line of %zu bytes", length);
@@ -201,7 +200,7 @@ void stub_client_push(struct stub_client *client, struct stub *stub)
     while (client->out_sent < client->out_len) {
         ssize_t n = send(client->fd, client->out + client->out_sent, client->out_len - client->out_sent, MSG_NOSIGNAL);
         if (n <= 0)
-            break; /* full, or gone: the next read tells */
+            break; /* the socket is full or closed: the next read shows which */
         client->out_sent += (size_t)n;
     }
     if (client->out_sent == client->out_len)

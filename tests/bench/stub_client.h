@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The stub server's side of the NATS protocol and of the JetStream API: one stream, one pull consumer. */
+ * stub_client - the server's side of the NATS protocol and of the JetStream API: one stream, one pull consumer. */
 #ifndef BENCH_STUB_CLIENT_H
 #define BENCH_STUB_CLIENT_H
 
@@ -21,7 +21,7 @@ struct stub_pull {
     char inbox[STUB_SUBJECT];
     char sid[24];
     int64_t left;
-    int64_t expires_ns;   /* 0: never; monotonic, as the others */
+    int64_t expires_ns;   /* 0: never; monotonic, like the other times */
     int64_t heartbeat_ns; /* 0: none */
     int64_t quiet_since_ns;
     bool no_wait;
@@ -30,13 +30,13 @@ struct stub_pull {
 /* The stream, its consumer, and what has been counted. */
 struct stub {
     struct stub_settings set;
-    char *payload;                      /* with its line end */
-    char config[1024];                  /* the consumer's, as JSON: what CREATE gave, else the benchmark's */
+    char *payload;     /* INFO with its line end */
+    char config[1024]; /* the consumer's configuration as JSON: from CREATE, else the benchmark's default */
     struct stub_pull pulls[STUB_PULLS]; /* in order of arrival */
     int n_pulls;
     int64_t sent, acked, repeated;
-    unsigned char *seen;                     /* one bit for each message: acknowledged */
-    int64_t began_ns, ended_ns, began_acked; /* 5 % and 100 % acknowledged */
+    unsigned char *seen;                     /* one bit for each acknowledged message */
+    int64_t began_ns, ended_ns, began_acked; /* when 5 % and 100 % were acknowledged */
 };
 
 struct stub_sub {
@@ -56,23 +56,23 @@ struct stub_client {
 void stub_init(struct stub *stub, const struct stub_settings *settings);
 void stub_finish(struct stub *stub);
 bool stub_done(const struct stub *stub);
-/* Acknowledgements a second, from 5 % on: start-up is not part of it. */
+/* Acknowledgements a second from 5 % on, which leaves out start-up. */
 double stub_rate(const struct stub *stub);
 
 void stub_client_accept(struct stub_client *clients, int listener);
 void stub_client_close(struct stub_client *client);
 void stub_client_read(struct stub_client *client, struct stub *stub);
-/* Serves the pulls, then sends as much as the socket takes. */
+/* Serves the pull requests, then sends as much as the socket takes. */
 void stub_client_push(struct stub_client *client, struct stub *stub);
 
-/* stub_api.c: one message that the client published. */
+/* stub_api.c: handles one message that the client published. */
 struct stub_publish {
     const char *subject, *reply, *data; /* subject and reply are NUL-terminated; reply is "" if there is none */
     size_t size;                        /* data is NUL-terminated too */
 };
 void stub_take_api(struct stub *stub, struct stub_client *client, const struct stub_publish *message);
 void stub_take_ack(struct stub *stub, struct stub_client *client, const struct stub_publish *message);
-/* Sends a message to whoever of this client's subscriptions matches. `header` may be "". */
+/* Sends a message to the matching subscriptions of this client. `header` may be "". */
 void stub_answer(struct stub_client *client, const char *subject, const char *header, const char *data);
 const char *stub_sid(const struct stub_client *client, const char *subject);
 void stub_serve_pulls(struct stub *stub);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A server that costs next to nothing: it knows one stream with one pull consumer, sends the same message as fast as
- * the client takes it, and counts the acknowledgements. What a client reaches here is the client's own limit.
+ * stub_server - a server of very low cost: one stream with one pull consumer. It sends the same message as fast as the
+ * client reads, and counts the acknowledgements, so a client's rate here is the client's own limit.
  *
- * It keeps what a real server keeps: max_ack_pending, batch, expires, no_wait and idle heartbeats of a pull, 404 and
- * 408 with what was left, confirmed acks. Everything else (redelivery, storage, limits, TLS) it does not have. */
+ * Like a real server it obeys max_ack_pending, batch, expires, no_wait and idle heartbeats of a pull request, sends 404
+ * and 408 with the pending counts, and confirms acks. Redelivery, storage, limits and TLS are missing. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -49,7 +49,7 @@ static int listen_here(char *ret_url, size_t size_of_url)
     return fd;
 }
 
-/* %URL% anywhere in an argument becomes the address; `kept` holds the new strings. */
+/* Replaces %URL% in arguments by the server's address; `kept` holds the new strings. */
 static void fill_in_url(char **argv, const char *url)
 {
     for (; *argv; argv++) {
@@ -58,11 +58,11 @@ static void fill_in_url(char **argv, const char *url)
             continue;
         if (asprintf(&text, "%.*s%s%s", (int)(mark - *argv), *argv, url, mark + 5) < 0)
             bench_die("out of memory");
-        *argv = text; /* lives as long as the program */
+        *argv = text; /* freed by the end of the program */
     }
 }
 
-/* One turn: what can be sent is sent, what has come is taken. Returns whether anything came. */
+/* One turn: sends what the socket takes, reads what has arrived. True: something was read. */
 static bool serve_once(int listener, struct stub_client *clients, struct stub *stub)
 {
     struct pollfd polls[STUB_CLIENTS + 1] = {{.fd = listener, .events = POLLIN}};
@@ -82,8 +82,8 @@ static bool serve_once(int listener, struct stub_client *clients, struct stub *s
     return true;
 }
 
-/* Serves until every message is acknowledged, the command has ended, or time is up; then until the command has stopped,
- * because a client that drains wants answers. Returns whether every message was acknowledged. */
+/* Serves until every message is acknowledged, the command has ended, or time is up. Then serves on until the command
+ * has stopped, because a client that drains needs responses. Returns whether every message was acknowledged. */
 static bool serve(int listener, struct stub *stub, struct bench_child *child)
 {
     struct stub_client clients[STUB_CLIENTS] = {0};

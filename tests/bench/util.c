@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Clock, options and a child process for the benchmark's programs. */
+ * util - clock, options and a child process for the benchmark's programs. */
 #include "util.h"
 
 #include <errno.h>
@@ -144,10 +144,10 @@ void bench_spawn(struct bench_child *child, char **argv, const char *log)
         bench_die("fork: %s", strerror(errno));
     if (child->pid == 0)
         run_child(argv, log);
-    setpgid(child->pid, child->pid); /* both sides do it, so that neither has to wait for the other */
+    setpgid(child->pid, child->pid); /* parent and child both call setpgid, so that neither has to wait for the other */
 }
 
-/* Returns whether the child was reaped. */
+/* True: the child was reaped. */
 static bool reap(struct bench_child *child, int flags)
 {
     pid_t got = wait4(child->pid, &child->status, flags, &child->usage);
@@ -181,7 +181,7 @@ bool bench_stop(struct bench_child *child, int64_t grace_ns)
         }
         bench_sleep_ns(NS_PER_MS);
     }
-    kill(-group, SIGKILL); /* whatever it left behind in its own group */
+    kill(-group, SIGKILL); /* ends other processes of the child's process group */
     return gentle;
 }
 

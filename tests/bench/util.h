@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the programs of the benchmark share: clock, options, a child process that never outlives its parent. They are
- * tools that run for seconds: whatever fails ends the program with one sentence on stderr and exit 1. */
+ * util - clock, options, and a child process that never outlives its parent, for the benchmark's programs. Any failure
+ * ends the program with one sentence on stderr and exit status 1. */
 #ifndef BENCH_UTIL_H
 #define BENCH_UTIL_H
 
@@ -18,7 +18,7 @@ int64_t bench_now_ns(void); /* CLOCK_MONOTONIC */
 void bench_sleep_ns(int64_t ns);
 _Noreturn void bench_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Set by SIGINT and SIGTERM once bench_catch_signals() was called; loops look at it. */
+/* Set by SIGINT and SIGTERM after bench_catch_signals(); loops test it. */
 extern volatile int bench_stop_asked;
 void bench_catch_signals(void);
 
@@ -32,27 +32,27 @@ struct bench_option {
     const char *help;
 };
 
-/* Returns the index in argv of what follows `--`, argc when there is nothing. Usage errors exit 2. */
+/* Returns the index in argv behind `--`, or argc if there is none. A usage error exits with 2. */
 int bench_parse(int argc, char **argv, const char *summary, const struct bench_option *table);
 
-/* One child in its own process group, killed by the kernel when this program dies. */
+/* One child in its own process group; the kernel kills it if this program dies. */
 struct bench_child {
     pid_t pid; /* 0: none */
     int status;
-    struct rusage usage; /* of the child and its own children that it waited for, once it is stopped */
+    struct rusage usage; /* of the child and its waited-for children; valid after the child was stopped */
 };
 
-/* `log` takes stdout and stderr; NULL leaves them. */
+/* `log`: a file for stdout and stderr; NULL: both are inherited. */
 void bench_spawn(struct bench_child *child, char **argv, const char *log);
-/* False once it has ended by itself; its status is in child->status then. */
+/* False if the child has ended by itself; its status is then in child->status. */
 bool bench_running(struct bench_child *child);
-/* SIGTERM, `grace_ns`, SIGKILL to the group. Returns whether it ended without SIGKILL. */
+/* Sends SIGTERM, waits `grace_ns`, sends SIGKILL to the group. True: it ended without SIGKILL. */
 bool bench_stop(struct bench_child *child, int64_t grace_ns);
 /* User and system time. */
 int64_t bench_cpu_ns(const struct bench_child *child);
 
 int bench_compare_int64(const void *a, const void *b);
-/* Of sorted values; 0 when there are none. */
+/* The quantile of sorted values; 0 if there are none. */
 int64_t bench_percentile(const int64_t *sorted, size_t n, double percent);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The NATS protocol, client side, for programs that measure. */
+ * wire - the client side of the NATS protocol, for programs that measure. */
 #include "wire.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 enum {
     IN_SIZE = 1 << 20,
     OUT_SIZE = 1 << 20,
-    READ_SIZE = 128 << 10, /* what fits the cache beats what saves a system call */
+    READ_SIZE = 128 << 10, /* a buffer that fits the cache is faster than fewer system calls */
     API_SID = 1,
 };
 static const int64_t DEADLINE_NS = 10 * NS_PER_S;
@@ -57,7 +57,7 @@ void wire_open(struct wire *wire, const char *url)
     setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     wire_put(wire, hello, sizeof(hello) - 1);
     wire_flush(wire);
-    /* INFO and PONG: the server has taken CONNECT. */
+    /* Waits for INFO and PONG: the server has accepted CONNECT. */
     while (!memmem(wire->in, wire->end, "PONG\r\n", 6))
         if (!wire_read(wire, deadline - bench_now_ns()))
             bench_die("%s does not answer like a NATS server", url);
@@ -158,7 +158,7 @@ bool wire_read(struct wire *wire, int64_t timeout_ns)
     return true;
 }
 
-/* The words of a MSG or HMSG line, up to its end. Returns how many. */
+/* Splits a MSG or HMSG line into words. Returns their number. */
 static int split(const char *at, const char *end, const char **words, size_t *lengths, int max)
 {
     int n = 0;
@@ -184,7 +184,7 @@ static size_t number(const char *word, size_t len)
     return value;
 }
 
-/* MSG subject sid [reply] size, HMSG subject sid [reply] header-size size. False: the payload is not all here. */
+/* MSG subject sid [reply] size, HMSG subject sid [reply] header-size size. False: the payload is incomplete. */
 static bool take_msg(struct wire *wire, const char *line, const char *end, bool headers, struct wire_msg *ret_msg)
 {
     const char *words[5];

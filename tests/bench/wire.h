@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A client connection of the NATS protocol in as little code and time as possible: blocking socket, one thread, plain
- * TCP, loopback only. It is the reader of bench_raw, where its speed counts, and the hands of the other programs.
+ * wire - a minimal client connection of the NATS protocol: blocking socket, one thread, plain TCP, loopback only. It is
+ * the reader of bench_raw, where its speed matters, and serves the API calls of the other programs.
  * Protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol */
 #ifndef BENCH_WIRE_H
 #define BENCH_WIRE_H
@@ -18,11 +18,11 @@ struct wire {
     size_t start, end;
     char *out;
     size_t queued;
-    bool closed;       /* the server has gone */
+    bool closed;       /* the server has closed the connection */
     unsigned requests; /* for reply subjects */
 };
 
-/* Points into the read buffer: valid until the next wire_read(). */
+/* A message; all pointers lead into the read buffer and are valid until the next wire_read(). */
 struct wire_msg {
     unsigned sid;
     const char *subject, *reply, *data;              /* data starts with the headers, if there are any */
@@ -39,16 +39,16 @@ void wire_subscribe(struct wire *wire, const char *subject, unsigned sid);
 void wire_publish(struct wire *wire, const char *subject, const char *reply, const void *data, size_t size);
 void wire_flush(struct wire *wire);
 
-/* Waits up to timeout_ns for bytes and reads what is there. Returns whether anything came. */
+/* Waits up to timeout_ns for bytes and reads them. True: something was read. */
 bool wire_read(struct wire *wire, int64_t timeout_ns);
-/* The next complete message of the buffer; answers pings on the way. */
+/* Takes the next complete message from the buffer; responds to pings before it. */
 bool wire_next(struct wire *wire, struct wire_msg *ret_msg);
 
-/* The status of a message that has headers ("NATS/1.0 408 ..."), else 0. */
+/* The status of a message with headers ("NATS/1.0 408 ..."), else 0. */
 int wire_status(const struct wire_msg *msg);
 
-/* One JetStream API call: $JS.API.<call>. A reply with an error is an error, unless `ret_error` takes its err_code. The
- * caller owns the reply. Messages of other subscriptions that come meanwhile are lost, so call it before or after. */
+/* One JetStream API call to $JS.API.<call>; the caller owns the reply. An error in the reply is an error, unless
+ * `ret_error` takes its err_code. Messages of other subscriptions that arrive during the call are dropped. */
 json_t *wire_api(struct wire *wire, const char *call, const char *body, int *ret_error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker_bench - what the ring and a worker process cost, without NATS.
+ * worker_bench - the cost of the ring and of a worker process, without NATS.
  *
  *     worker_bench SEAMQ_WORKER HANDLER.so [MESSAGES [BYTES]]
  *

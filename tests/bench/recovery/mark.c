@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mark - the handler of bench_recovery: notes on the board when each message was handled. A message "crash" kills the
- * worker at its first attempt. */
+ * mark - the handler of bench_recovery: writes to the board when each message was handled. A message "crash" kills the
+ * worker at the first attempt. */
 #include "board.h"
 
 #include <seamq/plugin.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * nodes - leaders by JetStream's API, connections and the meta group by the monitor. */
+ * nodes - reads leaders by the JetStream API, and connections and the meta group by the monitoring port. */
 #include "nodes.h"
 
 #include "http.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define PATIENCE_S 90
-#define BACKLOG 20 /* the publisher never rests: a few are always on their way */
+#define BACKLOG 20 /* the publisher never stops: a few messages are always pending */
 
 void nodes_connect(struct nodes *n, struct world *w, struct cluster *cluster)
 {
@@ -20,7 +20,7 @@ void nodes_connect(struct nodes *n, struct world *w, struct cluster *cluster)
     }
 }
 
-/* ---- who is what ----------------------------------------------------------------------- */
+/* ---- roles of nodes ----------------------------------------------------------------------- */
 
 static size_t leads(struct nodes *n, const char *name)
 {
@@ -30,7 +30,7 @@ static size_t leads(struct nodes *n, const char *name)
     return name ? i : CLUSTER_NODES;
 }
 
-/* The leader by STREAM.INFO or CONSUMER.INFO, asked through this node; CLUSTER_NODES: none. */
+/* The leader by STREAM.INFO or CONSUMER.INFO, requested through this node; CLUSTER_NODES: there is none. */
 static size_t leader(struct nodes *n, size_t through, const char *call)
 {
     return leads(n, json_text(client_api(n->clients[through], NULL, "%s", call), "cluster.leader"));
@@ -123,7 +123,7 @@ static bool moved(void *data)
     return !!(nodes_roles(m->n, m->node) & m->role) == m->there;
 }
 
-/* `role` becomes the node's, or ends to be. */
+/* Moves `role` to the node, or away from it. */
 static void move_leader(struct nodes *n, size_t node, enum role role, bool there)
 {
     const char *call = role == ROLE_STREAM ? "STREAM.LEADER.STEPDOWN." RECOVERY_STREAM
@@ -131,9 +131,10 @@ static void move_leader(struct nodes *n, size_t node, enum role role, bool there
     size_t to = there ? node : (node + 1) % CLUSTER_NODES;
     struct move m = {n, node, role, there};
     int64_t deadline = deadline_in(PATIENCE_S);
-    const char *body = server_version() < 21100
-                           ? NULL /* it chooses itself, and is asked until it has chosen well */
-                           : world_text(n->w, "{\"placement\":{\"preferred\":\"%s\"}}", n->cluster->nodes[to]->name);
+    const char *body =
+        server_version() < 21100
+            ? NULL /* the meta group chooses its leader itself: step down again until it is the right one */
+            : world_text(n->w, "{\"placement\":{\"preferred\":\"%s\"}}", n->cluster->nodes[to]->name);
 
     while (!moved(&m)) {
         if (deadline_left_ms(deadline) == 0)

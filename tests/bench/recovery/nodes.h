@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nodes - who does what in the cluster: looked up, and moved to where a fault wants it. */
+ * nodes - looks up which node has which role in the cluster, and moves roles to where a fault needs them. */
 #ifndef SEAMQ_BENCH_RECOVERY_NODES_H
 #define SEAMQ_BENCH_RECOVERY_NODES_H
 
@@ -15,7 +15,7 @@
 enum role {
     ROLE_STREAM = 1,    /* leads the stream */
     ROLE_CONSUMER = 2,  /* leads the consumer */
-    ROLE_CONNECTED = 4, /* has seamqd's connection */
+    ROLE_CONNECTED = 4, /* seamqd is connected to this node */
     ROLE_LETTERS = 8,   /* leads the dead-letter stream */
     ROLE_META = 16,     /* leads the meta group */
 };
@@ -24,17 +24,17 @@ enum role {
 struct nodes {
     struct world *w;
     struct cluster *cluster;
-    struct client *clients[CLUSTER_NODES]; /* each connected to its node alone */
+    struct client *clients[CLUSTER_NODES]; /* one connection for each node */
     struct daemon *daemon;
 };
 
 void nodes_connect(struct nodes *n, struct world *w, struct cluster *cluster);
-/* All nodes up, all replicas current, seamqd ready, nothing of a backlog at the consumer. */
+/* Waits until all nodes are up, all replicas current, seamqd is ready and the consumer has no backlog. */
 void nodes_heal(struct nodes *n);
-/* Of ROLES_PLACED exactly `roles` are one node's: moves leaders until it is so. ROLE_CONNECTED stays where it is;
- * where that is not asked for, `roll` chooses among the other two. Its index. */
+/* Moves leaders until one node has exactly `roles` of ROLES_PLACED, and returns its index. ROLE_CONNECTED is never
+ * moved; if `roles` does not contain it, `roll` chooses among the other two nodes. */
 size_t nodes_place(struct nodes *n, unsigned roles, uint64_t roll);
-/* Everything that it is; all nodes must be up. */
+/* All roles of the node; all nodes must be up. */
 unsigned nodes_roles(struct nodes *n, size_t node);
 
 #endif

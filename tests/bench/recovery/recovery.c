@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How soon messages flow again after one fault, in a system that is well otherwise: three nats-servers with an R3
- * stream, seamqd, a publisher that never rests.
+ * bench_recovery - the time until messages are handled again after one fault in a healthy system: three nats-servers
+ * with an R3 stream, seamqd, and a publisher that never stops.
  *
- *     recovery.c  the faults, one after the other, and what was measured, one line each
- *     traffic.c   the publisher, and the servers as a plain client sees them
- *     nodes.c     who leads what, and healing
- *     mark.c      the handler; board.h: what it says
+ *     recovery.c  injects the faults one after the other, and prints a line of figures for each
+ *     traffic.c   the publisher, and the availability of the servers for a plain client
+ *     nodes.c     which node leads what, and waiting for a healthy cluster
+ *     mark.c      the handler, which writes to the board (board.h)
  *
- * Standard output has a line of KEY=VALUE for each fault; what cmocka says goes to standard error. */
+ * Standard output has a line of KEY=VALUE for each fault; cmocka's output goes to standard error. */
 #include "board.h"
 #include "nodes.h"
 #include "traffic.h"
@@ -27,7 +27,7 @@
 
 #define PATIENCE_NS (60 * NS_PER_S)
 #define LOOK_NS NS_PER_MS
-#define BEFORE 1000 /* messages: more than are ever on their way when a worker dies */
+#define BEFORE 1000 /* messages: more than are ever in flight when a worker dies */
 
 static const char *only = "";
 static int64_t rounds = 20, rate = 200, seed;
@@ -52,7 +52,7 @@ struct reading { /* ns from the injection; -1: does not apply */
     int64_t published;
     int64_t answered;
     int64_t handled;
-    int64_t silence; /* the longest time without a message handled, until all is well again */
+    int64_t silence; /* the longest time without a handled message until the system is healthy again */
     const char *victim;
     unsigned roles;
     int64_t at_ns;
@@ -61,16 +61,16 @@ struct reading { /* ns from the injection; -1: does not apply */
 struct fault {
     const char *name;
     struct reading (*measure)(struct bench *b, const struct fault *f);
-    unsigned roles; /* of the victim; of the others it has none */
+    unsigned roles; /* roles of the victim; the node has no others */
     int signal;
 };
 
-static FILE *results; /* standard output, which cmocka must not have */
+static FILE *results; /* standard output, which cmocka must not write to */
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-/* Of the messages sent since the mark, and of `before` sent earlier: when the first was handled after `since_ns` by
- * another process than `dead`. */
+/* When the first message was handled after `since_ns` by another process than `dead`. Considers the messages sent since
+ * the mark, and `before` messages sent earlier. */
 static int64_t wait_handled(struct bench *b, uint32_t before, int64_t since_ns, pid_t dead)
 {
     int64_t deadline = bench_now_ns() + PATIENCE_NS;
@@ -104,7 +104,7 @@ static struct traffic_mark wait_servers(struct bench *b)
     return mark;
 }
 
-/* The handler may fall silent again after its first message. */
+/* The handler may stop again after its first message. */
 static int64_t longest_silence(struct bench *b, int64_t since_ns)
 {
     struct traffic_mark mark = traffic_look(b->traffic);
@@ -127,7 +127,7 @@ static int64_t longest_silence(struct bench *b, int64_t since_ns)
     return longest;
 }
 
-/* All that was sent until now is handled. */
+/* Waits until all messages that were sent until now are handled. */
 static bool caught_up(void *data)
 {
     struct bench *b = data;
@@ -146,7 +146,7 @@ static void heal(struct bench *b)
         fail_msg("a backlog that does not shrink");
 }
 
-/* Faults fall at any moment between two heartbeats, pings and looks of a timer. */
+/* A random pause, so that faults meet every phase of heartbeats, pings and timers. */
 static void rest(struct bench *b)
 {
     bench_sleep_ns(NS_PER_S / 2 + (int64_t)(world_random_from(&b->random) % (2 * NS_PER_S)));
@@ -202,7 +202,7 @@ static void undo(struct server *s, int signal)
     }
 }
 
-/* Leaders may move by themselves, too. */
+/* Leaders may also move without a fault. */
 static size_t choose_victim(struct bench *b, const struct fault *f, unsigned *ret_roles)
 {
     for (int tries = 0; tries < 5; tries++) {
@@ -275,7 +275,9 @@ static void set_up(struct bench *b)
     daemon_handler(b->nodes.daemon, RECOVERY_PLUGIN, "mark");
     daemon_env(b->nodes.daemon, "SEAMQ_NAME=" RECOVERY_INSTANCE);
     daemon_env(b->nodes.daemon, "SEAMQ_HANDLER_MARK_OPTION_FILE=%s", path);
-    daemon_env(b->nodes.daemon, "SEAMQ_HANDLER_MARK_ACK_WAIT=5s"); /* what a dead leader forgets is soon over */
+    daemon_env(
+        b->nodes.daemon,
+        "SEAMQ_HANDLER_MARK_ACK_WAIT=5s"); /* messages that only a dead leader knew as acknowledged come again soon */
     daemon_start(b->nodes.daemon);
     daemon_wait_ready(b->nodes.daemon, 30);
     b->traffic = traffic_start(b->w, &(struct traffic_options){.cluster = cluster,
@@ -285,7 +287,7 @@ static void set_up(struct bench *b)
                                                                .rate = rate});
 }
 
-/* Milliseconds with microseconds, or nothing. */
+/* Prints milliseconds with three decimals, or nothing for a negative value. */
 static void put(FILE *out, const char *key, int64_t ns)
 {
     if (ns >= 0)
@@ -312,7 +314,7 @@ static void report(const struct fault *f, int64_t round, const struct reading *r
     }
 }
 
-/* Is the fault one of the list? */
+/* True if the list names the fault. */
 static bool wanted(const struct fault *f)
 {
     size_t len = strlen(f->name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * traffic - one thread that sends by the clock; nats.c's threads take the answers. */
+ * traffic - one thread publishes at a fixed rate; nats.c's threads receive the responses. */
 #include "traffic.h"
 
 #include "board.h"
@@ -27,7 +27,7 @@ struct traffic {
     atomic_bool stop;
     atomic_size_t node;
     atomic_uint next;     /* message */
-    atomic_uint question; /* the next one's number */
+    atomic_uint question; /* number of the next question */
     int64_t asked_ns;     /* thread */
     int64_t *sent_ns;     /* thread: when each message was sent last */
     atomic_bool *acked;
@@ -36,7 +36,7 @@ struct traffic {
     uint32_t from_question;
 };
 
-/* The first one counts. */
+/* Only the first response counts. */
 static void note(bool counts, int64_t *at_ns)
 {
     if (counts && !*at_ns)
@@ -74,7 +74,7 @@ static void send_one(struct traffic *t, uint32_t id)
     snprintf(msg_id, sizeof(msg_id), "%s-%" PRIu32, t->inbox, id);
     if (natsMsg_Create(&m, t->o.subject, reply, payload, n) == NATS_OK &&
         natsMsgHeader_Set(m, "Nats-Msg-Id", msg_id) == NATS_OK)
-        natsConnection_PublishMsg(t->nodes[atomic_load(&t->node)], m); /* what fails is sent again */
+        natsConnection_PublishMsg(t->nodes[atomic_load(&t->node)], m); /* a failed publish is sent again */
     natsMsg_Destroy(m);
     t->sent_ns[id] = deadline_in(0);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * traffic - a steady publisher, and the servers seen by a plain client: when the stream takes a message again, and
- * when the consumer answers again.  Neither knows of seamqd.
+ * traffic - a steady publisher, and the availability of the servers for a plain client: when the stream stores a
+ * message again, and when the consumer responds again. Both are independent of seamqd.
  *
- * It has a connection to each node and uses the one that it is told to, which must be none that is about to fail.
- * Messages have numbers, which are their payload and their row on the board; each is sent again, with the same
- * Nats-Msg-Id, until the stream has acknowledged it. */
+ * There is a connection to each node; the caller chooses the one in use, which must not be about to fail. A message's
+ * number is its payload and its row on the board. Each message is sent again with the same Nats-Msg-Id until the stream
+ * has acknowledged it. */
 #ifndef SEAMQ_BENCH_RECOVERY_TRAFFIC_H
 #define SEAMQ_BENCH_RECOVERY_TRAFFIC_H
 
@@ -18,22 +18,22 @@ struct traffic;
 struct traffic_options {
     struct cluster *cluster;
     const char *subject;
-    const char *stream, *durable; /* the consumer that is asked for */
+    const char *stream, *durable; /* the consumer that is queried */
     int64_t rate;                 /* messages a second */
 };
 
 struct traffic *traffic_start(struct world *w, const struct traffic_options *o);
-/* Through this node from now on. */
+/* Publishes through this node from now on. */
 void traffic_use(struct traffic *t, size_t node);
 
 struct traffic_mark {
-    uint32_t from;        /* message; this one and all after it were sent after the mark */
-    uint32_t next;        /* has yet to be sent */
-    int64_t published_ns; /* when the stream acknowledged one of them; 0: not yet */
-    int64_t answered_ns;  /* when the consumer's leader answered a question that was asked after the mark; 0: not yet */
+    uint32_t from;        /* number of the first message sent after the mark */
+    uint32_t next;        /* the mark's first message is not sent yet */
+    int64_t published_ns; /* when the stream acknowledged one of these messages; 0: not yet */
+    int64_t answered_ns;  /* when the consumer's leader responded to a request sent after the mark; 0: not yet */
 };
 
-/* From now on the consumer is asked for, every 20 ms, until it has answered. */
+/* Starts a mark: CONSUMER.INFO is requested every 20 ms until the first response. */
 void traffic_mark(struct traffic *t);
 struct traffic_mark traffic_look(struct traffic *t);
 
