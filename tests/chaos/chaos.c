@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * chaos - nothing lost, nothing stuck, whatever happens; see chaos.h for the parts.
+ * chaos - one run under random faults, and the proof that no message is lost or stuck; chaos.h lists the parts.
  *
  * CHAOS_SECONDS  how long faults are injected (900)
- * CHAOS_SEED     the schedule of the faults and what the messages ask for; random, and printed
- * CHAOS_FAULTS   only kinds with one of these (comma-separated) in their names
- * CHAOS_MODE     how the handler is configured (modes.c); drawn by the seed
+ * CHAOS_SEED     decides the schedule of the faults and the messages' verbs; random by default, and printed
+ * CHAOS_FAULTS   comma-separated; only fault kinds whose names contain one of these
+ * CHAOS_MODE     how the handler is configured (modes.c); by default the seed decides
  */
 #include "chaos.h"
 
@@ -30,13 +30,13 @@
 
 #define RATE 300 /* messages a second: two busy cores with a cluster, a daemon and three workers */
 #ifdef CHAOS_SANITIZED
-#define CHAOS_MAX_MEMORY "MAX_MEMORY=1G" /* a sanitizer alone takes more than 64 MiB */
+#define CHAOS_MAX_MEMORY "MAX_MEMORY=1G" /* a sanitizer alone needs more than 64 MiB */
 #else
 #define CHAOS_MAX_MEMORY "MAX_MEMORY=64M"
 #endif
 #define PATIENCE_S 120
-#define WHOLE_S 60        /* a run as long as this, or longer, goes on until each kind of fault has come */
-#define API_PATIENCE_S 60 /* JetStream may be without a leader for a while */
+#define WHOLE_S 60        /* a run of at least this length continues until each kind of fault has been injected */
+#define API_PATIENCE_S 60 /* JetStream may have no leader for a while */
 
 static struct chaos run;
 
@@ -66,11 +66,11 @@ static void start_cluster(struct chaos *c)
     c->client->patience = API_PATIENCE_S;
     client_add_stream(c->client, CHAOS_STREAM, "chaos.>", ",\"num_replicas\":3");
     client_add_stream(c->client, "DLQ", "dlq." CHAOS_STREAM ".>", ",\"num_replicas\":3");
-    /* Outputs are sent again as late as the longest trouble is over: the window must hold until then. */
+    /* Outputs may be published again after the longest fault, so the duplicate window must be longer. */
     client_add_stream(c->client, "OUT", "out.>", ",\"num_replicas\":3,\"duplicate_window\":3600000000000");
 }
 
-/* A word of memory that the daemon's preloaded library adds to the date. */
+/* The number of nanoseconds that the daemon's preloaded library adds to the date. */
 static void prepare_clock(struct chaos *c)
 {
 #ifndef CHAOS_SANITIZED
@@ -106,7 +106,7 @@ void chaos_configure(struct chaos *c, unsigned max_ack_pending)
                 world_text(c->w, "[handler." CHAOS_HANDLER "]\nmax_ack_pending = %u\n", max_ack_pending));
 }
 
-/* What both daemons have in common. */
+/* Settings that both daemons share. */
 static struct daemon *prepare_seamqd(struct chaos *c)
 {
     struct daemon *d = daemon_new(c->w, c->cluster->urls);
@@ -132,7 +132,7 @@ static void start_seamqd(struct chaos *c)
     if (mkdir(c->effects, 0700) != 0)
         fail_msg("mkdir %s: %s", c->effects, strerror(errno));
     c->daemon = prepare_seamqd(c);
-    c->daemon->pipe_size = 4096; /* soon full */
+    c->daemon->pipe_size = 4096; /* small, so that it fills soon */
     if (c->network)
         daemon_place(c->daemon, network_host(c->network, HOST_DAEMON));
     c->plugin = daemon_handler(c->daemon, CHAOS_PLUGIN_1, CHAOS_HANDLER);
@@ -143,10 +143,10 @@ static void start_seamqd(struct chaos *c)
     daemon_arg(c->daemon, "%s", config_path(c));
     daemon_start(c->daemon);
     daemon_wait_ready(c->daemon, 30);
-    set(c->daemon, "CREATE=never"); /* from the next start on, as in production */
+    set(c->daemon, "CREATE=never"); /* from the next start on, as production configures it */
 }
 
-/* Nothing is done to it: what it is given while the other one is frozen or away has been the other one's. */
+/* The second daemon meets no faults; it gets the messages of the first one while that is frozen or stopped. */
 static void start_peer(struct chaos *c)
 {
     if (!c->mode->shared)
@@ -209,13 +209,13 @@ static bool whole(void *data)
     return cluster_is_whole(data);
 }
 
-/* Everything undone and drained: what is left is stuck. */
+/* Undoes all faults and waits until everything is handled: messages that remain are stuck. */
 static int64_t settle(struct chaos *c)
 {
     faults_end(c->faults);
     if (!world_until(whole, c, PATIENCE_S))
         fail_msg("the cluster does not become whole within %d s", PATIENCE_S);
-    /* A leader that was frozen may have had a request of ours to pause, and have done it since. */
+    /* A frozen leader may carry out an earlier pause request only now. */
     if (!world_until(consumer_resumed, c, PATIENCE_S))
         fail_msg("the consumer cannot be resumed within %d s", PATIENCE_S);
     ledger_stop(c->ledger);
@@ -259,7 +259,7 @@ static void nothing_is_lost(struct world *w)
     start_peer(c);
     c->faults = faults_create(c);
     start_ledger(c);
-    /* Not stretched on slow builds, as deadlines are: the ledger has messages for so long. */
+    /* Not scaled on slow builds, unlike deadlines: the ledger has messages for this long. */
     c->end_ns = deadline_in(0) + (int64_t)(c->seconds * 1e9);
     world_until(over, c, c->seconds);
     if (c->seconds >= WHOLE_S)
@@ -301,7 +301,7 @@ int main(int argc, char **argv)
         run.isolated_why_not = strerror(-rc);
     snprintf(text, sizeof(text), "%" PRIu64, run.seed);
     setenv("IT_SEED", text, 1);
-    setenv("IT_KEEP", "1", 0); /* until it has passed */
+    setenv("IT_KEEP", "1", 0); /* until the run has passed */
     printf("chaos: mode %s (%s), to be repeated with\n", run.mode->name, run.mode->about);
     repeat_with(&run);
     return it_main(tests, argc, argv);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * clock_shim - preloaded into seamqd: its date is off by the nanoseconds that lie in the file $CHAOS_CLOCK.
+ * clock_shim - preloaded into seamqd: adds the number of nanoseconds in the file $CHAOS_CLOCK to its date.
  *
- * The date cannot be namespaced, and setting the machine's is not for a test.  The monotonic clock is left alone, as a
- * date that jumps leaves it alone. */
+ * The date has no namespace, and a test must not set that of the machine. The monotonic clock stays unchanged, as it
+ * does when a real date jumps. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -34,7 +34,7 @@ static void __attribute__((constructor)) shim_open(void)
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t id, struct timespec *ret)
 {
-    if (!real_clock_gettime) /* somebody's constructor came before ours */
+    if (!real_clock_gettime) /* a constructor of another library reads the clock before this one has run */
         shim_open();
     int rc = real_clock_gettime(id, ret);
     if (rc == 0 && id == CLOCK_REALTIME && offset_ns) {

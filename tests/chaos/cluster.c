@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cluster - leaders by JetStream's API, health and connections by the monitor. */
+ * cluster - reads leaders by the JetStream API, health and connections by the monitoring port. */
 #include "cluster.h"
 
 #include "http.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * disk - a tmpfs whose size is changed under its user. */
+ * disk - a tmpfs whose size changes while it is in use. */
 #include "disk.h"
 
 #include <errno.h>

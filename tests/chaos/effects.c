@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * effects - reading the workers' files (handlers/chaos.c writes them). */
+ * effects - reads the workers' files, which handlers/chaos.c writes. */
 #include "effects.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@
 struct loading {
     struct effects *e;
     size_t cap;
-    size_t file_began; /* index of the first of this file */
+    size_t file_began; /* index of the first run of this file */
 };
 
 static struct effect *add(struct loading *l)
@@ -25,7 +25,7 @@ static struct effect *add(struct loading *l)
     return &l->e->all[l->e->n++];
 }
 
-/* The open run of this process, near the end: a file has the runs of one process after those of another. */
+/* The open run of this process. The search starts at the end: a file has the runs of one process after another. */
 static struct effect *find_open(struct loading *l, pid_t pid, uint64_t seq)
 {
     for (size_t i = l->e->n; i-- > l->file_began;)
@@ -103,7 +103,7 @@ const struct effects *effects_load(struct world *w, const char *dir, uint32_t n_
     closedir(d);
     if (e->n)
         qsort(e->all, e->n, sizeof(*e->all), by_begin);
-    for (size_t i = e->n; i-- > 0;) { /* from behind: each goes in front of the later ones */
+    for (size_t i = e->n; i-- > 0;) { /* backwards, so that each run is put before the later ones */
         e->all[i].next = e->of_id[e->all[i].id];
         e->of_id[e->all[i].id] = &e->all[i];
     }

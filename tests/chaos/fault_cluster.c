@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_cluster - nats-server processes killed, stopped and frozen; leaders moved. */
+ * fault_cluster - kills, stops and freezes nats-server processes, and moves leaders. */
 #include "faults.h"
 
 #include "cluster.h"
@@ -33,7 +33,7 @@ static bool choose_connected(struct chaos *c, struct injection *i)
     return choose(i, cluster_connected(c), ", the daemon's server");
 }
 
-/* ---- what is done to it -------------------------------------------------------------------- */
+/* ---- the faults -------------------------------------------------------------------- */
 
 static bool kill_node(struct injection *i)
 {
@@ -84,7 +84,7 @@ static bool stop_any(struct chaos *c, struct injection *i)
     return true;
 }
 
-/* Its health is waited for before the next fault of the lane. */
+/* The lane waits until the node is healthy before its next fault. */
 static void launch(struct chaos *c, struct injection *i)
 {
     (void)c;

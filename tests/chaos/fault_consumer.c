@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_consumer - the consumer paused, or deleted, and made again as an operator would who wants nothing lost; what
- * the handler cannot do without is down.
+ * fault_consumer - pauses the consumer, or deletes and recreates it as a careful operator would; stops the dependency
+ * of the handler.
  *
- * What is acknowledged above the floor goes with the consumer.  So the new one starts behind the floor that was seen
- * last: some messages are handled again, none is left out.  (seamqd is started with create = never, so that it cannot
- * make one that replays the whole stream.) */
+ * Acknowledgements above the floor are lost with the consumer. The new consumer starts behind the last floor seen, so
+ * some messages are handled again and none is skipped. (seamqd runs with create = never, so that it cannot create a
+ * consumer that replays the whole stream.) */
 #include "faults.h"
 
 #include <errno.h>
@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #define CONSUMER_NOT_FOUND 10014
-#define PAUSE_S 3600 /* it is resumed long before */
+#define PAUSE_S 3600 /* the run resumes it long before */
 
-/* Asked until the servers say so: one without a leader says no, or nothing, and may do it all the same. */
+/* Repeats the request until the state is reached: without a leader a server refuses or is silent, and may act later. */
 static bool is_deleted(void *data)
 {
     struct chaos *c = data;
@@ -31,7 +31,7 @@ static bool delete_consumer(struct chaos *c, struct injection *i)
     json_t *info = client_consumer(c->client, CHAOS_STREAM, CHAOS_HANDLER);
     if (!info)
         return false;
-    /* A consumer that has just been made says 0. */
+    /* A consumer that was just created reports 0. */
     int64_t floor = json_at(info, "ack_floor.stream_seq");
     if (floor < c->floor)
         floor = c->floor;
@@ -90,7 +90,7 @@ bool consumer_resumed(void *data)
     return no_pause(data) || pause_is(data, "{}");
 }
 
-/* Once asked for, it may be so whatever the answer was. */
+/* A request may take effect whatever its response was. */
 static bool pause_consumer(struct chaos *c, struct injection *i)
 {
     (void)i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_daemon - seamqd killed, restarted, frozen; out of descriptors, its log unread, its date wrong. */
+ * fault_daemon - kills, restarts and freezes seamqd; takes its descriptors, stops reading its log, changes its date. */
 #include "faults.h"
 
 #include <dirent.h>
@@ -39,7 +39,7 @@ static void restart_daemon(struct chaos *c, struct injection *i)
     if (!process_wait(c->daemon->proc, DRAIN_PATIENCE_S))
         fail_msg("seamqd does not end within %d s after SIGTERM", DRAIN_PATIENCE_S);
     int code = process_exit_code(c->daemon->proc);
-    if (code > 1 && !c->death) /* 1: the drain's time was not enough, with servers away */
+    if (code > 1 && !c->death) /* 1: the drain timed out because servers were down */
         c->death = world_text(c->w, "it ended with exit code %d on SIGTERM", code);
     start_daemon(c, i);
 }
@@ -80,10 +80,10 @@ static rlim_t open_descriptors(pid_t pid)
         n++;
     if (d)
         closedir(d);
-    return n > 2 ? n - 2 : 0; /* . and .. */
+    return n > 2 ? n - 2 : 0; /* without . and .. */
 }
 
-/* Not one more than it has; a worker's death makes it want some. */
+/* No descriptor more than now; replacing a dead worker needs some. */
 static bool exhaust(struct chaos *c, struct injection *i)
 {
     struct rlimit before, now;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_disk - a node's disk becomes full: its store is a file system of its own, which shrinks to what it holds. */
+ * fault_disk - fills a node's disk: its store is a file system of its own, which shrinks to its content. */
 #include "faults.h"
 
 #include "disk.h"
@@ -20,7 +20,7 @@ static bool fill(struct chaos *c, struct injection *i)
     return disk_fill(i->node->store) == 0;
 }
 
-/* The server has switched JetStream off by then, and says that it wants to be started again. */
+/* The server has disabled JetStream by now, and asks for a restart. */
 static void grow(struct chaos *c, struct injection *i)
 {
     int rc = disk_grow(i->node->store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_network - a host of the run cut off, slow, or losing packets. */
+ * fault_network - cuts off a host of the run, makes it slow, or drops its packets. */
 #include "faults.h"
 
 #include "cluster.h"

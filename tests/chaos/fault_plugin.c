@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_plugin - the plugin's file replaced, damaged and taken away while workers run from it and start from it;
- * reloads, of a configuration that has changed and of one that has not. */
+ * fault_plugin - replaces, damages and removes the plugin's file while workers run and start from it; reloads with and
+ * without a changed configuration. */
 #include "faults.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static const char *version(struct injection *i)
 
 static bool copy_over(struct chaos *c, struct injection *i)
 {
-    world_copy(version(i), c->plugin); /* as cp does: the same file, truncated and written */
+    world_copy(version(i), c->plugin); /* like cp: truncates and rewrites the same file */
     return true;
 }
 
@@ -71,7 +71,7 @@ static bool reload(struct chaos *c, struct injection *i)
     return true;
 }
 
-/* Another limit of the consumer: a successor takes the handler over. */
+/* Changes a limit of the consumer, so that a successor replaces the handler instance. */
 static bool reconfigure(struct chaos *c, struct injection *i)
 {
     unsigned limit = CHAOS_MAX_ACK_PENDING + ++c->reconfigured;

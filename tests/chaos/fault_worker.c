@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault_worker - seamq-worker processes killed and frozen from outside. */
+ * fault_worker - kills and freezes seamq-worker processes from outside. */
 #include "faults.h"
 
 #include <signal.h>
@@ -27,7 +27,7 @@ static bool freeze_worker(struct chaos *c, struct injection *i)
     return signal_worker(c, i, SIGSTOP);
 }
 
-/* The daemon may have killed it by then, as one that hangs; a zombie's pid is not used again. */
+/* The daemon may have killed the frozen worker as hung; the pid of a zombie is not reused. */
 static void thaw_worker(struct chaos *c, struct injection *i)
 {
     pid_t pids[CHAOS_WORKERS_MAX];

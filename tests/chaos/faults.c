@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * faults - the lanes: drawing, injecting, undoing. */
+ * faults - the lanes: draws, injects and undoes faults. */
 #include "faults.h"
 
 #include "cluster.h"
@@ -14,7 +14,7 @@
 static const struct fault *const tables[] = {cluster_faults, network_faults, disk_faults,    daemon_faults,
                                              plugin_faults,  worker_faults,  consumer_faults};
 
-/* Between the undoing of a fault and the next one. */
+/* Pause between the undoing of a fault and the next fault. */
 static const struct {
     double least_s, most_s;
 } pauses[LANES] = {
@@ -22,12 +22,12 @@ static const struct {
 
 struct key_queue_state {
     uint64_t random;
-    const struct fault *kinds[KINDS_MAX]; /* shuffled; the first `n_left` have yet to come */
+    const struct fault *kinds[KINDS_MAX]; /* shuffled; the first `n_left` are still to be injected */
     size_t n_kinds, n_left;
     bool each_came;
-    double pace; /* of all durations and pauses: below 1 where one round would take too long */
+    double pace; /* factor of all durations and pauses; below 1 if one round would take too long */
     struct injection *active;
-    int64_t due_ns; /* to undo, or to inject the next */
+    int64_t due_ns; /* time to undo the fault, or to inject the next one */
 };
 
 struct faults {
@@ -52,7 +52,7 @@ static int64_t between(struct key_queue_state *l, double least_s, double most_s)
     return (int64_t)((least_s + (most_s - least_s) * at) * l->pace * 1e9);
 }
 
-/* Each kind comes in the first part of a short run, too; the rest of it is for the cluster to heal in. */
+/* A short run injects each kind in its first part; the cluster recovers in the rest. */
 static double pace(const struct key_queue_state *l, enum lane lane, double seconds)
 {
     double round_s = 0;
@@ -83,7 +83,7 @@ static void faults_destroy(void *data)
     free(f);
 }
 
-/* CHAOS_FAULTS, to look closer: only the kinds whose names have one of its comma-separated parts. */
+/* CHAOS_FAULTS limits the run to kinds whose names contain one of its comma-separated parts. */
 static bool wanted(const struct fault *kind)
 {
     const char *parts = getenv("CHAOS_FAULTS");
@@ -148,7 +148,7 @@ static void undo(struct faults *f, struct key_queue_state *l)
 static void inject(struct faults *f, struct key_queue_state *l)
 {
     if (l == &f->lanes[LANE_CLUSTER] && !cluster_is_whole(f->chaos)) {
-        l->due_ns = deadline_in(0.3); /* the last fault's traces first: never two nodes at once */
+        l->due_ns = deadline_in(0.3); /* wait until the last fault has healed: never two nodes at once */
         return;
     }
     struct injection *i = calloc(1, sizeof(*i));
@@ -159,7 +159,7 @@ static void inject(struct faults *f, struct key_queue_state *l)
     i->at_ns = deadline_in(0);
     l->due_ns = i->at_ns + between(l, i->fault->least_s, i->fault->most_s);
     if (!i->fault->inject(f->chaos, i)) {
-        l->n_left++; /* it has yet to come */
+        l->n_left++; /* the kind is still to be injected */
         free(i);
         return;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * isolate - unshare, and what has to be mended after it. */
+ * isolate - calls unshare, and repairs mounts and loopback afterwards. */
 #include "isolate.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static int write_text(const char *path, const char *text)
     return rc;
 }
 
-/* A user becomes root of a namespace, and stays who he is outside. */
+/* A user becomes root inside the namespace, and keeps the identity outside. */
 static int enter_user_namespace(uid_t uid, gid_t gid)
 {
     char map[64];
@@ -62,7 +62,7 @@ static int enter(void)
 int isolate_enter(void)
 {
     int status;
-    pid_t pid = fork(); /* tried out first: half of it would be worse than nothing */
+    pid_t pid = fork(); /* tried in a child first: a partial isolation would be worse than none */
     if (pid == 0)
         _exit(-enter());
     if (pid < 0 || waitpid(pid, &status, 0) != pid)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * isolate - namespaces of the run's own for network and mounts, as root or as a user who may.
+ * isolate - namespaces of the run's own for network and mounts, as root or as a user with the permission.
  *
- * What is made in them (hosts, small file systems) is seen by nobody else, and is gone with the run.
+ * Hosts and file systems that are created in them are invisible to other processes, and disappear with the run.
  */
 #ifndef SEAMQ_CHAOS_ISOLATE_H
 #define SEAMQ_CHAOS_ISOLATE_H
 
-/* Before any thread starts.  0, or a negative errno: then nothing has changed. */
+/* Call it before any thread starts. 0, or a negative errno, and then nothing has changed. */
 int isolate_enter(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * modes - one row for each way of delivering that has promises of its own. */
+ * modes - one row for each way of delivery with guarantees of its own. */
 #include "modes.h"
 
 #include <stdio.h>

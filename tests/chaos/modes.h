@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * modes - how the handler is configured in a run.
+ * modes - the configurations of the handler, one of which a run uses.
  */
 #ifndef SEAMQ_CHAOS_MODES_H
 #define SEAMQ_CHAOS_MODES_H
 
 #include "chaos.h"
 
-/* The one of this name; NULL or "": drawn by the seed.  NULL, with a sentence printed, if there is none. */
+/* The mode of this name; for NULL or "" the seed decides. Unknown name: prints a sentence and returns NULL. */
 const struct chaos_mode *mode_choose(const char *name, uint64_t seed);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * network - TUN devices in namespaces, and the thread between them. */
+ * network - TUN devices in namespaces, and the thread that carries packets between them. */
 #include "network.h"
 
 #include <arpa/inet.h>
@@ -19,7 +19,7 @@
 
 #define PREFIX "10.77.0."
 #define MTU 9000
-#define QUEUE_MAX 20000 /* packets that wait; a wire holds no more */
+#define QUEUE_MAX 20000 /* limit of waiting packets */
 
 struct packet {
     struct packet *next;
@@ -29,7 +29,7 @@ struct packet {
     char bytes[];
 };
 
-struct end { /* a host */
+struct end { /* one host */
     struct host host;
     char address[16];
     int tun;
@@ -42,8 +42,8 @@ struct network {
     pthread_t thread;
     bool running;
     atomic_bool stop;
-    pthread_mutex_t lock; /* of the weather */
-    struct packet *queue; /* by due time; the thread's */
+    pthread_mutex_t lock; /* protects the weather */
+    struct packet *queue; /* sorted by due time; used by the thread only */
     size_t n_queue;
     unsigned seed;
 };
@@ -68,7 +68,7 @@ static int configure(int fd, const char *address, const char *device)
     return ioctl(fd, SIOCSIFFLAGS, &ifr) != 0 ? -errno : 0;
 }
 
-/* In the namespace of the calling thread. */
+/* Creates the device in the namespace of the calling thread. */
 static int open_device(struct end *e)
 {
     struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
@@ -124,7 +124,7 @@ static void enqueue(struct network *net, int to, const char *bytes, size_t size,
     struct packet **at = &net->queue;
 
     if (!p)
-        return; /* lost, as on any wire */
+        return; /* the packet is lost, which any network may do */
     *p = (struct packet){.due_ns = due_ns, .to = to, .size = size};
     memcpy(p->bytes, bytes, size);
     while (*at && (*at)->due_ns <= due_ns)
@@ -168,7 +168,8 @@ static void deliver_due(struct network *net)
         struct packet *p = net->queue;
         net->queue = p->next;
         net->n_queue--;
-        (void)!write(p->to, p->bytes, p->size); /* or it is lost: its host is gone, or its queue is full */
+        (void)!write(p->to, p->bytes,
+                     p->size); /* a failed write loses the packet: its host has ended, or its queue is full */
         free(p);
     }
 }
@@ -194,7 +195,7 @@ static void *carry_all(void *data)
     return NULL;
 }
 
-/* ---- life ---------------------------------------------------------------------------- */
+/* ---- start and end ---------------------------------------------------------------------------- */
 
 static void network_destroy(void *data)
 {

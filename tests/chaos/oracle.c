@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * oracle - the reckoning, message by message. */
+ * oracle - the check, message by message. */
 #include "oracle.h"
 
 #include "faults.h"
@@ -13,12 +13,12 @@
 
 #define NS_PER_SEC INT64_C(1000000000)
 #define OUTPUTS_MAX 3
-#define DATE_SLACK_NS INT64_C(5000000) /* between the two clocks */
-#define SHOWN_MAX 5                    /* of each kind */
-/* What a fault has broken may show until a lease has run out, and the watchdogs have seen it. */
+#define DATE_SLACK_NS INT64_C(5000000) /* tolerance between the two clocks */
+#define SHOWN_MAX 5                    /* printed problems of each kind */
+/* Effects of a fault may appear until leases have expired and the watchdogs have reacted. */
 #define AFTERMATH_NS ((CHAOS_ACK_WAIT_S + 5) * NS_PER_SEC)
 
-struct account { /* of one message */
+struct account { /* dead letters and outputs of one message */
     uint32_t dead;
     int64_t dead_ns; /* when the first dead letter was stored, on the monotonic clock */
     uint32_t outputs[OUTPUTS_MAX];
@@ -105,7 +105,7 @@ static void take_output(void *data, int64_t stored_ns, natsMsg *m)
     j->f->outputs++;
 }
 
-/* Does the stream still hold what it has acknowledged? */
+/* True: the stream still has the message that it acknowledged. */
 static bool stored(struct judging *j, uint32_t id)
 {
     struct stored s;
@@ -114,7 +114,7 @@ static bool stored(struct judging *j, uint32_t id)
 
 /* ---- one message ------------------------------------------------------------------------- */
 
-/* A worker takes with it the word of its last message, or of its last batch: no run began after its end. */
+/* A dying worker loses the outcome of its last message or batch: no run of that worker began after its end. */
 static bool was_last_of_its_process(const struct effects *all, const struct effect *e)
 {
     for (size_t i = effects_since(all, e->end_ns); i < all->n; i++)
@@ -123,7 +123,7 @@ static bool was_last_of_its_process(const struct effects *all, const struct effe
     return true;
 }
 
-/* The latest fault that may have cost the settlement of the run `done`, and so explains the run `again`. */
+/* The latest fault that may have lost the settlement of the run `done`, and so explains the run `again`. */
 static size_t explanation(struct judging *j, const struct effect *done, const struct effect *again)
 {
     struct chaos *c = j->c;
@@ -161,7 +161,7 @@ static void judge_repeats(struct judging *j, uint32_t id)
     }
 }
 
-/* Two daemons do not know of each other's attempts; a worker that dies with its word has a strike. */
+/* Two daemons do not share attempt counts, and a worker that dies before its outcome is read counts as a crash. */
 static void judge_attempts(struct judging *j, uint32_t id)
 {
     for (const struct effect *e = j->f->effects->of_id[id]; e && e->next && !j->c->peer; e = e->next) {
@@ -213,7 +213,7 @@ static void judge_message(struct judging *j, uint32_t id)
 
 /* ---- order -------------------------------------------------------------------------------- */
 
-struct place { /* a message in its key's line */
+struct place { /* a message in the sequence of its key */
     uint32_t key;
     uint32_t id;
     uint64_t seq;
@@ -227,7 +227,7 @@ static int by_place(const void *a, const void *b)
     return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-/* When it was done for good: the handler's first word that ends it, or when its dead letter was stored. */
+/* When the message was settled: at the first final outcome, or when its dead letter was stored. */
 static int64_t done_ns(const struct account *a, const struct effect *e)
 {
     for (; e; e = e->next)

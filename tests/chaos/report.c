@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report - recovery times from the effects, and everything in one table (Markdown, for docs/chaos.md).
+ * report - recovery times by the effects, and one table with all figures (Markdown, for docs/chaos.md).
  *
- * All of it is computed afterwards: the run itself is not slowed down by being watched. */
+ * All figures are computed after the run, so that measuring does not slow it down. */
 #include "report.h"
 
 #include "faults.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct times {   /* of one kind */
+struct times {   /* figures of one kind of fault */
     double *all; /* seconds */
     size_t n;
 };
@@ -32,7 +32,7 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* "0.41 / 2.20", the median and the worst; frees them. */
+/* Writes "0.41 / 2.20", the median and the maximum, and frees the times. */
 static const char *times_text(struct chaos *c, struct times *t)
 {
     const char *text = "";
@@ -47,7 +47,7 @@ static const char *times_text(struct chaos *c, struct times *t)
 
 /* ---- recovery ------------------------------------------------------------------------------ */
 
-/* The first message that was sent at `ns` or later; they were sent in the order of their ids. */
+/* The first message that was sent at `ns` or later. Messages are sent in the order of their ids. */
 static uint32_t first_sent(const struct ledger_message *m, uint32_t n, int64_t ns)
 {
     uint32_t low = 0, high = n;
@@ -61,7 +61,7 @@ static uint32_t first_sent(const struct ledger_message *m, uint32_t n, int64_t n
     return low;
 }
 
-/* Until the stream acknowledged a message that was sent after `ns`: what the servers needed; -1: never. */
+/* Time until the stream acknowledged a message sent after `ns`, which is the part of the servers; -1: never. */
 static double publish_recovery(const struct ledger_message *m, uint32_t n, int64_t ns)
 {
     int64_t best = INT64_MAX;
@@ -71,7 +71,7 @@ static double publish_recovery(const struct ledger_message *m, uint32_t n, int64
     return best == INT64_MAX ? -1 : (double)(best - ns) / 1e9;
 }
 
-/* Until a message that was sent after `ns` was handled; -1: never. */
+/* Time until a message sent after `ns` was handled; -1: never. */
 static double flow_recovery(const struct effects *e, const struct ledger_message *m, int64_t ns)
 {
     for (size_t i = effects_since(e, ns); i < e->n; i++)
@@ -80,7 +80,7 @@ static double flow_recovery(const struct effects *e, const struct ledger_message
     return -1;
 }
 
-/* Until another process at the worker's place began a message; -1: never. */
+/* Time until the process that replaced the worker started a message; -1: never. */
 static double successor_recovery(const struct effects *e, uint32_t worker, pid_t pid, int64_t ns)
 {
     for (size_t i = effects_since(e, ns); i < e->n; i++)

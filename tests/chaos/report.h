@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report - the run as a table.
+ * report - prints the run as a table.
  */
 #ifndef SEAMQ_CHAOS_REPORT_H
 #define SEAMQ_CHAOS_REPORT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * verbs - the mixture: mostly well-behaved, with everything that can go wrong in it. */
+ * verbs - the mixture of verbs: mostly successful messages, and each way in which a message can fail. */
 #include "verbs.h"
 
 static const struct verb verbs[] = {
@@ -20,9 +20,10 @@ static const struct verb verbs[] = {
     {"hang 1", 4, FATE_HANDLED, 0, "hang"},
     {"leak", 20, FATE_HANDLED, 0, "leak"},
     {"log 3", 50, FATE_HANDLED, 0, NULL},
-    {"poison 999", 3, FATE_DEAD, 0, NULL}, /* it has four segfaults: counted at "crash" and "outcrash" only */
+    {"poison 999", 3, FATE_DEAD, 0,
+     NULL}, /* crashes each time; the table counts crashes at "crash" and "outcrash" only */
     {"exhaust 999", 5, FATE_DEAD, 0, NULL},
-    {"ack", 0, FATE_HANDLED, 0, NULL}, /* all others */
+    {"ack", 0, FATE_HANDLED, 0, NULL}, /* the verb of all other messages */
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * chaos - the handler of the chaos run: does what the message says, and keeps a record that survives it.
+ * chaos - the handler of the chaos run: does what the message says, and writes a record that survives its death.
  *
- * A message is "ID VERB [N]" (tests/chaos/verbs.c has the verbs).  Each run of the handler appends two lines to
+ * A message is "ID VERB [N]" (tests/chaos/verbs.c lists the verbs). Each run of the handler appends two lines to
  * option.effects/WORKER, each with one write to a file opened with O_APPEND, so that a SIGKILL at any moment leaves
  * whole lines:
  *     TIME PID STREAM_SEQ ATTEMPT ID KEY begin VERB
  *     TIME PID STREAM_SEQ ATTEMPT ID KEY ack|nak|dead|term|unavail VERB
- * In a batch all begin before the first runs, and all have run before the first one's word is recorded.
- * TIME is on the monotonic clock; KEY is the last token of the subject.  No second line: it did not live to see it.
- * While there is a file option.effects/.down, what it needs is down, whatever the message says.  WORKER counts from
- * option.first, so that two daemons can share the directory. */
+ * In a batch the first lines of all messages come before the first run, and the second lines after the last run.
+ * TIME is on the monotonic clock; KEY is the last token of the subject. Without a second line the worker died in the
+ * run. While the file option.effects/.down exists, the handler's dependency is down, whatever the message says. WORKER
+ * counts from option.first, so that two daemons can share the directory. */
 #include <seamq/plugin.h>
 
 #include <fcntl.h>
@@ -95,7 +95,7 @@ static int run_out(const struct run *r)
     return SEAMQ_ACK;
 }
 
-/* The fault once: outputs of an attempt that fails must not be seen. */
+/* Fails at the first attempt only: its outputs must not be published. */
 static int run_outnak(const struct run *r)
 {
     int outcome = run_out(r);
@@ -210,7 +210,7 @@ static const char *outcome_name(int outcome)
     }
 }
 
-/* False: not a message of ours. */
+/* False: not a message of this run. */
 static bool begin(struct run *r, const struct chaos *self, const seamq_msg *msg)
 {
     r->self = self;
@@ -255,7 +255,7 @@ static void chaos_batch(void *data, const seamq_msg *const *msgs, size_t n)
     for (size_t i = 0; i < n; i++) {
         record(&runs[i], outcome_name(outcomes[i]));
         if (outcomes[i] == SEAMQ_ACK)
-            seamq_ack(msgs[i]); /* the others have said theirs, and silence is a NAK */
+            seamq_ack(msgs[i]); /* the other messages are settled; a message without an outcome counts as a NAK */
     }
 }
 
