@@ -80,7 +80,7 @@ static void request_lag(const struct report *r)
 {
     for (size_t i = 0; i < r->n_handlers; i++)
         for (size_t k = 0; k < handler_n_consumers(r->handlers[i]); k++)
-            consumer_ask_lag(handler_consumer(r->handlers[i], k));
+            consumer_refresh_lag(handler_consumer(r->handlers[i], k));
 }
 
 /* `wanted` is the number of the reload that comprises everything up to now.

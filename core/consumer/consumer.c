@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer - life cycle and the calls of the settle module. */
+ * consumer - creation, destruction, and the functions by which messages are settled. */
 #include "consumer_private.h"
 
 #include <errno.h>
@@ -30,25 +30,27 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct requests *r
     c->callbacks = *callbacks;
     c->data = data;
     c->index = index;
+    c->ack = ack_ops_for(handler);
+    c->ack_wait_ns = handler->ack_wait_ns;
     c->max_ack_pending = handler->max_ack_pending;
-    list_init(&c->pump.node);
-    snprintf(c->reason, sizeof(c->reason), "cluster %s: connecting", cluster->name);
+    snprintf(c->readiness.reason, sizeof(c->readiness.reason), "cluster %s: connecting", cluster->name);
     config_stream_name(handler, cluster->name, stream, sizeof(stream));
     config_cluster_name(handler->dead_letter, cluster->name, dead_letter, sizeof(dead_letter));
     c->stream = strdup(stream);
     c->dead_letter = strdup(dead_letter);
     lease_init(c);
+    confirmation_init(c);
     pull_init(c);
     redelivery_sync_init(c);
-    cumulative_init(c);
+    c->ack->init(c);
     int rc = c->stream && c->dead_letter ? message_table_init(&c->messages) : -ENOMEM;
     if (rc == 0)
-        rc = consumer_add_route(c, requests); /* its own */
+        rc = consumer_add_path(c, requests); /* the cluster's own */
     if (rc) {
         consumer_destroy(c);
         return error_set(err, rc, "handler %s: %s", handler->name, strerror(-rc));
     }
-    route_start(c);
+    path_start(c);
     *ret = c;
     return 0;
 }
@@ -57,17 +59,18 @@ void consumer_destroy(struct consumer *c)
 {
     if (!c)
         return;
-    c->stage = STAGE_STOPPED;
-    setup_stop(c);
-    route_finish(c);
+    binding_finish(c);
+    path_finish(c);
     pull_finish(c);
     lease_finish(c);
+    confirmation_finish(c);
+    info_finish(c);
     redelivery_sync_finish(c);
-    cumulative_finish(c);
+    c->ack->finish(c);
     stop_finish(c);
     for (size_t i = 0; i < c->messages.n_buckets && c->messages.buckets; i++)
-        for (struct message *h = c->messages.buckets[i]; h; h = h->chain)
-            loop_disarm(c->loop, &h->retry);
+        for (struct message *m = c->messages.buckets[i]; m; m = m->chain)
+            loop_disarm(c->loop, &m->retry);
     message_table_finish(&c->messages);
     free(c->stream);
     free(c->dead_letter);
@@ -79,163 +82,93 @@ void consumer_set_config(struct consumer *c, const struct config_handler *handle
     c->handler = handler;
 }
 
-int64_t consumer_paused_until_ns(const struct consumer *c)
-{
-    return c->paused_until_ns;
-}
-
-bool consumer_ready(const struct consumer *c)
-{
-    return c->ready;
-}
-
-const char *consumer_lack(const struct consumer *c)
-{
-    return c->stats.delivered ? "" : c->lack;
-}
-
-const char *consumer_reason(const struct consumer *c)
-{
-    return c->reason;
-}
-
-void consumer_set_window(struct consumer *c, size_t window)
-{
-    c->window = window;
-}
-
-void consumer_set_queued(struct consumer *c, size_t queued)
-{
-    c->queued = queued;
-}
-
-void consumer_shut(struct consumer *c, bool shut)
-{
-    c->shut = shut;
-    if (!shut && c->stage == STAGE_ACTIVE)
-        redelivery_sync_begin(c); /* what the one before has left behind is asked for from now on */
-}
-
-size_t consumer_window(const struct consumer *c)
-{
-    return c->window;
-}
-
-void consumer_set_patience(struct consumer *c, int64_t patience_ns)
-{
-    c->patience_ns = patience_ns;
-}
-
 /* ---- settling ------------------------------------------------------------------------ */
 
-static void left(struct consumer *c, struct message *h, bool for_good)
+void consumer_message_left(struct consumer *c, struct message *m, bool for_good)
 {
-    if (h->key_queue)
-        c->callbacks.on_left(c->data, h, for_good);
+    if (m->key_queue)
+        c->callbacks.on_left(c->data, m, for_good);
 }
 
-static int answer(struct consumer *c, const struct message *h, const char *body)
+int consumer_reply(const struct consumer *c, const struct message *m, const char *body)
 {
-    struct connection_publish p = {.subject = message_reply(h), .data = body, .size = strlen(body)};
-    return connection_publish(requests_connection(c->requests), &p);
+    struct connection_publish p = {.subject = message_reply(m), .data = body, .size = strlen(body)};
+    return connection_publish(consumer_connection(c), &p);
 }
 
-bool consumer_stale(const struct consumer *c, const struct message *h)
+bool consumer_stale(const struct consumer *c, const struct message *m)
 {
-    return h->stream_created_ns != c->stream_created_ns || h->consumer_created_ns != c->consumer_created_ns;
+    return m->stream_created_ns != c->stream_created_ns || m->consumer_created_ns != c->consumer_created_ns;
 }
 
-bool consumer_settles(const struct consumer *c)
+bool consumer_lease_valid(const struct consumer *c, const struct message *m)
 {
-    return c->verified;
+    return m->msg && !m->lease_lost && c->binding.verified && !consumer_stale(c, m) &&
+           loop_now_ns(c->loop) < m->lease_until_ns - c->ack_wait_ns / 20;
 }
 
-bool consumer_lease_holds(const struct consumer *c, const struct message *h)
+bool consumer_lease_expired(const struct consumer *c, const struct message *m)
 {
-    return h->msg && !h->lease_lost && consumer_settles(c) && !consumer_stale(c, h) &&
-           loop_now_ns(c->loop) < h->lease_until_ns - c->ack_wait_ns / 20;
+    return !m->key_queue && !c->ack->exclusive && (m->lease_lost || loop_now_ns(c->loop) >= m->lease_until_ns);
 }
 
-bool consumer_lease_over(const struct consumer *c, const struct message *h)
+void consumer_ack(struct consumer *c, struct message *m)
 {
-    return !h->key_queue && !c->cumulative.on && (h->lease_lost || loop_now_ns(c->loop) >= h->lease_until_ns);
+    c->ack->ack(c, m);
 }
 
-void consumer_ack(struct consumer *c, struct message *h)
+void consumer_term(struct consumer *c, struct message *m)
 {
-    if (c->cumulative.on) {
-        cumulative_done(c, h);
+    /* +TERM is sent only once and may get lost.  A message with a key queue would then be redelivered after its
+     * successors; with ack = cumulative the server would settle earlier messages, too. */
+    if (m->key_queue || c->ack->exclusive || !consumer_lease_valid(c, m)) {
+        consumer_ack(c, m);
         return;
     }
-    if (consumer_stale(c, h)) {
-        consumer_forget(c, h);
-        return;
-    }
-    if (consumer_settles(c)) /* else it is sent by lease_resume */
-        answer(c, h, "");    /* an empty body acknowledges */
-    if (h->state != MESSAGE_ACKED) {
-        c->stats.settled += h->state != MESSAGE_SETTLED;
-        message_set_state(&c->messages, h, MESSAGE_ACKED);
-        left(c, h, true);
-    } else {
-        c->confirming = 0; /* sent again: the question under way was asked before */
-    }
-    message_drop_message(&c->messages, h, requests_connection(c->requests));
-    lease_acked(c);
+    consumer_reply(c, m, "+TERM");
+    consumer_forget(c, m);
 }
 
-void consumer_term(struct consumer *c, struct message *h)
-{
-    /* +TERM is sent once, and by the holder only. In order the message must not come again if it was lost, alone and
-     * behind its followers; under cumulative it would take all before it along. */
-    if (h->key_queue || c->cumulative.on || !consumer_lease_holds(c, h)) {
-        consumer_ack(c, h);
-        return;
-    }
-    answer(c, h, "+TERM");
-    consumer_forget(c, h);
-}
-
-void consumer_give_back(struct consumer *c, struct message *h, int64_t delay_ns)
+void consumer_give_back(struct consumer *c, struct message *m, int64_t delay_ns)
 {
     char body[64] = "-NAK";
     if (delay_ns > 0)
         snprintf(body, sizeof(body), "-NAK {\"delay\":%" PRId64 "}", delay_ns);
-    if (consumer_lease_holds(c, h) && !c->cumulative.on)
-        answer(c, h, body);
-    loop_disarm(c->loop, &h->retry);
-    if (consumer_stale(c, h)) {
-        consumer_forget(c, h);
+    if (consumer_lease_valid(c, m) && !c->ack->exclusive)
+        consumer_reply(c, m, body);
+    loop_disarm(c->loop, &m->retry);
+    if (consumer_stale(c, m)) {
+        consumer_forget(c, m);
         return;
     }
-    message_set_state(&c->messages, h, MESSAGE_AWAY);
-    message_drop_message(&c->messages, h, requests_connection(c->requests));
-    left(c, h, false);
+    message_set_state(&c->messages, m, MESSAGE_AWAY);
+    message_drop_message(&c->messages, m, consumer_connection(c));
+    consumer_message_left(c, m, false);
     struct message *oldest = container_of(c->messages.away.next, struct message, node);
-    if (c->messages.n_by_state[MESSAGE_AWAY] > AWAY_MAX && !oldest->key_queue && !c->cumulative.on)
-        message_free(&c->messages, oldest, requests_connection(c->requests));
+    if (c->messages.n_by_state[MESSAGE_AWAY] > AWAY_MAX && !oldest->key_queue && !c->ack->exclusive)
+        message_free(&c->messages, oldest, consumer_connection(c));
 }
 
-void consumer_confirmed(struct consumer *c, struct message *h)
+void consumer_ack_confirmed(struct consumer *c, struct message *m)
 {
-    if (consumer_stale(c, h)) {
-        consumer_forget(c, h);
+    if (consumer_stale(c, m)) {
+        consumer_forget(c, m);
         return;
     }
     c->stats.settled++;
-    left(c, h, true);
-    lease_confirmed(c, h);
+    consumer_message_left(c, m, true);
+    confirmation_done(c, m);
 }
 
-void consumer_forget(struct consumer *c, struct message *h)
+void consumer_forget(struct consumer *c, struct message *m)
 {
-    loop_disarm(c->loop, &h->retry);
-    c->stats.settled += !h->counted && !consumer_stale(c, h);
-    left(c, h, true);
-    message_free(&c->messages, h, requests_connection(c->requests));
+    loop_disarm(c->loop, &m->retry);
+    c->stats.settled += !m->counted && !consumer_stale(c, m);
+    consumer_message_left(c, m, true);
+    message_free(&c->messages, m, consumer_connection(c));
 }
 
-/* ---- what others want to know ----------------------------------------------------------- */
+/* ---- getters --------------------------------------------------------------------------- */
 
 struct requests *consumer_requests(const struct consumer *c)
 {
@@ -285,8 +218,8 @@ const struct consumer_stats *consumer_stats(const struct consumer *c)
 size_t consumer_max_waiting(const struct consumer *c)
 {
     size_t half = (size_t)c->max_ack_pending / 2;
-    if (c->cumulative.on)
-        return SIZE_MAX; /* the server bounds what is not acknowledged */
+    if (c->ack->exclusive)
+        return SIZE_MAX; /* no retry can go back to the server, whose max_ack_pending limits them */
     if (c->messages.bytes > MESSAGE_BYTES_MAX)
         return 0;
     return half < WAITING_MIN ? WAITING_MIN : half > WAITING_MAX ? WAITING_MAX : half;

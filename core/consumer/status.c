@@ -25,7 +25,7 @@ static const struct {
     {"409", "Consumer Deleted", PULL_GONE},
     {"409", "Consumer is push based", PULL_REFUSED},
     {"400", NULL, PULL_REFUSED},
-    {"503", NULL, PULL_NOBODY},
+    {"503", NULL, PULL_NO_RESPONDERS},
 };
 
 /* As Go prints a time.Duration: "1m30s", "1.5s", "250ms". 0 if it is none. */

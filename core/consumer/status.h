@@ -9,16 +9,16 @@
 #include <stdint.h>
 
 enum pull_reaction {
-    PULL_HEARTBEAT,  /* the pull lives */
-    PULL_ENDED,      /* this request is over; ask again */
-    PULL_FULL,       /* this request is over: the next message is larger than what is left of its max_bytes */
-    PULL_RESET,      /* all requests are void; ask again after a pause */
-    PULL_NEW_LEADER, /* as PULL_RESET: a new leader has none of our requests */
-    PULL_LIMITED,    /* the request asked for more than the consumer allows: see the maxima */
-    PULL_GONE,       /* the consumer was deleted: alarm */
-    PULL_REFUSED,    /* this consumer cannot be pulled from so: alarm */
-    PULL_NOBODY,     /* nobody answers for this consumer: look whether it is there */
-    PULL_UNKNOWN,    /* not known to this version: as PULL_RESET, logged */
+    PULL_HEARTBEAT,     /* the pull lives */
+    PULL_ENDED,         /* this request is over; ask again */
+    PULL_FULL,          /* this request is over: the next message is larger than what is left of its max_bytes */
+    PULL_RESET,         /* all requests are void; ask again after a pause */
+    PULL_NEW_LEADER,    /* as PULL_RESET: a new leader has none of our requests */
+    PULL_LIMITED,       /* the request asked for more than the consumer allows: see the maxima */
+    PULL_GONE,          /* the consumer was deleted: alarm */
+    PULL_REFUSED,       /* this consumer cannot be pulled from so: alarm */
+    PULL_NO_RESPONDERS, /* nobody answers for this consumer: look whether it is there */
+    PULL_UNKNOWN,       /* not known to this version: as PULL_RESET, logged */
 };
 
 struct pull_status {

@@ -1,100 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stop - the end of pulling, after which nothing is on its way here.
+ * stop - ends pulling so that no message is left between the server and us.
  *
- * A pull cannot be called off, but the server drops requests whose reply subject nobody listens to.  A server that is
- * alone also notices that there is nobody for a message, and delivers it anew: there the subscription may end at any
- * time.  In a cluster the message may be on its way from the consumer's leader to the server of our connection, and
- * is lost there until ack wait: delivered, as the leader counts.  So the subscription stays until what was asked
- * for has come or was called off; while messages come, requests live for two seconds only (pull.c).  Those of an idle
- * consumer live longer and are not waited for, unless they are so young that a server with gateways serves them though
- * nobody listens.
+ * A pull request cannot be cancelled, but the server drops requests without a subscriber on their reply subject.  A
+ * single server notices that and redelivers at once, so there the subscription ends immediately.  In a cluster, a
+ * message between the consumer's leader and our server would be lost until ack wait.  So the subscription stays until
+ * every requested message has arrived or its request has ended; see ARCHITECTURE.md, "Drain", for idle consumers.
  *
- * After the end of the subscription an answer to a question proves that our server has sent all that it had.  The
- * link's thread may still be passing it on: it has done so when it has carried a second question.  Only now may
- * anything be given back: an open request of our own would get it at once, again and again.
- * (Sources: nats-server consumer.go, nextWaiting, processWaiting, didNotDeliver.)
+ * After the end of the subscription, two answers prove that nothing more arrives: the first that our server has sent
+ * everything, the second that the connection's thread has passed it on.  Only then may messages be given back, because
+ * an open request of our own would get them again at once. Source: nats-server consumer.go (nextWaiting,
+ * processWaiting, didNotDeliver).
  */
 #include "consumer_private.h"
 
-#define LOOK_NS (100 * NS_PER_MS)
-#define QUIET_NS NS_PER_SEC       /* an idle consumer */
+#define CHECK_NS (100 * NS_PER_MS)
+#define QUIET_NS NS_PER_SEC       /* without a message for that long a consumer is idle */
 #define YOUNG_NS (2 * NS_PER_SEC) /* nats-server's defaultGatewayRecentSubExpiration */
 /* By then the short requests have ended, and a busy server has said so. */
-#define COME_NS (FLOWING_EXPIRES_NS + 4 * NS_PER_SEC)
-#define QUESTIONS 2
+#define WAIT_NS (PULL_FLOWING_EXPIRES_NS + 4 * NS_PER_SEC)
+#define ANSWERS 2
 
-static void finished(struct consumer *c)
+static void stop_complete(struct consumer *c)
 {
-    struct stop *s = &c->stop;
-    void (*done)(void *data) = s->done;
+    void (*done)(void *data) = c->stop.done;
 
     stop_finish(c);
-    s->done = NULL;
-    c->outstanding = 0;
-    loop_disarm(c->loop, &c->watchdog);
+    c->stop.done = NULL;
+    pull_forget_requests(c);
     if (done)
-        done(s->data);
+        done(c->stop.data);
 }
 
-/* ---- nobody listens any more ---------------------------------------------------------- */
+/* ---- after the end of the subscription ---------------------------------------------------- */
 
-static void on_late(struct loop_timer *t)
+static void on_deadline(struct loop_timer *t)
 {
-    finished(t->data);
+    stop_complete(t->data);
 }
 
 static void on_answer(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
-    struct stop *s = &c->stop;
     (void)msg;
 
-    s->request = NULL;
-    if (rc || ++s->answers == QUESTIONS || setup_info(c, on_answer, &s->request))
-        finished(c);
+    c->stop.request = NULL;
+    if (rc || ++c->stop.answers == ANSWERS || binding_request_info(c, on_answer, &c->stop.request))
+        stop_complete(c);
 }
 
-static void end(struct consumer *c)
+static void stop_unsubscribe(struct consumer *c)
 {
     struct stop *s = &c->stop;
 
-    s->ended = true;
-    for (size_t i = 0; i < c->n_routes; i++)
-        connection_drain_sub(c->routes[i].inbox);
-    s->timer.fire = on_late;
-    loop_arm(c->loop, &s->timer, s->until_ns);
-    if (setup_info(c, on_answer, &s->request))
-        finished(c);
+    s->phase = STOP_UNSUBSCRIBED;
+    path_drain_inboxes(c);
+    s->timer.fire = on_deadline;
+    loop_arm(c->loop, &s->timer, s->deadline_ns);
+    if (binding_request_info(c, on_answer, &s->request))
+        stop_complete(c);
 }
 
-/* ---- what was asked for is let come ------------------------------------------------------ */
+/* ---- while requested messages may arrive ---------------------------------------------------- */
 
-/* By the leader's last word it has something that it may deliver. */
-static bool more_comes(const struct consumer *c)
+/* The leader has messages that it may deliver. */
+static bool server_has_more(const struct consumer *c)
 {
-    return c->stats.num_pending > 0 && !c->paused && c->stats.num_ack_pending < (uint64_t)c->max_ack_pending;
+    return c->stats.num_pending > 0 && !c->info.paused_until_ns &&
+           c->stats.num_ack_pending < (uint64_t)c->max_ack_pending;
 }
 
-static void on_look(struct loop_timer *t)
+static void on_check(struct loop_timer *t)
 {
     struct consumer *c = t->data;
     int64_t now = loop_now_ns(c->loop);
-    bool alone = !c->clustered && c->route == 0;
-    bool idle = now >= c->delivered_ns + QUIET_NS && now >= c->asked_ns + YOUNG_NS && !more_comes(c);
+    bool single = !c->info.clustered && !path_is_alternate(c);
+    bool idle = now >= c->pull.delivered_ns + QUIET_NS && now >= c->pull.requested_ns + YOUNG_NS && !server_has_more(c);
 
-    if (alone || idle || now >= c->stop.come_until_ns) {
-        end(c);
+    if (single || idle || now >= c->stop.wait_until_ns) {
+        stop_unsubscribe(c);
         return;
     }
-    consumer_ask_lag(c);
-    loop_arm(c->loop, t, now + LOOK_NS);
+    consumer_refresh_lag(c);
+    loop_arm(c->loop, t, now + CHECK_NS);
 }
 
 void stop_step(struct consumer *c)
 {
-    if (!c->stop.ended && c->outstanding == 0)
-        end(c);
+    if (c->stop.phase == STOP_WAITING && c->pull.outstanding == 0)
+        stop_unsubscribe(c);
 }
 
 void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data)
@@ -102,15 +96,14 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
     int64_t now = loop_now_ns(c->loop);
     int64_t half = now + (deadline_ns - now) / 2;
 
-    c->stopping = true;
-    c->stop = (struct stop){.come_until_ns = now + COME_NS < half ? now + COME_NS : half,
-                            .until_ns = deadline_ns,
-                            .timer = {.fire = on_look, .data = c},
+    c->stop = (struct stop){.phase = STOP_WAITING,
+                            .wait_until_ns = now + WAIT_NS < half ? now + WAIT_NS : half,
+                            .deadline_ns = deadline_ns,
+                            .timer = {.fire = on_check, .data = c},
                             .done = done,
                             .data = data};
-    if (c->cumulative.on)
-        cumulative_flush(c);
-    lease_acked(c);
+    c->ack->flush(c);
+    confirmation_ack_added(c);
     loop_arm(c->loop, &c->stop.timer, now);
 }
 

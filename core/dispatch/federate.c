@@ -28,7 +28,7 @@ void federate_finish(struct handler *h)
 void federate_add(struct handler *h, size_t i)
 {
     if (i > 0 && h->config->federation != FEDERATION_ALL)
-        consumer_set_patience(h->consumers[i], VISIT_NS);
+        consumer_set_max_expires(h->consumers[i], VISIT_NS);
 }
 
 static const char *cluster_name(const struct handler *h, size_t i)
@@ -138,7 +138,7 @@ static void overflow(struct handler *h, size_t window)
         uint64_t backlog = consumer_ready(c) ? consumer_stats(c)->num_pending : 0;
         size_t take = left && backlog ? left : 0;
         if (ask && left && consumer_ready(c))
-            consumer_ask_lag(c);
+            consumer_refresh_lag(c);
         /* No more than there is: an open request would take what comes later, too. */
         if (take > backlog + at_work(c))
             take = (size_t)backlog + at_work(c);
@@ -146,7 +146,7 @@ static void overflow(struct handler *h, size_t window)
         left -= take < left ? take : left;
     }
     if (ask) { /* of home too: others who work there may have taken what was pending */
-        consumer_ask_lag(h->consumers[0]);
+        consumer_refresh_lag(h->consumers[0]);
         f->ask_at_ns = now + ASK_LAG_NS;
     }
     if (!loop_timer_armed(&f->wake))

@@ -206,7 +206,7 @@ static void feed(struct handler *h)
     size_t limit = prefetch(h);
     while (!drain_gives_back(h) && !list_empty(&h->ready)) {
         struct message *m = container_of(h->ready.next, struct message, node);
-        if (consumer_lease_over(m->consumer, m)) { /* cut off for long, or lost while it ran: it comes again */
+        if (consumer_lease_expired(m->consumer, m)) { /* cut off for long, or lost while it ran: it comes again */
             consumer_give_back(m->consumer, m, 0);
             continue;
         }

@@ -81,7 +81,7 @@ static void on_consumer_state(void *data, struct consumer *c)
     struct handler *h = data;
     const char *cluster = consumer_cluster(c)->name;
 
-    if (consumer_settles(c))
+    if (consumer_verified(c))
         settle_resume(h->settle);
     if (h->config->clusters.n > 1 && !h->draining) {
         if (consumer_ready(c))
@@ -142,7 +142,7 @@ int handler_add_consumer(struct handler *h, struct requests *requests, const str
 
 int handler_add_route(struct handler *h, struct requests *requests)
 {
-    return consumer_add_route(h->consumers[h->n_consumers - 1], requests);
+    return consumer_add_path(h->consumers[h->n_consumers - 1], requests);
 }
 
 void handler_connection_state(struct handler *h, const struct connection *connection, enum connection_state state,
@@ -162,7 +162,7 @@ void handler_wait(struct handler *h, bool wait)
 {
     h->waiting = wait;
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_shut(h->consumers[i], wait);
+        consumer_set_pull_paused(h->consumers[i], wait);
 }
 
 const char *handler_hopeless(const struct handler *h)
@@ -265,8 +265,8 @@ void handler_note(const struct handler *h, char *out, size_t size)
     if (h->admission.breaker.open)
         buf_printf(&notes, "; breaker open: %s", h->admission.breaker.reason);
     for (size_t i = 0; i < h->n_consumers; i++)
-        if (*consumer_lack(h->consumers[i]))
-            buf_printf(&notes, "; %s", consumer_lack(h->consumers[i]));
+        if (*consumer_filter_warning(h->consumers[i]))
+            buf_printf(&notes, "; %s", consumer_filter_warning(h->consumers[i]));
     for (size_t i = 0; i < h->n_consumers; i++) {
         int64_t until_ns = consumer_paused_until_ns(h->consumers[i]);
         char until[64];

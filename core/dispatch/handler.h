@@ -71,7 +71,7 @@ void handler_destroy(struct handler *h);
  * consumers. In the order of the configuration's `clusters`. */
 int handler_add_consumer(struct handler *h, struct requests *requests, const struct config_cluster *cluster,
                          unsigned index, struct error *err);
-/* Another cluster's connection for the consumer added last: see consumer_add_route(). */
+/* Another cluster's connection for the consumer added last: see consumer_add_path(). */
 int handler_add_route(struct handler *h, struct requests *requests);
 void handler_connection_state(struct handler *h, const struct connection *connection, enum connection_state state,
                               const char *text);

@@ -290,7 +290,7 @@ size_t key_queues_window(struct key_queues *l, size_t window)
 struct key_queues_stats key_queues_stats(const struct key_queues *l)
 {
     struct key_queues_stats s = {
-        .n = l->n, .n_full = l->n_full, .stops = l->stops, .awaited = consumer_awaited(l->consumer)};
+        .n = l->n, .n_full = l->n_full, .stops = l->stops, .awaited = consumer_missing_redeliveries(l->consumer)};
     for (size_t i = 0; i < l->n_buckets && l->n_full && !s.full; i++) {
         for (struct key_queue *key_queue = l->buckets[i]; key_queue && !s.full; key_queue = key_queue->chain) {
             if (key_queue->full) {

@@ -141,7 +141,7 @@ static void on_stored(void *data, int rc, natsMsg *msg)
         t->settle->stats.dead[t->reason]++;
         settlement_step(t, STEP_CONFIRM);
     } else if (a.err_code == JS_MESSAGE_TOO_LARGE && t->extent < EXTENT_POINTER) {
-        if (consumer_settles(t->message->consumer) && !consumer_stale(t->message->consumer, t->message))
+        if (consumer_verified(t->message->consumer) && !consumer_stale(t->message->consumer, t->message))
             publish(t, t->extent + 1);
         else
             settlement_again(t);

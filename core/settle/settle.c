@@ -140,7 +140,7 @@ static bool settlement_stale(struct settlement *t)
 void settlement_run(struct settlement *t)
 {
     loop_disarm(t->settle->loop, &t->again);
-    if (t->step != STEP_STAGED && !consumer_settles(t->message->consumer)) {
+    if (t->step != STEP_STAGED && !consumer_verified(t->message->consumer)) {
         settlement_again(t);
         return;
     }
@@ -176,7 +176,7 @@ static void on_confirmed(void *data, int rc, natsMsg *msg)
         return;
     }
     settlement_free(h);
-    consumer_confirmed(h->consumer, h);
+    consumer_ack_confirmed(h->consumer, h);
 }
 
 void settlement_confirm(struct settlement *t)

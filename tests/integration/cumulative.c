@@ -205,7 +205,8 @@ static void a_work_queue_is_refused(struct world *w)
     daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_ACK=cumulative");
     daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_EXCLUSIVE=yes");
     daemon_start(d);
-    daemon_expect_not_ready(d, "stream WORK is a work queue: ack = cumulative is not for those (set ack = each)", 15);
+    daemon_expect_not_ready(d, "stream WORK is a work queue, which ack = cumulative does not support (set ack = each)",
+                            15);
 }
 
 static void a_consumer_that_acknowledges_each_is_refused(struct world *w)

@@ -96,7 +96,7 @@ static void deleted_consumer_is_an_alarm_and_not_made_anew(struct world *w)
     publish(b, 1);
     ack(b, bench_next(b));
     client_api_ok(b->client, NULL, "CONSUMER.DELETE.WORK.d");
-    turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running; it is not made anew"));
+    turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running; it is not recreated"));
     assert_false(consumer_ready(b->c));
     assert_null(client_consumer(b->client, "WORK", "d"));
     client_add_consumer(b->client, "WORK", "d", ",\"deliver_policy\":\"new\"");
@@ -155,7 +155,7 @@ static void new_leader_is_asked_at_once(struct world *w)
     uint64_t pulls = consumer_stats(b->c)->pulls;
     raw_publish(raw, reply, NULL, status, sizeof(status) - 1, "", 0);
     raw_flush(raw);
-    turn_until(b->r, 10, (b->c->unheard = true, consumer_stats(b->c)->pulls > pulls));
+    turn_until(b->r, 10, (b->c->pull.contact = PULL_UNHEARD, consumer_stats(b->c)->pulls > pulls));
     natsSubscription_Destroy(requests);
 }
 
@@ -307,7 +307,7 @@ static void nothing_but_an_ack_is_said_after_the_lease(struct world *w)
     assert_int_equal(natsConnection_SubscribeSync(&seen, b->client->nc, "$JS.ACK.>"), NATS_OK);
     assert_int_equal(natsConnection_Flush(b->client->nc), NATS_OK);
     h[0]->lease_until_ns = h[1]->lease_until_ns = loop_now_ns(b->r->loop);
-    assert_false(consumer_lease_holds(b->c, h[0]));
+    assert_false(consumer_lease_valid(b->c, h[0]));
     consumer_give_back(b->c, h[0], 0);
     consumer_ack(b->c, h[1]);
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
@@ -374,10 +374,10 @@ static void answer_does_not_cover_an_ack_sent_after_the_question(struct world *w
     struct message *h = bench_next(b);
     ack(b, h);
     server_freeze(b->r->server);
-    turn_until(b->r, 2, b->c->confirm_request);
+    turn_until(b->r, 2, b->c->confirmation.request);
     ack(b, h); /* as for a second delivery */
     server_thaw(b->r->server);
-    turn_until(b->r, 5, !b->c->confirm_request);
+    turn_until(b->r, 5, !b->c->confirmation.request);
     assert_int_equal(consumer_unconfirmed(b->c), 1);
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
 }
@@ -394,16 +394,16 @@ static void ack_that_was_not_sent_is_not_confirmed(struct world *w)
     publish(b, 2);
     struct message *h[] = {bench_next(b), bench_next(b)};
     ack(b, h[0]);
-    fire(&b->c->confirm);
-    assert_non_null(b->c->confirm_request);
-    b->c->verified = false;
+    fire(&b->c->confirmation.timer);
+    assert_non_null(b->c->confirmation.request);
+    b->c->binding.verified = false;
     ack(b, h[1]);
-    turn_until(b->r, 5, !b->c->confirm_request);
+    turn_until(b->r, 5, !b->c->confirmation.request);
     assert_int_equal(consumer_unconfirmed(b->c), 2); /* an answer from the time before */
-    fire(&b->c->confirm);
-    assert_null(b->c->confirm_request);
-    assert_true(loop_timer_armed(&b->c->confirm));
-    b->c->verified = true;
+    fire(&b->c->confirmation.timer);
+    assert_null(b->c->confirmation.request);
+    assert_true(loop_timer_armed(&b->c->confirmation.timer));
+    b->c->binding.verified = true;
     lease_resume(b->c);
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
     assert_true(client_wait_settled(b->client, "WORK", "d", 5));
@@ -419,11 +419,11 @@ static void cumulative_ack_is_not_confirmed_before_it_is_compared(struct world *
     publish(b, 1);
     ack(b, bench_next(b));
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 1);
-    b->c->verified = false;
+    b->c->binding.verified = false;
     lease_resume(b->c);
-    fire(&b->c->confirm);
-    assert_null(b->c->confirm_request);
-    b->c->verified = true;
+    fire(&b->c->confirmation.timer);
+    assert_null(b->c->confirmation.request);
+    b->c->binding.verified = true;
     lease_resume(b->c);
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
     assert_true(client_wait_settled(b->client, "WORK", "d", 5));
@@ -455,10 +455,10 @@ static void cumulative_is_not_sure_by_what_runs_of_the_old_consumer(struct world
     publish(b, 2);
     run(b);
     of_the_old_consumer(run(b));
-    cumulative_unsure(b->c);
+    confirmation_resend(b->c);
     int64_t first_pause = q->pause_ns;
-    turn_until(b->r, 5, q->sure || q->pause_ns > first_pause);
-    assert_false(q->sure);
+    turn_until(b->r, 5, q->state == CUMULATIVE_COMPLETE || q->pause_ns > first_pause);
+    assert_false(q->state == CUMULATIVE_COMPLETE);
 }
 
 static void order_waits_for_what_runs_of_the_old_consumer(struct world *w)
@@ -472,8 +472,8 @@ static void order_waits_for_what_runs_of_the_old_consumer(struct world *w)
     of_the_old_consumer(run(b));
     lease_resume(b->c);
     redelivery_sync_begin(b->c);
-    turn_until(b->r, 5, consumer_in_order(b->c) || consumer_awaited(b->c));
-    assert_int_equal(consumer_awaited(b->c), 1);
+    turn_until(b->r, 5, consumer_in_order(b->c) || consumer_missing_redeliveries(b->c));
+    assert_int_equal(consumer_missing_redeliveries(b->c), 1);
 }
 
 static void what_is_remembered_of_the_old_consumer_is_forgotten(struct world *w)
@@ -512,7 +512,7 @@ static void any_answer_tells_of_a_consumer_made_anew(struct world *w)
     struct bench *b = bench_run(bench_prepare(w), 10);
     int64_t created = b->c->consumer_created_ns;
     replace_unnoticed(b);
-    consumer_ask_lag(b->c);
+    consumer_refresh_lag(b->c);
     turn_until(b->r, 10, b->c->consumer_created_ns != created && consumer_ready(b->c));
 }
 
@@ -522,7 +522,7 @@ static void message_of_a_consumer_made_anew_runs_though_it_is_remembered(struct 
     b->handler.ordering = ORDERING_SUBJECT;
     bench_run(b, 10);
     replace_unnoticed(b);
-    b->c->verified_ns = 0; /* long ago */
+    b->c->binding.verified_ns = 0; /* long ago */
     consumer_set_window(b->c, 10);
     ack(b, bench_next(b));
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
@@ -664,7 +664,7 @@ static void a_deleted_consumer_holds_up_no_stop(struct world *w)
     struct message *h = bench_next(b);
     client_api_ok(b->client, NULL, "CONSUMER.DELETE.WORK.d");
     turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running"));
-    b->c->verified = false; /* as on the next connection */
+    b->c->binding.verified = false; /* as on the next connection */
     ack(b, h);
     consumer_stop(b->c, loop_now_ns(b->r->loop) + 600 * NS_PER_SEC, bench_stopped, b);
     turn_until(b->r, 30, b->stopped && consumer_unconfirmed(b->c) == 0);

@@ -25,6 +25,7 @@ static int set_up(void **state)
     memset(&consumer, 0, sizeof(consumer));
     consumer.handler = &config;
     consumer.max_ack_pending = 1000;
+    consumer.ack = &ack_ops_each;
     list_init(&ready);
     assert_int_equal(message_table_init(&consumer.messages), 0);
     return key_queues_create(&key_queues, &config, &consumer, &ready);
@@ -223,7 +224,7 @@ static void a_full_lane_stops_pulling_until_it_has_half(void **state)
     for (uint64_t i = 0; i < 3; i++)
         m[i] = come(i + 1, "hot");
     assert_int_equal(key_queues_window(key_queues, 3), 3);
-    assert_int_equal(consumer.queued, 2);
+    assert_int_equal(consumer.pull.queued, 2);
     assert_int_equal(key_queues_window(key_queues, 100), 1 + 4); /* no more than may be of one key */
     m[3] = come(4, "hot");
     assert_int_equal(key_queues_window(key_queues, 3), 0);
@@ -333,7 +334,7 @@ static void many_keys_keep_their_order_and_leave_nothing_behind(void **state)
     }
     assert_int_equal(key_queues_stats(key_queues).n, 0);
     assert_int_equal(key_queues_window(key_queues, 9), 9);
-    assert_int_equal(consumer.queued, 0);
+    assert_int_equal(consumer.pull.queued, 0);
     free(all);
 }
 

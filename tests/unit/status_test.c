@@ -40,8 +40,8 @@ static void each_status_leads_to_its_reaction(void **state)
         {"409", "Consumer is push based", PULL_REFUSED},
         {"400", "Bad Request", PULL_REFUSED},
         {"400", "Bad Request - Priority Group missing", PULL_REFUSED},
-        {"503", NULL, PULL_NOBODY},
-        {"503", "No Responders", PULL_NOBODY},
+        {"503", NULL, PULL_NO_RESPONDERS},
+        {"503", "No Responders", PULL_NO_RESPONDERS},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (pull_status_parse(rows[i].code, rows[i].description, NULL).reaction != rows[i].reaction)

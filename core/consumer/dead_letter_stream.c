@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dead_letter_stream - checks, creates or extends the dead-letter stream. */
+#include "consumer_private.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUBJECT_MAX 512
+
+static void on_changed(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct answer a;
+
+    c->binding.request = NULL;
+    answer_read(&a, rc, msg);
+    /* Another daemon may have changed the stream at the same moment, so its present configuration is checked again. */
+    if (a.err_code == JS_STREAM_NAME_EXISTS || !binding_failed(c, &a, "creating the dead-letter stream"))
+        dead_letter_stream_check(c);
+    json_decref(a.json);
+}
+
+/* Frees `json`. */
+static void change_stream(struct consumer *c, const char *verb, char *json)
+{
+    if (!json) {
+        readiness_lose(c, "out of memory; trying again in a second");
+        binding_retry_later(c);
+        return;
+    }
+    log_info("dead-letter-stream", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+             LOG_STR("stream", c->dead_letter), LOG_STR("action", verb));
+    binding_call(c, json, on_changed, "STREAM.%s.%s", verb, c->dead_letter);
+    free(json);
+}
+
+static void stream_missing(struct consumer *c, const char *subject)
+{
+    if (c->binding.was_active) {
+        readiness_lose(c, "dead-letter stream %s was deleted while running (create it with the subject %s)",
+                       c->dead_letter, subject);
+        binding_retry_later(c);
+    } else if (c->handler->create == CREATE_NEVER) {
+        readiness_lose(c,
+                       "dead-letter stream %s does not exist on cluster %s and create = never (create it with the "
+                       "subject %s, or set handler.%s.dead_letter = off)",
+                       c->dead_letter, c->cluster->name, subject, c->handler->name);
+        binding_retry_later(c);
+    } else {
+        change_stream(c, "CREATE", document_dead_letter_create(c, subject));
+    }
+}
+
+static void subject_missing(struct consumer *c, json_t *config, const char *subject)
+{
+    if (c->handler->create == CREATE_NEVER) {
+        readiness_lose(c,
+                       "dead-letter stream %s does not capture %s (add that subject to it, or set "
+                       "handler.%s.dead_letter)",
+                       c->dead_letter, subject, c->handler->name);
+        binding_retry_later(c);
+    } else {
+        change_stream(c, "UPDATE", document_dead_letter_update(config, subject));
+    }
+}
+
+static void on_stream(void *data, int rc, natsMsg *msg)
+{
+    struct consumer *c = data;
+    struct answer a;
+    char subject[SUBJECT_MAX];
+
+    c->binding.request = NULL;
+    snprintf(subject, sizeof(subject), "dlq.%s.>", c->stream);
+    answer_read(&a, rc, msg);
+    json_t *config = json_object_get(a.json, "config");
+    bool missing = a.err_code == JS_STREAM_NOT_FOUND;
+    bool captures = a.rc == 0 && document_stream_captures(config, subject);
+    if (a.rc == 0 || missing)
+        c->dead_letter_stream.checked = captures;
+    if (missing)
+        stream_missing(c, subject);
+    else if (binding_active(c) && (captures || a.rc))
+        ; /* the next dead letter would show a problem */
+    else if (!binding_failed(c, &a, "STREAM.INFO of the dead-letter stream")) {
+        if (captures)
+            binding_activate(c);
+        else
+            subject_missing(c, config, subject);
+    }
+    json_decref(a.json);
+}
+
+/* A stream that was checked before the connection was lost does not delay messages: its leader, which is another one
+ * than the consumer's, may be the server that was lost. */
+void dead_letter_stream_check(struct consumer *c)
+{
+    bool off = strcmp(c->dead_letter, "off") == 0;
+
+    c->binding.stage = BINDING_DEAD_LETTER;
+    if (off || c->dead_letter_stream.checked)
+        binding_activate(c);
+    if (!off)
+        binding_call(c, NULL, on_stream, "STREAM.INFO.%s", c->dead_letter);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * delivery - a message that a pull has brought: into the table, or matched to the one that is there.
+ */
+#ifndef SEAMQ_CONSUMER_DELIVERY_H
+#define SEAMQ_CONSUMER_DELIVERY_H
+
+#include "message.h"
+
+/* Takes `msg`. */
+void delivery_take(struct consumer *c, natsMsg *msg, const struct ack_meta *meta);
+
+#endif

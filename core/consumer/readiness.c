@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * readiness - ready or not, and the reason. */
+#include "consumer_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SUBJECT_MAX 512
+
+static void notify(struct consumer *c)
+{
+    if (c->callbacks.on_state)
+        c->callbacks.on_state(c->data, c);
+}
+
+static void change(struct consumer *c, enum readiness_state state, const char *fmt, va_list ap)
+{
+    struct readiness *r = &c->readiness;
+    bool was_ready = r->state == READINESS_READY;
+    char text[CONSUMER_REASON_MAX];
+    int n = 0;
+
+    if (path_is_alternate(c))
+        n = snprintf(text, sizeof(text), "%s; through cluster %s: ", c->paths.own_problem, consumer_via(c));
+    vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+    r->state = state;
+    if (!was_ready && strcmp(text, r->reason) == 0)
+        return;
+    snprintf(r->reason, sizeof(r->reason), "%s", text);
+    notify(c);
+}
+
+void readiness_lose(struct consumer *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    change(c, READINESS_NOT_READY, fmt, ap);
+    va_end(ap);
+}
+
+void readiness_suspect(struct consumer *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    change(c, READINESS_SUSPECTED, fmt, ap);
+    va_end(ap);
+}
+
+void readiness_gain(struct consumer *c)
+{
+    c->readiness.state = READINESS_READY;
+    c->readiness.reason[0] = '\0';
+    notify(c);
+}
+
+bool consumer_ready(const struct consumer *c)
+{
+    return c->readiness.state == READINESS_READY;
+}
+
+const char *consumer_reason(const struct consumer *c)
+{
+    return c->readiness.reason;
+}
+
+/* ---- permissions violations -------------------------------------------------------------- */
+
+/* True: the consumer cannot work without `subject`. */
+static bool needs_subject(const struct consumer *c, const char *subject)
+{
+    char token[SUBJECT_MAX];
+    const char *inbox = connection_inbox(consumer_connection(c));
+
+    if (strncmp(subject, inbox, strlen(inbox)) == 0)
+        return true;
+    snprintf(token, sizeof(token), "dlq.%s.", c->stream);
+    if (strncmp(subject, token, strlen(token)) == 0)
+        return true;
+    if (strncmp(subject, "$JS.", 4) != 0)
+        return false;
+    size_t len = strlen(c->stream);
+    for (const char *at = subject; (at = strstr(at, c->stream)); at++)
+        if (at[-1] == '.' && (at[len] == '.' || at[len] == '\0' || at[len] == '"'))
+            return true;
+    return false;
+}
+
+/* The text names the subject: Permissions Violation for Publish to "$JS.API....". */
+void consumer_server_error(struct consumer *c, const struct connection *connection, const char *text)
+{
+    const char *subject = strchr(text, '"');
+    if (connection != consumer_connection(c) || !strstr(text, "Permissions Violation") || !subject ||
+        !needs_subject(c, subject + 1))
+        return;
+    readiness_suspect(c, "the server refuses: %s (grant it to the user of cluster %s)", text, consumer_via(c));
+}
