@@ -65,21 +65,31 @@ static void handler_sum_consumers(struct snapshot_handler *s, const struct handl
     }
 }
 
+/* Messages with that outcome; ACK, DEAD and TERM count when they are settled. */
+static uint64_t outcome_count(const struct snapshot_handler *s, const struct handler_stats *stats, enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_ACK: return s->settle.acked;
+    case OUTCOME_DEAD: return s->dead;
+    case OUTCOME_TERM: return s->settle.dropped;
+    case OUTCOME_NAK:
+    case OUTCOME_UNAVAILABLE: break;
+    }
+    return stats->outcomes[outcome];
+}
+
 static int handler_take_counts(struct snapshot_handler *s, const struct handler_stats *stats)
 {
-    if (counts_alloc(&s->outcomes, HANDLER_OUTCOMES) || counts_alloc(&s->dead_letters, DEAD_TIMEOUT + 1) ||
+    if (counts_alloc(&s->outcomes, OUTCOMES) || counts_alloc(&s->dead_letters, DEAD_TIMEOUT + 1) ||
         counts_alloc(&s->shadowed, SHADOW_RESULTS) || counts_alloc(&s->exits, HANDLER_EXIT_REASONS) ||
         counts_alloc(&s->counters, stats->n_counters))
         return -ENOMEM;
-    counts_add(&s->outcomes, "ack", s->settle.acked);
-    counts_add(&s->outcomes, "nak", stats->outcomes[SETTLE_NAK]);
-    counts_add(&s->outcomes, "dead", s->dead);
-    counts_add(&s->outcomes, "term", s->settle.dropped);
-    counts_add(&s->outcomes, "unavailable", stats->outcomes[HANDLER_UNAVAILABLE]);
+    for (int k = 0; k < OUTCOMES; k++)
+        counts_add(&s->outcomes, outcome_table[k].name, outcome_count(s, stats, (enum outcome)k));
     for (int k = 0; k <= DEAD_TIMEOUT; k++)
         counts_add(&s->dead_letters, dead_reason_name((enum dead_reason)k), s->settle.dead[k]);
     for (int k = 0; s->shadow && k < SHADOW_RESULTS; k++)
-        counts_add(&s->shadowed, shadow_name((enum shadow_result)k), s->settle.shadowed[k]);
+        counts_add(&s->shadowed, shadow_name(k), s->settle.shadowed[k]);
     for (int k = 0; k < HANDLER_EXIT_REASONS; k++)
         counts_add(&s->exits, handler_exit_name((enum worker_exit_reason)k), stats->exits[k]);
     for (size_t k = 0; k < stats->n_counters; k++)
@@ -115,7 +125,8 @@ static int handler_take(struct snapshot_handler *s, const struct handler *h)
         s->workers_ready += worker_ready(handler_worker(h, i));
     for (int k = 0; k <= DEAD_TIMEOUT; k++)
         s->dead += s->settle.dead[k];
-    s->failed = handler_stats(h)->outcomes[SETTLE_NAK] + handler_stats(h)->outcomes[SETTLE_DEAD];
+    for (int k = 0; k < OUTCOMES; k++)
+        s->failed += outcome_table[k].error ? handler_stats(h)->outcomes[k] : 0;
     if (s->handled)
         s->average_duration_ns = (int64_t)(s->duration->sum_ns / s->handled);
     handler_sum_consumers(s, h);

@@ -67,7 +67,7 @@ struct snapshot_handler {
     uint64_t pending;            /* in the streams, undelivered */
     uint64_t in_flight;          /* ready for a worker or running */
     uint64_t dead;               /* dead letters of all reasons */
-    uint64_t failed;             /* runs whose outcome was NAK or DEAD */
+    uint64_t failed;             /* runs whose outcome is an error by outcome_table */
     int64_t average_duration_ns; /* 0 if nothing was handled */
     bool breaker_open;
     uint64_t breaker_opened;

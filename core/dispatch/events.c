@@ -46,20 +46,20 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
         nonsense(slot, "outcome", o->id);
         return;
     }
-    int outcome = o->outcome >= 0 && o->outcome < HANDLER_OUTCOMES ? o->outcome : SETTLE_NAK;
+    enum outcome outcome = outcome_from_abi(o->outcome);
     feed_done(slot, m);
     m->alone = m->alone && m->crashes; /* a mere suspect is cleared by having run */
     histogram_observe(&h->stats.duration, o->duration_ns);
     h->stats.handled++;
     h->stats.outcomes[outcome]++;
-    if (outcome == HANDLER_UNAVAILABLE && !h->config->shadow) { /* a shadow does nothing again */
+    if (outcome == OUTCOME_UNAVAILABLE && !h->config->shadow) { /* a shadow does nothing again */
         unavailable(h, m, o);
         return;
     }
     feed_measure(h, o->duration_ns);
     if (h->admission.watched)
-        admission_result(h, m, outcome != SETTLE_NAK);
-    settle_outcome(h->settle, m, (enum settle_outcome)outcome, o->delay_ns, o->text);
+        admission_result(h, m, outcome_table[outcome].available);
+    settle_outcome(h->settle, m, outcome, o->delay_ns, o->text);
 }
 
 static void on_staged(void *data, struct worker *w, const struct worker_staged *s)

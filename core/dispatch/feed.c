@@ -216,7 +216,7 @@ static void feed(struct handler *h)
         int rc = push(slot, m);
         if (rc == -EMSGSIZE) { /* cannot happen to what a server took; never lose it if it does */
             list_remove(&m->node);
-            settle_outcome(h->settle, m, SETTLE_DEAD, 0, "the message is too large for a worker");
+            settle_outcome(h->settle, m, OUTCOME_DEAD, 0, "the message is too large for a worker");
             continue;
         }
         if (rc) {

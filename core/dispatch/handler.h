@@ -29,9 +29,6 @@ struct handler;
 
 #define HANDLER_EXIT_REASONS (WORKER_EXIT_SPAWN + 1)
 
-/* What the handler needs is down: not for the settle module, because nothing is settled. */
-enum { HANDLER_UNAVAILABLE = SETTLE_TERM + 1, HANDLER_OUTCOMES };
-
 struct handler_counter { /* of seamq_count() */
     char name[64];
     uint64_t value;
@@ -39,7 +36,7 @@ struct handler_counter { /* of seamq_count() */
 
 struct handler_stats {
     uint64_t handled; /* outcomes that workers gave */
-    uint64_t outcomes[HANDLER_OUTCOMES];
+    uint64_t outcomes[OUTCOMES];
     uint64_t exits[HANDLER_EXIT_REASONS]; /* of workers, by reason */
     uint64_t restarts;
     uint64_t failovers; /* to a cluster further from home */

@@ -10,9 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/outcome.h"
 #include "ring/packet.h"
 
 _Static_assert(offsetof(struct host_item, msg) == 0, "a message has the address of its item");
+
+/* The daemon's table of outcomes and the ABI's values are the same, none is missing in either. */
+#define SAME_VALUE(name, ...) \
+    _Static_assert((int)OUTCOME_##name == (int)SEAMQ_##name, #name " has another value in the ABI");
+OUTCOME_TABLE(SAME_VALUE)
+_Static_assert((int)OUTCOMES == (int)SEAMQ_OUTCOMES_, "OUTCOME_TABLE and <seamq/plugin.h> have different outcomes");
 
 /* Maps the memfd `serial`, which the daemon sent before it published the record. */
 static void body_map(struct host_item *it, uint32_t serial)
@@ -97,7 +104,7 @@ static void outcome_decide(const struct host_item *it, int outcome, struct recor
     if (outcome == HOST_UNSETTLED) {
         o->outcome = SEAMQ_NAK;
         strcpy(reason, "handle_batch returned without an outcome for this message");
-    } else if (outcome < SEAMQ_ACK || outcome > SEAMQ_UNAVAILABLE) {
+    } else if (!outcome_known(outcome)) {
         o->outcome = SEAMQ_NAK;
         snprintf(reason, RECORD_TEXT_MAX + 1, "the handler returned %d, which is not an outcome", outcome);
     } else if (outcome == SEAMQ_ACK && it->publish_failed) {

@@ -347,26 +347,26 @@ void settle_failed(struct settle *s, struct message *h, int64_t delay_ns, const 
     again_later(s, h, delay);
 }
 
-void settle_outcome(struct settle *s, struct message *h, enum settle_outcome outcome, int64_t delay_ns,
-                    const char *text)
+void settle_outcome(struct settle *s, struct message *h, enum outcome outcome, int64_t delay_ns, const char *text)
 {
     if (s->handler->shadow) {
-        shadow_record(s, h, (enum shadow_result)outcome, text);
+        shadow_record(s, h, outcome, text);
         return;
     }
     switch (outcome) {
-    case SETTLE_ACK: ack(s, h); return;
-    case SETTLE_TERM:
+    case OUTCOME_ACK: ack(s, h); return;
+    case OUTCOME_TERM:
         log_term(s, h, text);
         drop(s, h);
         return;
-    case SETTLE_DEAD:
+    case OUTCOME_DEAD:
         h->attempts++;
         dead(s, h, DEAD_REJECTED, text, NULL);
         return;
-    case SETTLE_NAK: break;
+    case OUTCOME_NAK: settle_failed(s, h, delay_ns, text); return;
+    case OUTCOME_UNAVAILABLE: break;
     }
-    settle_failed(s, h, delay_ns, text); /* NAK, and whatever a handler returns that is no outcome */
+    abort(); /* the caller sends the message back to its queue */
 }
 
 void settle_crashed(struct settle *s, struct message *h, const struct settle_crash *crash)

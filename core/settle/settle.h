@@ -14,12 +14,11 @@
 #ifndef SEAMQ_SETTLE_SETTLE_H
 #define SEAMQ_SETTLE_SETTLE_H
 
+#include "base/outcome.h"
 #include "config/config.h"
 #include "consumer/consumer.h"
 
 struct settle;
-
-enum settle_outcome { SETTLE_ACK, SETTLE_NAK, SETTLE_DEAD, SETTLE_TERM }; /* as SEAMQ_ACK ... */
 
 enum dead_reason { DEAD_REJECTED, DEAD_ATTEMPTS, DEAD_CRASHED, DEAD_TIMEOUT };
 
@@ -28,17 +27,8 @@ struct settle_callbacks {
     void (*retry)(void *data, struct message *h, int64_t delay_ns);
 };
 
-/* What a handler in shadow mode made of a message; what it says itself as SEAMQ_ACK ... */
-enum shadow_result {
-    SHADOW_ACK,
-    SHADOW_NAK,
-    SHADOW_DEAD,
-    SHADOW_TERM,
-    SHADOW_UNAVAILABLE,
-    SHADOW_CRASH,
-    SHADOW_TIMEOUT,
-    SHADOW_RESULTS
-};
+/* What a handler in shadow mode made of a message: an enum outcome, or how its worker ended. */
+enum { SHADOW_CRASH = OUTCOMES, SHADOW_TIMEOUT, SHADOW_RESULTS };
 
 struct settle_stats {
     uint64_t acked;
@@ -84,9 +74,9 @@ void settle_unstage(struct settle *s, struct message *h);
 /* A message that has just arrived and is in no list: true when it is not to run, but dead for what the server counts.
  */
 bool settle_suspects(struct settle *s, struct message *h);
-/* `delay_ns` of a NAK: < 0: by backoff. The message must be in no list. */
-void settle_outcome(struct settle *s, struct message *h, enum settle_outcome outcome, int64_t delay_ns,
-                    const char *text);
+/* `delay_ns` of a NAK: < 0: by backoff. The message must be in no list. UNAVAILABLE settles nothing and is for the
+ * caller to handle, except in shadow mode. */
+void settle_outcome(struct settle *s, struct message *h, enum outcome outcome, int64_t delay_ns, const char *text);
 /* The worker died of it: an attempt and a crash are counted; retried at once, or dead by either limit. */
 void settle_crashed(struct settle *s, struct message *h, const struct settle_crash *crash);
 
@@ -96,6 +86,7 @@ void settle_resume(struct settle *s);
 size_t settle_busy(const struct settle *s);
 const struct settle_stats *settle_stats(const struct settle *s);
 const char *dead_reason_name(enum dead_reason reason);
-const char *shadow_name(enum shadow_result result);
+/* Of an enum outcome, SHADOW_CRASH or SHADOW_TIMEOUT. */
+const char *shadow_name(int result);
 
 #endif

@@ -84,7 +84,7 @@ void outputs_cancel(struct settlement *t);
 size_t headers_wire_size(const struct buf *headers);
 void dead_letter_publish(struct settlement *t);
 /* Instead of settling it, in shadow mode: told, counted, and done with. */
-void shadow_record(struct settle *s, struct message *h, enum shadow_result result, const char *text);
+void shadow_record(struct settle *s, struct message *h, int result, const char *text);
 /* All is where it has to be: acknowledge with confirmation. */
 void settlement_confirm(struct settlement *t);
 /* An attempt failed: retry, or dead when it was the last. */

@@ -14,10 +14,13 @@
 /* How much of an output's payload is shown, at debug only. */
 #define SHOWN 256
 
-const char *shadow_name(enum shadow_result result)
+const char *shadow_name(int result)
 {
-    static const char *const names[] = {"ack", "nak", "dead", "term", "unavailable", "crash", "timeout"};
-    return names[result];
+    switch (result) {
+    case SHADOW_CRASH: return "crash";
+    case SHADOW_TIMEOUT: return "timeout";
+    default: return outcome_table[result].name;
+    }
 }
 
 static size_t n_headers(const struct output *out)
@@ -44,7 +47,7 @@ static void tell_outputs(const struct settle *s, const struct message *h, const 
     }
 }
 
-void shadow_record(struct settle *s, struct message *h, enum shadow_result result, const char *text)
+void shadow_record(struct settle *s, struct message *h, int result, const char *text)
 {
     const struct settlement *t = h->settlement;
     size_t n = t ? t->n_outputs : 0;

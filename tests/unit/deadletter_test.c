@@ -27,7 +27,7 @@ static void last_attempt_leads_to_the_dead_letter_stream(struct world *w)
     struct message *h = bench_next(t->b);
     for (int i = 0; i < 3; i++) {
         till_again(t, h);
-        settle_outcome(t->s, h, SETTLE_NAK, 0, i < 2 ? "early" : "line one\nline two\ttab\n");
+        settle_outcome(t->s, h, OUTCOME_NAK, 0, i < 2 ? "early" : "line one\nline two\ttab\n");
     }
     assert_int_equal(t->retries, 2);
     till_expect_settled(t);
@@ -62,7 +62,7 @@ static void time_is_that_of_the_original(struct world *w)
     struct message *h = till_message(t);
     struct stored m;
     int64_t stored_ns = h->stored_ns;
-    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
     till_expect_settled(t);
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
     assert_true(value_time_ns(header_in(w, m.headers, "Seamq-Time")) == stored_ns);
@@ -72,7 +72,7 @@ static void rejected_message_is_dead_after_one_attempt(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct stored m;
-    settle_outcome(t->s, till_message(t), SETTLE_DEAD, 0, "no such customer");
+    settle_outcome(t->s, till_message(t), OUTCOME_DEAD, 0, "no such customer");
     till_expect_settled(t);
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
     expect_header(t, &m, "Seamq-Reason", "rejected");
@@ -106,7 +106,7 @@ static void crash_in_the_last_attempt_is_the_last(struct world *w)
     struct message *h = till_message(t);
     struct stored m;
     for (int i = 0; i < 2; i++) {
-        settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+        settle_outcome(t->s, h, OUTCOME_NAK, 0, "");
         till_again(t, h);
     }
     settle_crashed(t->s, h, &(struct settle_crash){.signal = 11, .text = "died"}); /* max_attempts is 3 */
@@ -146,11 +146,11 @@ static void servers_count_is_a_backstop(struct world *w)
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
     h->delivered = 29; /* max_attempts is 3 */
-    settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+    settle_outcome(t->s, h, OUTCOME_NAK, 0, "");
     assert_int_equal(t->retries, 1);
     till_again(t, h);
     h->delivered = 30;
-    settle_outcome(t->s, h, SETTLE_NAK, 0, "");
+    settle_outcome(t->s, h, OUTCOME_NAK, 0, "");
     till_expect_settled(t);
     assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
 }
@@ -176,9 +176,9 @@ static void what_is_never_settled_is_suspected_once(struct world *w)
     assert_true(settle_suspects(t->s, arrival(t, 30)));
     struct message *later = arrival(t, 1000);
     assert_false(settle_suspects(t->s, later));
-    settle_outcome(t->s, first, SETTLE_ACK, 0, "");
-    settle_outcome(t->s, back, SETTLE_ACK, 0, "");
-    settle_outcome(t->s, later, SETTLE_ACK, 0, "");
+    settle_outcome(t->s, first, OUTCOME_ACK, 0, "");
+    settle_outcome(t->s, back, OUTCOME_ACK, 0, "");
+    settle_outcome(t->s, later, OUTCOME_ACK, 0, "");
     till_expect_settled(t);
     assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
@@ -194,7 +194,7 @@ static void nothing_is_suspected_where_nothing_would_be_left(struct world *w)
     till_run(t);
     struct message *h = arrival(t, 1000);
     assert_false(settle_suspects(t->s, h));
-    settle_outcome(t->s, h, SETTLE_ACK, 0, "");
+    settle_outcome(t->s, h, OUTCOME_ACK, 0, "");
     till_expect_settled(t);
 }
 
@@ -203,7 +203,7 @@ static void off_means_dropped(struct world *w)
     struct till *t = till_prepare(w);
     t->b->handler.dead_letter = (char *)"off";
     till_run(t);
-    settle_outcome(t->s, till_message(t), SETTLE_DEAD, 0, "bad");
+    settle_outcome(t->s, till_message(t), OUTCOME_DEAD, 0, "bad");
     assert_true(loop_once(t->b->r->loop, 0) >= 0);
     till_expect_settled(t);
     assert_int_equal(settle_stats(t->s)->dropped, 1);
@@ -216,7 +216,7 @@ static void copy_that_is_there_already_is_enough(struct world *w)
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
     client_publish(t->b->client, subject_of(t, 1), "the first copy");
-    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
     till_expect_settled(t);
     assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
     assert_int_equal(settle_stats(t->s)->dead_letter_errors, 0);
@@ -227,7 +227,7 @@ static void message_stays_until_its_copy_is_stored(struct world *w)
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
     client_api_ok(t->b->client, NULL, "STREAM.DELETE.DLQ");
-    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
     turn_until(t->b->r, 10, strstr(consumer_reason(t->b->c), "dead-letter stream DLQ was deleted while running"));
     assert_false(consumer_ready(t->b->c));
     assert_int_equal(settle_stats(t->s)->dead_letter_errors, 1);
@@ -254,7 +254,7 @@ static void lost_connection_does_not_wait_for_the_dead_letter_stream(struct worl
                      false);
     server_restart(server);
     turn_until(t->b->r, 10, t->b->r->ups == 2 && consumer_ready(t->b->c));
-    settle_outcome(t->s, till_message(t), SETTLE_DEAD, 0, "bad");
+    settle_outcome(t->s, till_message(t), OUTCOME_DEAD, 0, "bad");
     till_expect_settled(t);
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
 }
@@ -264,7 +264,7 @@ static void killed_server_gets_it_after_its_restart(struct world *w)
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
     server_kill(t->b->r->server);
-    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
     turn_until(t->b->r, 10, t->b->r->downs >= 1);
     server_restart(t->b->r->server);
     till_expect_settled(t);
@@ -357,7 +357,7 @@ static void kill_large(struct till *t, size_t size)
     free(data);
     struct message *h = bench_next(t->b);
     till_again(t, h);
-    settle_outcome(t->s, h, SETTLE_DEAD, 0, "bad");
+    settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
 }
 
 static struct till *till_on_work_queue(struct till *t)

@@ -89,9 +89,10 @@ enum {
     SEAMQ_NAK = 1,  /* failed for now: retry after a delay; after `max_attempts`, dead-letter it */
     SEAMQ_DEAD = 2, /* cannot succeed: store a copy in the dead-letter stream, do not retry */
     SEAMQ_TERM = 3, /* drop: do not retry, keep no copy */
-    SEAMQ_UNAVAILABLE = 4 /* 1.1: a service that the handler needs is down: the handler pauses, no
-                             attempt counts, and single messages test whether it is back */
-};                  /* any other value is treated as SEAMQ_NAK */
+    SEAMQ_UNAVAILABLE = 4, /* 1.1: a service that the handler needs is down: the handler pauses, no
+                              attempt counts, and single messages test whether it is back */
+    SEAMQ_OUTCOMES_        /* not an outcome; stays last, the host compares its own table with it */
+};                         /* any other value is treated as SEAMQ_NAK */
 
 #define SEAMQ_BACKOFF INT64_C(-1) /* a delay: the next step of the handler's `backoff` */
 
