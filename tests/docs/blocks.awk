@@ -17,26 +17,26 @@ function end() { close(file) }
 
 state == "fence" {
     text = $0
-    sub("^ {0," indent "}", "", text)
+    for (i = 0; i < indent && text ~ /^ /; i++) text = substr(text, 2)
     if (text ~ /^```[ \t]*$/) { end(); state = ""; next }
     print text > file
     next
 }
 
 state == "hidden" {
-    if ($0 ~ /^-->/) { end(); state = ""; next }
+    if ($0 ~ /^ *-->/) { end(); state = ""; next }
     print > file
     next
 }
 
-/^<!-- test: .* -->$/ {
+/^ *<!-- test: .* -->$/ {
     mark = $0
-    sub(/^<!-- test: /, "", mark)
+    sub(/^ *<!-- test: /, "", mark)
     sub(/ -->$/, "", mark)
     next
 }
 
-/^<!-- test: (run|before|after)$/ {
+/^ *<!-- test: (run|before|after)$/ {
     word = $3
     begin("hidden", word)
     state = "hidden"

@@ -24,11 +24,24 @@ own_namespaces()
     DOCS_APART=yes exec "${apart[@]}" "${BASH_SOURCE[0]}" "$@"
 }
 
+# Pages that publish with the nats command need it before the network is a private one: Go may have to fetch it.
+need_nats_command()
+{
+    (cd "$root" && grep -qE 'test: needs nats' "$@") || return 0
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/seamq-docs.XXXXXX")
+    # shellcheck source=tests/e2e/nats_command.sh
+    . "$root/tests/e2e/nats_command.sh"
+    if find_nats_command; then PATH=$PATH:$(dirname "$cli"); else echo "SKIP: $why"; fi
+    rm -rf "$scratch"
+}
+
 port_is_free() { ! (: </dev/tcp/127.0.0.1/"$1") 2>/dev/null; }
 
 if [ "${DOCS_APART:-}" = yes ]; then
     ip link set lo up || skip_page "the loopback interface of a network namespace does not come up"
 else
+    need_nats_command "${@:2}"
+    export PATH
     own_namespaces "$@"
     for port in 4222 9222; do
         port_is_free $port || skip_page "port $port is in use, and this machine allows no network namespaces"
@@ -170,6 +183,15 @@ compare()
     done
 }
 
+# The plugins of a configuration's handlers; one of any name if it has none.
+plugin_names()
+{
+    awk -F '[].= ]+' '/^\[/ { if (name != "") print name; name = "" }
+        /^\[handler\./ { name = $2; n++ }
+        /^plugin *=/ { name = $2; sub(/\.so$/, "", name) }
+        END { if (name != "") print name; if (!n) print "some" }' "$1"
+}
+
 # A configuration: files that it names are made, and a plugin for each handler; seamq stream for streams.
 check_ini()
 {
@@ -178,8 +200,7 @@ check_ini()
     mkdir -p "$dir/plugins" "$dir/secrets"
     sed -E -e 's/ +;.*//' -e "s#/run/secrets#$dir/secrets#" -e "s#= */opt/handlers#= $dir/plugins#" "$block" >"$dir/it.ini"
     grep -oE "$dir/secrets/[^ ]+" "$dir/it.ini" | while read -r name; do echo secret >"$name"; done
-    { grep -oE '^\[handler\.[a-z0-9-]+\]' "$dir/it.ini" | sed -E 's/.*\.(.*)\]/\1/'
-      sed -nE 's/^plugin *= *([a-z0-9-]+)(\.so)? *$/\1/p' "$dir/it.ini"; } | while read -r name; do
+    plugin_names "$dir/it.ini" | while read -r name; do
         cp "${plugin:-$build/tests/fixtures/ack.so}" "$dir/plugins/$name.so"
     done
     if grep -qE '^\[(stream|consumer)\.' "$dir/it.ini"; then

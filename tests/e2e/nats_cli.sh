@@ -1,46 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The mesh as the nats command shows it: `nats --domain sea-a stream ls` from either side. On any mesh. The command is
-# E2E_NATS_CLI, the one of an earlier run in .deps/bin, or the one on the PATH; else Go builds it, once, into .deps/bin.
+# The mesh as the nats command shows it: `nats --domain sea-a stream ls` from either side. On any mesh.
 # shellcheck disable=SC2317 # functions are called through expect
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/e2e/lib.sh
 . "$root/tests/e2e/lib.sh"
-readonly CLI=github.com/nats-io/natscli/nats@v0.5.1
+# shellcheck source=tests/e2e/nats_command.sh
+. "$root/tests/e2e/nats_command.sh"
 
 skip()
 {
     echo "SKIP: $*"
     exit 77
-}
-
-# Sets cli, or skips.
-need_cli()
-{
-    local candidate
-    for candidate in "${E2E_NATS_CLI:-}" "$root/.deps/bin/nats" nats; do
-        [ -n "$candidate" ] || continue
-        if cli=$(command -v "$candidate"); then return; fi
-        [ "$candidate" != "${E2E_NATS_CLI:-}" ] || skip "no nats command at E2E_NATS_CLI=$E2E_NATS_CLI"
-    done
-    command -v go >/dev/null || skip "no nats command on the PATH, and no go to build one (go install $CLI)"
-    build_cli
-    cli=$root/.deps/bin/nats
-}
-
-# Some two minutes of a processor when Go has nothing of it yet; others that want it meanwhile wait.
-build_cli()
-{
-    mkdir -p "$root/.deps/bin"
-    exec 9>"$root/.deps/bin/nats.lock"
-    flock 9
-    [ ! -x "$root/.deps/bin/nats" ] || return 0
-    echo "building $CLI"
-    GOBIN=$scratch GOFLAGS=-mod=mod nice go install "$CLI" >"$scratch/go.log" 2>&1 9>&- ||
-        skip "no nats command on the PATH, and go does not build one: $(tail -n 1 "$scratch/go.log")"
-    mv "$scratch/nats" "$root/.deps/bin/nats"
 }
 
 # on URL ARGUMENT...: the command there, with nothing of this person's own contexts.
@@ -110,7 +83,7 @@ remove_streams()
 for name in E2E_NATS_A_URL E2E_NATS_B_URL; do
     [ -n "${!name:-}" ] || skip "$name is not set: no mesh to test (tests/e2e/with_mesh.sh starts one)"
 done
-need_cli
+find_nats_command || skip "$why"
 echo "$cli $("$cli" --version 2>&1)"
 add_streams
 each_domain_shows_its_own_streams_only
