@@ -200,6 +200,8 @@ check_ini()
     mkdir -p "$dir/plugins" "$dir/secrets"
     sed -E -e 's/ +;.*//' -e "s#/run/secrets#$dir/secrets#" -e "s#= */opt/handlers#= $dir/plugins#" "$block" >"$dir/it.ini"
     grep -oE "$dir/secrets/[^ ]+" "$dir/it.ini" | while read -r name; do echo secret >"$name"; done
+    grep -q '^\[handler\.' "$dir/it.ini" || sed -nE 's/^\[cluster\.(.*)\]/[handler.some]\nclusters = \1/p;T;q' "$dir/it.ini" >>"$dir/some.ini"
+    [ ! -f "$dir/some.ini" ] || cat "$dir/some.ini" >>"$dir/it.ini"
     plugin_names "$dir/it.ini" | while read -r name; do
         cp "${plugin:-$build/tests/fixtures/ack.so}" "$dir/plugins/$name.so"
     done

@@ -262,7 +262,7 @@ static void a_server_that_starts_later_is_waited_for(struct world *w)
 
 /* ---- permissions -------------------------------------------------------------------------- */
 
-/* delivery.md, "Connection settings that matter", for stream WORK and consumer scripted. */
+/* The permissions of a least-privilege worker (infra/nats/permissions.sh), for stream WORK and consumer scripted. */
 #define PERMISSIONS(next)                                                                                    \
     "authorization: { users: [ " ADMIN ", { user: app, password: pw, permissions: {\n"                       \
     "  publish: { allow: [ \"$JS.API.CONSUMER.INFO.WORK.scripted\", " next "\"$JS.API.STREAM.INFO.WORK\",\n" \

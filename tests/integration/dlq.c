@@ -344,7 +344,7 @@ static void a_rate_is_kept(struct world *w)
         fail_msg("30 messages at 20/s took %" PRId64 " ms", took_ms);
 }
 
-/* What docs/operations.md says that a user needs, and nothing more. */
+/* What docs/dead-letters.md says that a user needs, and nothing more. */
 static void the_permissions_of_the_manual_are_enough(struct world *w)
 {
     static const char users[] =

@@ -31,7 +31,7 @@ json_t *client_api_ok(struct client *c, const char *body, const char *call, ...)
 
 /* A stream with JSON-ish `more` appended (",\"num_replicas\":3"), file storage unless it says otherwise. */
 void client_add_stream(struct client *c, const char *name, const char *subjects, const char *more);
-/* The dead-letter stream, as interface.md has it: DLQ capturing dlq.<stream>.> */
+/* The dead-letter stream as seamqd creates it: DLQ, capturing dlq.<stream>.>. */
 void client_add_dlq(struct client *c, const char *stream);
 /* An explicit-ack pull consumer; `more` as above. */
 void client_add_consumer(struct client *c, const char *stream, const char *durable, const char *more);
