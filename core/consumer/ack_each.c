@@ -13,7 +13,7 @@ static void each_ack(struct consumer *c, struct message *m)
         consumer_forget(c, m);
         return;
     }
-    if (c->binding.verified) /* else each_resend() sends it */
+    if (c->binding.verified) /* each_resend() sends it otherwise */
         consumer_reply(c, m, "");
     if (m->state != MESSAGE_ACKED) {
         c->stats.settled += m->state != MESSAGE_SETTLED;

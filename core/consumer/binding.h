@@ -27,7 +27,7 @@ struct binding {
     bool was_active;          /* this process has seen the consumer on the server: it is not created any more */
     uint64_t requested_seq;   /* consumer.stream_last_seq when STREAM.INFO was requested */
     int64_t verify_ns;        /* when the last binding_verify() sent its request */
-    int64_t unanswered_ns;    /* since when verifications are not answered; 0: they are */
+    int64_t unanswered_ns;    /* start of the time without answers to binding_verify(); 0: it is answered */
     unsigned seed;            /* of the random part of pauses: many daemons must not retry at the same time */
     char filter_warning[512]; /* CONSUMER_REASON_MAX; "" if the stream has subjects that match */
     struct loop_timer retry;

@@ -35,8 +35,8 @@ struct consumer_callbacks {
 
 struct consumer_stats {
     uint64_t delivered;       /* messages received */
-    uint64_t redelivered;     /* of these, with a server count above 1 */
-    uint64_t repeated;        /* of these, messages that were in the table already */
+    uint64_t redelivered;     /* messages received with a delivery count above 1 */
+    uint64_t repeated;        /* messages received that were in the table already */
     uint64_t settled;         /* messages acknowledged, terminated or forgotten */
     uint64_t malformed;       /* messages without an acknowledgement subject, ignored */
     uint64_t pulls;           /* pull requests sent */

@@ -37,7 +37,7 @@ struct consumer {
     struct message_table messages;
     struct consumer_stats stats;
 
-    /* What the server has said about the stream and the consumer; binding.c sets it. */
+    /* Facts about the stream and the consumer, by the server's answers; binding.c sets them. */
     int64_t stream_created_ns; /* Unix time */
     int64_t consumer_created_ns;
     int64_t stream_replicas;

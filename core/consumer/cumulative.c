@@ -157,7 +157,7 @@ static void compare(struct consumer *c, json_t *info)
 {
     struct cumulative *q = &c->cumulative;
     uint64_t pending = (uint64_t)json_integer_value(json_object_get(info, "num_ack_pending"));
-    /* By then every missing message was redelivered. */
+    /* Every missing message was redelivered within that time. */
     bool late = loop_now_ns(c->loop) - q->incomplete_ns > c->ack_wait_ns + c->ack_wait_ns / 10 + NS_PER_SEC;
 
     q->floor_consumer_seq = number_at(info, "ack_floor", "consumer_seq");

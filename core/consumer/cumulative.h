@@ -21,8 +21,8 @@ struct cumulative {
     uint64_t next_consumer_seq;  /* expected of the next delivery */
     uint64_t floor_consumer_seq; /* of the last acknowledgement */
     struct list order;           /* of message.order, by stream sequence */
-    size_t n_done;               /* since the last acknowledgement */
-    int64_t incomplete_ns;       /* since when; 0: never was complete or incomplete */
+    size_t n_done;               /* finished messages since the last acknowledgement */
+    int64_t incomplete_ns;       /* start of the state INCOMPLETE or UNCOMPARED; 0: never compared */
     int64_t pause_ns;            /* between two requests */
     struct loop_timer flush;
     struct loop_timer retry;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * held - table of held messages by stream sequence. */
+ * message - the table of in-flight messages, hashed by stream sequence. */
 #include "message.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define BUCKETS_MIN 64
-#define SPARE_MAX 4096 /* about as many as one confirmation frees */
+#define SPARE_MAX 4096 /* about as many messages as one confirmation frees */
 
 static size_t bucket_of(const struct message_table *t, uint64_t seq)
 {
@@ -28,15 +28,15 @@ int message_table_init(struct message_table *t)
 void message_table_finish(struct message_table *t)
 {
     for (size_t i = 0; i < t->n_buckets && t->buckets; i++) {
-        for (struct message *h = t->buckets[i], *next; h; h = next) {
-            next = h->chain;
-            natsMsg_Destroy(h->msg);
-            free(h);
+        for (struct message *m = t->buckets[i], *next; m; m = next) {
+            next = m->chain;
+            natsMsg_Destroy(m->msg);
+            free(m);
         }
     }
-    for (struct message *h = t->spare, *next; h; h = next) {
-        next = h->chain;
-        free(h);
+    for (struct message *m = t->spare, *next; m; m = next) {
+        next = m->chain;
+        free(m);
     }
     free(t->buckets);
     t->buckets = NULL;
@@ -44,29 +44,29 @@ void message_table_finish(struct message_table *t)
 
 struct message *message_find(const struct message_table *t, uint64_t stream_seq, int64_t stored_ns)
 {
-    /* The time tells a stream that was made anew from the one that this sequence came from. */
-    for (struct message *h = t->buckets[bucket_of(t, stream_seq)]; h; h = h->chain)
-        if (h->stream_seq == stream_seq && h->stored_ns == stored_ns)
-            return h;
+    /* The time differs if the sequence belongs to a recreated stream. */
+    for (struct message *m = t->buckets[bucket_of(t, stream_seq)]; m; m = m->chain)
+        if (m->stream_seq == stream_seq && m->stored_ns == stored_ns)
+            return m;
     return NULL;
 }
 
-/* Each chain stays as it was, the latest first: a message of a deleted consumer that still runs may be there again, of
- * the new one, and that is the one to find. */
-static void grow(struct message_table *t)
+/* Each chain keeps its order, latest first: of a message that still runs for a deleted consumer and was delivered again
+ * by the new one, message_find() must find the latter. */
+static void table_grow(struct message_table *t)
 {
     struct message_table bigger = {.n_buckets = t->n_buckets * 4};
     bigger.buckets = calloc(bigger.n_buckets, sizeof(*bigger.buckets));
     if (!bigger.buckets)
-        return; /* longer chains then */
+        return; /* the chains get longer */
     for (size_t i = 0; i < t->n_buckets; i++) {
-        for (struct message *h = t->buckets[i], *next; h; h = next) {
-            next = h->chain;
-            struct message **at = &bigger.buckets[bucket_of(&bigger, h->stream_seq)];
+        for (struct message *m = t->buckets[i], *next; m; m = next) {
+            next = m->chain;
+            struct message **at = &bigger.buckets[bucket_of(&bigger, m->stream_seq)];
             while (*at)
                 at = &(*at)->chain;
-            *at = h;
-            h->chain = NULL;
+            *at = m;
+            m->chain = NULL;
         }
     }
     free(t->buckets);
@@ -74,45 +74,45 @@ static void grow(struct message_table *t)
     t->n_buckets = bigger.n_buckets;
 }
 
-static void take_meta(struct message_table *t, struct message *h, natsMsg *msg, const struct ack_meta *meta)
+static void set_delivery(struct message_table *t, struct message *m, natsMsg *msg, const struct ack_meta *meta)
 {
-    h->msg = msg;
-    h->lease_lost = false;
+    m->msg = msg;
+    m->lease_lost = false;
     t->bytes += (size_t)natsMsg_GetDataLength(msg);
-    h->consumer_seq = meta->consumer_seq;
-    h->delivered = meta->delivered;
-    h->pending = meta->pending;
+    m->consumer_seq = meta->consumer_seq;
+    m->delivered = meta->delivered;
+    m->pending = meta->pending;
 }
 
 struct message *message_add(struct message_table *t, struct consumer *c, natsMsg *msg, const struct ack_meta *meta)
 {
-    struct message *h = t->spare;
-    if (h) {
-        t->spare = h->chain;
+    struct message *m = t->spare;
+    if (m) {
+        t->spare = m->chain;
         t->n_spare--;
     } else {
-        h = malloc(sizeof(*h));
-        if (!h)
+        m = malloc(sizeof(*m));
+        if (!m)
             return NULL;
     }
     if (t->n >= t->n_buckets)
-        grow(t);
-    memset(h, 0, offsetof(struct message, reply));
-    h->consumer = c;
-    h->stream_seq = meta->stream_seq;
-    h->stored_ns = meta->stored_ns;
-    h->state = MESSAGE_READY;
-    take_meta(t, h, msg, meta);
-    list_init(&h->node);
-    list_init(&h->lease);
-    list_init(&h->order);
-    list_push_back(&t->leases, &h->lease);
-    size_t b = bucket_of(t, h->stream_seq);
-    h->chain = t->buckets[b];
-    t->buckets[b] = h;
+        table_grow(t);
+    memset(m, 0, offsetof(struct message, reply));
+    m->consumer = c;
+    m->stream_seq = meta->stream_seq;
+    m->stored_ns = meta->stored_ns;
+    m->state = MESSAGE_READY;
+    set_delivery(t, m, msg, meta);
+    list_init(&m->node);
+    list_init(&m->lease);
+    list_init(&m->order);
+    list_push_back(&t->leases, &m->lease);
+    size_t b = bucket_of(t, m->stream_seq);
+    m->chain = t->buckets[b];
+    t->buckets[b] = m;
     t->n++;
     t->n_by_state[MESSAGE_READY]++;
-    return h;
+    return m;
 }
 
 const char *message_state_name(enum message_state state)
@@ -124,80 +124,83 @@ const char *message_state_name(enum message_state state)
     return names[state];
 }
 
-static void drop(struct message_table *t, struct message *h, struct connection *connection)
+static void drop_msg(struct message_table *t, struct message *m, struct connection *connection)
 {
-    if (!h->msg)
+    if (!m->msg)
         return;
-    t->bytes -= (size_t)natsMsg_GetDataLength(h->msg);
-    connection_recycle(connection, h->msg);
-    h->msg = NULL;
+    t->bytes -= (size_t)natsMsg_GetDataLength(m->msg);
+    if (connection)
+        connection_recycle(connection, m->msg);
+    else
+        natsMsg_Destroy(m->msg);
+    m->msg = NULL;
 }
 
-void message_drop_message(struct message_table *t, struct message *h, struct connection *connection)
+void message_drop_message(struct message_table *t, struct message *m, struct connection *connection)
 {
-    const char *reply = h->msg ? natsMsg_GetReply(h->msg) : NULL;
-    if (h->state == MESSAGE_ACKED && (!reply || strlen(reply) >= sizeof(h->reply)))
+    const char *reply = m->msg ? natsMsg_GetReply(m->msg) : NULL;
+    if (m->state == MESSAGE_ACKED && (!reply || strlen(reply) >= sizeof(m->reply)))
         return;
-    if (reply && h->state == MESSAGE_ACKED)
-        strcpy(h->reply, reply);
-    drop(t, h, connection);
+    if (reply && m->state == MESSAGE_ACKED)
+        strcpy(m->reply, reply);
+    drop_msg(t, m, connection);
 }
 
-void message_refresh(struct message_table *t, struct message *h, natsMsg *msg, const struct ack_meta *meta,
+void message_refresh(struct message_table *t, struct message *m, natsMsg *msg, const struct ack_meta *meta,
                      struct connection *connection)
 {
-    drop(t, h, connection);
-    take_meta(t, h, msg, meta);
-    if (h->state == MESSAGE_ACKED)
+    drop_msg(t, m, connection);
+    set_delivery(t, m, msg, meta);
+    if (m->state == MESSAGE_ACKED)
         return;
-    list_remove(&h->lease);
-    list_push_back(&t->leases, &h->lease);
+    list_remove(&m->lease);
+    list_push_back(&t->leases, &m->lease);
 }
 
-void message_set_state(struct message_table *t, struct message *h, enum message_state state)
+void message_set_state(struct message_table *t, struct message *m, enum message_state state)
 {
-    t->n_by_state[h->state]--;
+    t->n_by_state[m->state]--;
     t->n_by_state[state]++;
-    h->state = state;
+    m->state = state;
     if (state >= MESSAGE_ACKED) {
-        list_remove(&h->lease);
-        list_remove(&h->node);
-        list_push_back(state == MESSAGE_ACKED ? &t->acked : state == MESSAGE_AWAY ? &t->away : &t->settled, &h->node);
+        list_remove(&m->lease);
+        list_remove(&m->node);
+        list_push_back(state == MESSAGE_ACKED ? &t->acked : state == MESSAGE_AWAY ? &t->away : &t->settled, &m->node);
     }
 }
 
-static bool came_before(const struct message *a, const struct message *b)
+static bool arrived_before(const struct message *a, const struct message *b)
 {
     if (a->arrived_ns != b->arrived_ns)
         return a->arrived_ns < b->arrived_ns;
     return a->consumer_seq < b->consumer_seq;
 }
 
-void message_put_back(struct list *list, struct message *h)
+void message_put_back(struct list *list, struct message *m)
 {
     struct list *at = list;
-    while (at->next != list && came_before(container_of(at->next, struct message, node), h))
+    while (at->next != list && arrived_before(container_of(at->next, struct message, node), m))
         at = at->next;
-    list_insert_after(at, &h->node);
+    list_insert_after(at, &m->node);
 }
 
-void message_free(struct message_table *t, struct message *h, struct connection *connection)
+void message_free(struct message_table *t, struct message *m, struct connection *connection)
 {
-    struct message **at = &t->buckets[bucket_of(t, h->stream_seq)];
-    while (*at != h)
+    struct message **at = &t->buckets[bucket_of(t, m->stream_seq)];
+    while (*at != m)
         at = &(*at)->chain;
-    *at = h->chain;
-    list_remove(&h->node);
-    list_remove(&h->lease);
-    list_remove(&h->order);
+    *at = m->chain;
+    list_remove(&m->node);
+    list_remove(&m->lease);
+    list_remove(&m->order);
     t->n--;
-    t->n_by_state[h->state]--;
-    drop(t, h, connection);
+    t->n_by_state[m->state]--;
+    drop_msg(t, m, connection);
     if (t->n_spare < SPARE_MAX) {
-        h->chain = t->spare;
-        t->spare = h;
+        m->chain = t->spare;
+        t->spare = m;
         t->n_spare++;
     } else {
-        free(h);
+        free(m);
     }
 }

@@ -48,7 +48,7 @@ static void path_set_current(struct consumer *c, size_t i)
     c->requests = c->paths.all[i].requests;
 }
 
-/* What was sent on this path may be lost, and the next path must show that it leads to the same stream. */
+/* Publishes on this path may be lost, and the next path must prove that it leads to the same stream. */
 static void path_leave(struct consumer *c, const char *why)
 {
     binding_disconnect(c);
@@ -108,7 +108,7 @@ void path_retry(struct consumer *c)
         size_t i = 1 + (p->current - 1 + k) % (p->n - 1);
         if (!p->all[i].up)
             continue;
-        if (i != p->current) { /* what was sent on the former path may be lost */
+        if (i != p->current) { /* publishes on the former path may be lost */
             lease_connection_down(c);
             binding_unverify(c);
         }

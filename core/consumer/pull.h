@@ -25,8 +25,8 @@ struct pull {
     size_t queued;            /* in-flight messages that wait for others: not counted in the window */
     int64_t expires_limit_ns; /* by consumer_set_max_expires(); 0: none */
     int64_t expires_ns;       /* by the server's limit */
-    int64_t max_batch;        /* likewise; 0: no limit known */
-    int64_t max_bytes;        /* likewise */
+    int64_t max_batch;        /* limit of the server; 0: none known */
+    int64_t max_bytes;        /* limit of the server; 0: none known */
     bool any_size;            /* a message was larger than a whole request may be: requests have no max_bytes */
     int64_t outstanding;      /* messages requested that neither came nor were called off */
     enum pull_contact contact;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * status - the table of status messages. */
+ * status - the table of status messages and reactions. */
 #include "status.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 static const struct {
     const char *code;
-    const char *starts; /* of the description; NULL: any. The first row that fits counts. */
+    const char *starts; /* prefix of the description, case ignored; NULL: any. The first matching row counts. */
     enum pull_reaction reaction;
 } reactions[] = {
     {"100", NULL, PULL_HEARTBEAT},
@@ -28,8 +28,8 @@ static const struct {
     {"503", NULL, PULL_NO_RESPONDERS},
 };
 
-/* As Go prints a time.Duration: "1m30s", "1.5s", "250ms". 0 if it is none. */
-static int64_t go_duration_ns(const char *s)
+/* Parses a time.Duration as Go prints it: "1m30s", "1.5s", "250ms". 0: invalid. */
+static int64_t parse_go_duration(const char *s)
 {
     static const struct {
         const char *name;
@@ -52,24 +52,25 @@ static int64_t go_duration_ns(const char *s)
     return *s == '\0' && sum < 1e18 ? (int64_t)(sum + 0.5) : 0;
 }
 
-static int64_t positive(const char *s)
+static int64_t parse_positive(const char *s)
 {
     long long n = strtoll(s, NULL, 10);
     return n > 0 ? n : 0;
 }
 
-/* "Exceeded MaxRequestBatch of 10", "Exceeded MaxRequestExpires of 1m30s", "Exceeded MaxRequestMaxBytes of 1024" */
+/* Parses "Exceeded MaxRequestBatch of 10", "Exceeded MaxRequestExpires of 1m30s", "Exceeded MaxRequestMaxBytes of 1024"
+ */
 static void parse_limit(const char *description, struct pull_status *s)
 {
     const char *of = strstr(description, " of ");
     if (!of)
         return;
     if (strstr(description, "MaxRequestBatch"))
-        s->max_batch = positive(of + 4);
+        s->max_batch = parse_positive(of + 4);
     else if (strstr(description, "MaxRequestMaxBytes"))
-        s->max_bytes = positive(of + 4);
+        s->max_bytes = parse_positive(of + 4);
     else if (strstr(description, "MaxRequestExpires"))
-        s->max_expires_ns = go_duration_ns(of + 4);
+        s->max_expires_ns = parse_go_duration(of + 4);
 }
 
 struct pull_status pull_status_parse(const char *code, const char *description, const char *pending)

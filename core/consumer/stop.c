@@ -17,7 +17,7 @@
 #define CHECK_NS (100 * NS_PER_MS)
 #define QUIET_NS NS_PER_SEC       /* without a message for that long a consumer is idle */
 #define YOUNG_NS (2 * NS_PER_SEC) /* nats-server's defaultGatewayRecentSubExpiration */
-/* By then the short requests have ended, and a busy server has said so. */
+/* Within that time the short requests end, and even a busy server reports it. */
 #define WAIT_NS (PULL_FLOWING_EXPIRES_NS + 4 * NS_PER_SEC)
 #define ANSWERS 2
 

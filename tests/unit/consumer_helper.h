@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer_helper - a consumer of stream WORK on a real server; messages go into a list. */
+ * consumer_helper - a consumer of stream WORK on a real server; its messages go into a list. */
 #ifndef SEAMQ_TESTS_CONSUMER_HELPER_H
 #define SEAMQ_TESTS_CONSUMER_HELPER_H
 
-#include "consumer/consumer_private.h"
+#include "consumer/consumer.h"
 #include "nats_helper.h"
 
 static char *work_filter[] = {(char *)"work.>"};
@@ -16,10 +16,11 @@ struct bench {
     struct requests *requests;
     struct consumer *c;
     struct list ready; /* of struct message */
-    size_t n;          /* messages so far */
+    size_t n;          /* messages received */
     unsigned states;
-    void (*on_ready)(void *data); /* more to do when it has become ready, NULL: nothing */
+    void (*on_ready)(void *data); /* called when the consumer has become ready; NULL: nothing */
     void *data;
+    void (*on_left)(struct message *m, bool for_good); /* NULL: nothing */
     bool stopped;
 };
 
@@ -48,6 +49,13 @@ static inline void bench_state(void *data, struct consumer *c)
         b->on_ready(b->data);
 }
 
+static inline void bench_left(void *data, struct message *m, bool for_good)
+{
+    struct bench *b = data;
+    if (b->on_left)
+        b->on_left(m, for_good);
+}
+
 static inline void bench_stopped(void *data)
 {
     ((struct bench *)data)->stopped = true;
@@ -62,7 +70,7 @@ static inline void bench_finish(struct rig *r)
     b->requests = NULL;
 }
 
-/* A server with stream WORK, a link, an api; the handler's configuration can still be changed. */
+/* A server with stream WORK, a connection and its requests; the handler's configuration can still be changed. */
 static inline struct bench *bench_prepare(struct world *w)
 {
     struct bench *b = calloc(1, sizeof(*b));
@@ -95,7 +103,8 @@ static inline struct bench *bench_prepare(struct world *w)
 
 static inline void bench_start(struct bench *b)
 {
-    static const struct consumer_callbacks callbacks = {.on_message = bench_message, .on_state = bench_state};
+    static const struct consumer_callbacks callbacks = {
+        .on_message = bench_message, .on_state = bench_state, .on_left = bench_left};
     struct error err = {0};
     rig_connection(b->r);
     assert_int_equal(requests_create(&b->requests, b->r->loop, b->r->connection), 0);
@@ -106,7 +115,7 @@ static inline void bench_start(struct bench *b)
     b->r->finish = bench_finish;
 }
 
-/* Ready, with room for `window` messages. */
+/* The consumer is ready and has a window of `window` messages. */
 static inline struct bench *bench_run(struct bench *b, size_t window)
 {
     bench_start(b);
@@ -115,14 +124,30 @@ static inline struct bench *bench_run(struct bench *b, size_t window)
     return b;
 }
 
-/* The next message, taken from the list. */
+/* Removes the next message from the list. */
 static inline struct message *bench_next(struct bench *b)
 {
     turn_until(b->r, 15, !list_empty(&b->ready));
     return container_of(list_pop_front(&b->ready), struct message, node);
 }
 
-/* A number of the consumer's info, as the server has it now. */
+/* The connection is lost, and the consumer is verified on the next one. */
+static inline void bench_reconnect(struct bench *b)
+{
+    unsigned ups = b->r->ups;
+    connection_kick(b->r->connection, "test");
+    turn_until(b->r, 10, b->r->ups > ups && consumer_verified(b->c));
+}
+
+/* Runs the loop, in which nothing that concerns the test may happen. */
+static inline void bench_turn_for(struct bench *b, double seconds)
+{
+    int64_t until = deadline_in(seconds);
+    while (deadline_left_ms(until))
+        assert_true(loop_once(b->r->loop, 10 * NS_PER_MS) >= 0);
+}
+
+/* A number of the server's present CONSUMER.INFO. */
 static inline int64_t bench_info(struct bench *b, const char *field)
 {
     json_t *info = client_consumer(b->client, "WORK", "d");
@@ -130,7 +155,7 @@ static inline int64_t bench_info(struct bench *b, const char *field)
     return json_at(info, field);
 }
 
-/* Each list is sound: what is linked forwards is linked backwards, and it ends. */
+/* Length of a list whose links agree in both directions and which ends. */
 static inline size_t sound_length(const struct list *l)
 {
     size_t n = 0;

@@ -12,7 +12,7 @@ static void publish(struct bench *b, int n)
         client_publish(b->client, "work.x", world_text(b->r->w, "%d", i));
 }
 
-/* Without waiting for each. */
+/* Publishes without waiting for each PubAck. */
 static void publish_fast(struct bench *b, int n)
 {
     for (int i = 0; i < n; i++)
@@ -45,7 +45,7 @@ static void missing_consumer_is_created_and_messages_settle(struct world *w)
     assert_string_equal(consumer_reason(b->c), "");
 }
 
-static void absent_stream_is_named_until_it_is_there(struct world *w)
+static void missing_stream_is_named_until_it_exists(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.stream = (char *)"LATER";
@@ -77,7 +77,7 @@ static void push_consumer_is_refused_in_a_sentence(struct world *w)
     assert_false(consumer_ready(b->c));
 }
 
-static void dead_letter_stream_is_made_with_its_subject(struct world *w)
+static void dead_letter_stream_is_created_with_its_subject(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.dead_letter = (char *)"DLQ";
@@ -90,7 +90,7 @@ static void dead_letter_stream_is_made_with_its_subject(struct world *w)
 
 /* ---- while running ---------------------------------------------------------------------------- */
 
-static void deleted_consumer_is_an_alarm_and_not_made_anew(struct world *w)
+static void deleted_consumer_is_an_alarm_and_not_recreated(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
@@ -105,7 +105,7 @@ static void deleted_consumer_is_an_alarm_and_not_made_anew(struct world *w)
     assert_int_equal(bench_next(b)->stream_seq, 2);
 }
 
-/* The next pull request that the server sees: its heartbeat, and where it wants to be answered. */
+/* Heartbeat and reply subject of the next pull request that the server sees. */
 static int64_t next_request(struct bench *b, natsSubscription *requests, char *ret_reply, size_t size)
 {
     uint64_t queued = 0;
@@ -130,11 +130,20 @@ static void requests_are_short_until_one_is_heard_of(struct world *w)
 
     bench_run(b, 10);
     int64_t at_first = next_request(b, requests, reply, sizeof(reply));
-    int64_t later = next_request(b, requests, reply, sizeof(reply)); /* the first one has expired */
+    int64_t later = next_request(b, requests, reply, sizeof(reply)); /* sent when the first one has expired */
     assert_true(later > at_first);
     connection_kick(b->r->connection, "test");
     assert_int_equal(next_request(b, requests, reply, sizeof(reply)), at_first);
     natsSubscription_Destroy(requests);
+}
+
+/* The reply subject of a pull request is <inbox>.p<index>.<epoch>.<number>. */
+static uint64_t request_epoch(const char *reply)
+{
+    const char *dot = strrchr(reply, '.') - 1;
+    while (dot > reply && *dot != '.')
+        dot--;
+    return strtoull(dot + 1, NULL, 10);
 }
 
 static void new_leader_is_asked_at_once(struct world *w)
@@ -151,15 +160,18 @@ static void new_leader_is_asked_at_once(struct world *w)
     raw_flush(raw);
     assert_int_equal(next_request(b, requests, again, sizeof(again)), at_first);
     assert_string_not_equal(again, reply);
-    /* During an election what was asked before it is given up; the subjects are told all the same. */
-    uint64_t pulls = consumer_stats(b->c)->pulls;
+    /* A request of before the reset is reported, too, while nothing has been heard: the next request begins an epoch.
+     */
+    uint64_t epoch = request_epoch(again);
+    raw_publish(raw, again, NULL, status, sizeof(status) - 1, "", 0);
     raw_publish(raw, reply, NULL, status, sizeof(status) - 1, "", 0);
     raw_flush(raw);
-    turn_until(b->r, 10, (b->c->pull.contact = PULL_UNHEARD, consumer_stats(b->c)->pulls > pulls));
+    while (request_epoch(again) < epoch + 2)
+        next_request(b, requests, again, sizeof(again));
     natsSubscription_Destroy(requests);
 }
 
-/* The server keeps those subjects of requests that are not done, to tell them when the leader changes. */
+/* The server keeps the reply subjects of open requests, to report a change of the leader to them. */
 static void each_request_has_its_own_subject(struct world *w)
 {
     struct bench *b = bench_prepare(w);
@@ -201,18 +213,18 @@ static void window_bounds_what_is_here(struct world *w)
     turn_until(b->r, 10, b->n == 7);
     for (size_t acked = 0; acked < 93; acked++) {
         ack(b, bench_next(b));
-        turn_until(b->r, 10, b->n > 7 + acked / 8); /* it goes on before the window is empty */
+        turn_until(b->r, 10, b->n > 7 + acked / 8); /* requests are sent before the window is empty */
         assert_in_range(sound_length(&b->ready), 0, 7);
     }
 }
 
-static void redelivered_message_that_is_held_is_not_handed_out_again(struct world *w)
+static void redelivered_in_flight_message_is_not_handed_out_again(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
     struct message *h = bench_next(b);
     message_set_state(consumer_messages(b->c), h, MESSAGE_RUNNING);
-    /* Somebody says NAK in our name: the server delivers it again, to us. */
+    /* Another client sends NAK in our name: the server redelivers the message to us. */
     natsConnection_PublishString(b->client->nc, message_reply(h), "-NAK");
     turn_until(b->r, 10, consumer_stats(b->c)->repeated == 1);
     assert_int_equal(b->n, 1);
@@ -223,9 +235,9 @@ static void redelivered_message_that_is_held_is_not_handed_out_again(struct worl
     assert_int_equal(bench_info(b, "num_ack_pending"), 0);
 }
 
-/* A message that went back and came again is in every list once: a ring that is broken there
- * never ends, at the latest at the next CONNECTION_UP. */
-static void message_that_went_back_comes_again_with_its_attempts(struct world *w)
+/* A redelivered message is in every list once. A broken list would never end, at the latest at the next CONNECTION_UP.
+ */
+static void message_given_back_is_redelivered_with_its_attempts(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 3);
@@ -250,7 +262,7 @@ static void message_that_went_back_comes_again_with_its_attempts(struct world *w
     assert_int_equal(bench_info(b, "num_ack_pending"), 0);
 }
 
-static void delayed_give_back_comes_after_the_delay(struct world *w)
+static void message_given_back_with_a_delay_arrives_after_it(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
@@ -263,7 +275,7 @@ static void delayed_give_back_comes_after_the_delay(struct world *w)
 
 /* ---- leases ---------------------------------------------------------------------------------------- */
 
-static void held_messages_outlive_ack_wait(struct world *w)
+static void leases_of_in_flight_messages_are_renewed(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.ack_wait_ns = NS_PER_SEC;
@@ -291,12 +303,12 @@ static void message_that_waits_for_longer_than_the_timeout_goes_back(struct worl
     bench_run(b, 1);
     publish(b, 1);
     turn_until(b->r, 10, b->n == 1);
-    turn_until(b->r, 10, b->n == 2); /* it went back and came again */
+    turn_until(b->r, 10, b->n == 2); /* it was given back and redelivered */
     assert_int_equal(sound_length(&b->ready), 1);
     assert_int_equal(bench_next(b)->attempts, 0);
 }
 
-static void nothing_but_an_ack_is_said_after_the_lease(struct world *w)
+static void only_an_ack_is_sent_after_the_lease_expired(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.ack_wait_ns = NS_PER_SEC;
@@ -313,7 +325,7 @@ static void nothing_but_an_ack_is_said_after_the_lease(struct world *w)
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
     natsMsg *msg = NULL;
     assert_int_equal(natsSubscription_NextMsg(&msg, seen, 5000), NATS_OK);
-    assert_int_equal(natsMsg_GetDataLength(msg), 0); /* the ack; the confirmed order says that no NAK came before it */
+    assert_int_equal(natsMsg_GetDataLength(msg), 0); /* the ack is the first message: no NAK was sent before it */
     natsMsg_Destroy(msg);
     natsSubscription_Destroy(seen);
 }
@@ -326,7 +338,7 @@ static void acknowledgement_lost_with_the_connection_is_sent_again(struct world 
     publish(b, 1);
     struct message *h = bench_next(b);
     connection_kick(b->r->connection, "test");
-    ack(b, h); /* into the void: the loop has not noticed */
+    ack(b, h); /* lost: the loop has not noticed that the connection has ended */
     turn_until(b->r, 5, b->r->downs >= 1);
     assert_int_equal(consumer_unconfirmed(b->c), 1);
     turn_until(b->r, 20, consumer_ready(b->c) && consumer_unconfirmed(b->c) == 0);
@@ -334,7 +346,7 @@ static void acknowledgement_lost_with_the_connection_is_sent_again(struct world 
     assert_int_equal(b->n, 1);
 }
 
-/* A killed server forgets what it had not written: a message may come again, and must not be stuck. */
+/* A killed server forgets what it had not written: a message may be redelivered, and must not get stuck. */
 static void pulling_goes_on_after_a_killed_server(struct world *w)
 {
     struct bench *b = bench_prepare(w);
@@ -357,7 +369,7 @@ static void pulling_goes_on_after_a_killed_server(struct world *w)
     int64_t until = deadline_in(20);
     while (bench_info(b, "num_ack_pending") || consumer_messages(b->c)->n) {
         if (deadline_left_ms(until) == 0)
-            fail_msg("%zu are held, the server waits for %" PRId64, consumer_messages(b->c)->n,
+            fail_msg("%zu are in flight, the server waits for %" PRId64, consumer_messages(b->c)->n,
                      bench_info(b, "num_ack_pending"));
         assert_true(loop_once(b->r->loop, 100 * NS_PER_MS) >= 0);
         while (!list_empty(&b->ready))
@@ -365,77 +377,78 @@ static void pulling_goes_on_after_a_killed_server(struct world *w)
     }
 }
 
-/* A message that is acknowledged comes again while the question "is all acknowledged?" is under
- * way: the answer says nothing about the second acknowledgement. */
-static void answer_does_not_cover_an_ack_sent_after_the_question(struct world *w)
+/* How many CONSUMER.INFO requests a watcher has seen; a repeated request has the reply subject of the first. */
+static size_t count_info_requests(natsSubscription *requests)
+{
+    char last[128] = "";
+    size_t n = 0;
+    natsMsg *msg = NULL;
+
+    while (natsSubscription_NextMsg(&msg, requests, 200) == NATS_OK) {
+        n += strcmp(natsMsg_GetReply(msg), last) != 0;
+        snprintf(last, sizeof(last), "%s", natsMsg_GetReply(msg));
+        natsMsg_Destroy(msg);
+    }
+    return n;
+}
+
+/* An acked message is redelivered and acked again while a confirmation is pending: its answer proves nothing about the
+ * second acknowledgement, so a second request is needed. */
+static void answer_does_not_cover_an_ack_sent_after_the_request(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
-    struct message *h = bench_next(b);
-    ack(b, h);
+    struct message *m = bench_next(b);
+    natsSubscription *requests = watch(b->client, "$JS.API.CONSUMER.INFO.WORK.d");
+    ack(b, m);
     server_freeze(b->r->server);
-    turn_until(b->r, 2, b->c->confirmation.request);
-    ack(b, h); /* as for a second delivery */
+    bench_turn_for(b, 0.6); /* the confirmation is requested after 0.25 s */
+    ack(b, m);
     server_thaw(b->r->server);
-    turn_until(b->r, 5, !b->c->confirmation.request);
-    assert_int_equal(consumer_unconfirmed(b->c), 1);
-    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    turn_until(b->r, 10, consumer_unconfirmed(b->c) == 0);
+    assert_in_range(count_info_requests(requests), 2, 4);
+    natsSubscription_Destroy(requests);
 }
 
-static void fire(struct loop_timer *t)
-{
-    t->fire(t);
-}
-
-/* After a reconnect CONSUMER.INFO may be answered while STREAM.INFO is not, and acks wait for both. */
-static void ack_that_was_not_sent_is_not_confirmed(struct world *w)
+static void ack_without_a_connection_is_sent_on_the_next_one(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 2);
-    struct message *h[] = {bench_next(b), bench_next(b)};
-    ack(b, h[0]);
-    fire(&b->c->confirmation.timer);
-    assert_non_null(b->c->confirmation.request);
-    b->c->binding.verified = false;
-    ack(b, h[1]);
-    turn_until(b->r, 5, !b->c->confirmation.request);
-    assert_int_equal(consumer_unconfirmed(b->c), 2); /* an answer from the time before */
-    fire(&b->c->confirmation.timer);
-    assert_null(b->c->confirmation.request);
-    assert_true(loop_timer_armed(&b->c->confirmation.timer));
-    b->c->binding.verified = true;
-    lease_resume(b->c);
-    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    struct message *m[] = {bench_next(b), bench_next(b)};
+    ack(b, m[0]);
+    connection_kick(b->r->connection, "test");
+    turn_until(b->r, 5, b->r->downs == 1);
+    assert_false(consumer_verified(b->c));
+    ack(b, m[1]);
+    assert_int_equal(consumer_unconfirmed(b->c), 2);
+    turn_until(b->r, 10, consumer_unconfirmed(b->c) == 0);
+    assert_true(consumer_verified(b->c));
     assert_true(client_wait_settled(b->client, "WORK", "d", 5));
     assert_int_equal(b->n, 2);
 }
 
-/* Nor is it lost with the connection: the next server says what it has taken. */
-static void cumulative_ack_is_not_confirmed_before_it_is_compared(struct world *w)
+static void cumulative_ack_lost_with_the_connection_is_sent_again(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.ack = ACK_CUMULATIVE;
     bench_run(b, 10);
     publish(b, 1);
-    ack(b, bench_next(b));
-    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 1);
-    b->c->binding.verified = false;
-    lease_resume(b->c);
-    fire(&b->c->confirmation.timer);
-    assert_null(b->c->confirmation.request);
-    b->c->binding.verified = true;
-    lease_resume(b->c);
-    turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
+    struct message *m = bench_next(b);
+    connection_kick(b->r->connection, "test");
+    ack(b, m);
+    turn_until(b->r, 10, b->r->downs == 1);
+    turn_until(b->r, 10, consumer_messages(b->c)->n == 0);
     assert_true(client_wait_settled(b->client, "WORK", "d", 5));
+    assert_int_equal(b->n, 1);
 }
 
-/* ---- a consumer made anew ------------------------------------------------------------------------------------- */
+/* ---- a recreated consumer ---------------------------------------------------------------------------------------- */
 
-/* As if a deleted consumer had delivered it, and this one's delivery had been lost on the way. */
-static struct message *of_the_old_consumer(struct message *h)
+/* As if a deleted consumer had delivered it, and the delivery by the new one had been lost. */
+static struct message *of_the_old_consumer(struct message *m)
 {
-    h->consumer_created_ns--;
-    return h;
+    m->consumer_created_ns--;
+    return m;
 }
 
 static struct message *run(struct bench *b)
@@ -445,23 +458,22 @@ static struct message *run(struct bench *b)
     return h;
 }
 
-static void cumulative_is_not_sure_by_what_runs_of_the_old_consumer(struct world *w)
+static void cumulative_acks_nothing_while_a_message_of_the_old_consumer_runs(struct world *w)
 {
     struct bench *b = bench_prepare(w);
-    const struct cumulative *q;
     b->handler.ack = ACK_CUMULATIVE;
     bench_run(b, 10);
-    q = &b->c->cumulative;
     publish(b, 2);
-    run(b);
+    struct message *first = run(b);
     of_the_old_consumer(run(b));
-    confirmation_resend(b->c);
-    int64_t first_pause = q->pause_ns;
-    turn_until(b->r, 5, q->state == CUMULATIVE_COMPLETE || q->pause_ns > first_pause);
-    assert_false(q->state == CUMULATIVE_COMPLETE);
+    bench_reconnect(b);
+    ack(b, first);
+    bench_turn_for(b, 1); /* many comparisons with the server */
+    assert_int_equal(first->state, MESSAGE_DONE);
+    assert_int_equal(bench_info(b, "num_ack_pending"), 2);
 }
 
-static void order_waits_for_what_runs_of_the_old_consumer(struct world *w)
+static void order_waits_for_a_message_that_runs_for_the_old_consumer(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.ordering = ORDERING_SUBJECT;
@@ -470,13 +482,12 @@ static void order_waits_for_what_runs_of_the_old_consumer(struct world *w)
     publish(b, 2);
     run(b);
     of_the_old_consumer(run(b));
-    lease_resume(b->c);
-    redelivery_sync_begin(b->c);
+    bench_reconnect(b);
     turn_until(b->r, 5, consumer_in_order(b->c) || consumer_missing_redeliveries(b->c));
     assert_int_equal(consumer_missing_redeliveries(b->c), 1);
 }
 
-static void what_is_remembered_of_the_old_consumer_is_forgotten(struct world *w)
+static void remembered_messages_of_the_old_consumer_are_forgotten(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.ordering = ORDERING_SUBJECT;
@@ -488,14 +499,14 @@ static void what_is_remembered_of_the_old_consumer_is_forgotten(struct world *w)
     consumer_give_back(b->c, away, 60 * NS_PER_SEC);
     of_the_old_consumer(acked);
     of_the_old_consumer(away);
-    lease_resume(b->c);
+    bench_reconnect(b);
     assert_int_equal(sound_length(&consumer_messages(b->c)->away), 0);
     assert_int_equal(sound_length(&consumer_messages(b->c)->settled), 0);
     assert_int_equal(consumer_messages(b->c)->n, 1);
     assert_int_equal(here->state, MESSAGE_RUNNING);
 }
 
-/* One that was handled, and then no pull is open that would be told of the deletion. */
+/* A message is handled, and then the consumer is recreated while no pull is open that would be told. */
 static void replace_unnoticed(struct bench *b)
 {
     publish(b, 1);
@@ -507,22 +518,22 @@ static void replace_unnoticed(struct bench *b)
     client_add_consumer(b->client, "WORK", "d", ",\"ack_wait\":1000000000");
 }
 
-static void any_answer_tells_of_a_consumer_made_anew(struct world *w)
+static void any_answer_shows_that_the_consumer_was_recreated(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
-    int64_t created = b->c->consumer_created_ns;
     replace_unnoticed(b);
+    assert_true(consumer_verified(b->c));
     consumer_refresh_lag(b->c);
-    turn_until(b->r, 10, b->c->consumer_created_ns != created && consumer_ready(b->c));
+    turn_until(b->r, 10, !consumer_verified(b->c));
+    turn_until(b->r, 10, consumer_verified(b->c) && consumer_ready(b->c));
 }
 
-static void message_of_a_consumer_made_anew_runs_though_it_is_remembered(struct world *w)
+static void message_of_a_recreated_consumer_runs_though_it_is_in_the_table(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     b->handler.ordering = ORDERING_SUBJECT;
     bench_run(b, 10);
     replace_unnoticed(b);
-    b->c->binding.verified_ns = 0; /* long ago */
     consumer_set_window(b->c, 10);
     ack(b, bench_next(b));
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
@@ -572,8 +583,8 @@ static void bytes_limit_of_the_consumer_is_kept(struct world *w)
     assert_in_range(consumer_stats(b->c)->pulls, 5, 30);
 }
 
-/* Each request would end with it. */
-static void a_message_larger_than_all_bytes_of_a_request_comes(struct world *w)
+/* Without special care each request would end at such a message. */
+static void message_larger_than_a_whole_request_arrives(struct world *w)
 {
     struct bench *b = limited(w, ",\"max_bytes\":5000");
     publish_large(b, 1, 1000);
@@ -585,8 +596,8 @@ static void a_message_larger_than_all_bytes_of_a_request_comes(struct world *w)
         fail_msg("%" PRIu64 " pulls", consumer_stats(b->c)->pulls);
 }
 
-/* And a reader that is slow for a moment is not cut off by the server for what it has asked for. */
-static void a_request_brings_no_more_than_its_bytes(struct world *w)
+/* So the server does not disconnect a reader that is slow for a moment. */
+static void request_brings_no_more_than_its_max_bytes(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 1000);
     publish_large(b, 200, 1000000);
@@ -606,9 +617,7 @@ static void expires_limit_with_a_fraction_is_kept(struct world *w)
 static void pulls_are_few(struct bench *b)
 {
     uint64_t before = consumer_stats(b->c)->pulls;
-    int64_t until = deadline_in(2);
-    while (deadline_left_ms(until))
-        assert_true(loop_once(b->r->loop, 10 * NS_PER_MS) >= 0);
+    bench_turn_for(b, 2);
     if (consumer_stats(b->c)->pulls - before > 100)
         fail_msg("%" PRIu64 " pulls", consumer_stats(b->c)->pulls - before);
 }
@@ -621,13 +630,13 @@ static void short_expires_limit_is_kept_without_spinning(struct world *w)
     pulls_are_few(b);
 }
 
-/* A limit that cannot be kept must not turn into a request for each answer. */
+/* A limit that cannot be kept must not cause a request for each answer. */
 static void expires_limit_too_short_to_keep_does_not_spin(struct world *w)
 {
     pulls_are_few(limited(w, ",\"max_expires\":2000000"));
 }
 
-/* A drain waits for the end of what was asked for while messages came. */
+/* A drain waits for the end of requests that were sent while messages flowed. */
 static void requests_are_short_while_messages_come(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 1);
@@ -650,21 +659,21 @@ static void stop_ends_once_nothing_more_can_come(struct world *w)
     turn_until(b->r, 5, b->stopped && consumer_unconfirmed(b->c) == 0);
     uint64_t pulls = consumer_stats(b->c)->pulls;
     publish(b, 1);
-    int64_t until = deadline_in(0.5);
-    while (deadline_left_ms(until))
-        loop_once(b->r->loop, 10 * NS_PER_MS);
+    bench_turn_for(b, 0.5);
     assert_int_equal(consumer_stats(b->c)->pulls, pulls);
 }
 
-/* Not for the whole time of a drain. */
-static void a_deleted_consumer_holds_up_no_stop(struct world *w)
+/* The stop must not take the whole time of a drain. */
+static void deleted_consumer_does_not_delay_a_stop(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 1);
     struct message *h = bench_next(b);
     client_api_ok(b->client, NULL, "CONSUMER.DELETE.WORK.d");
     turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running"));
-    b->c->binding.verified = false; /* as on the next connection */
+    connection_kick(b->r->connection, "test");
+    turn_until(b->r, 10, b->r->ups == 2 && strstr(consumer_reason(b->c), "was deleted while running"));
+    assert_false(consumer_verified(b->c)); /* so the acknowledgement is never sent */
     ack(b, h);
     consumer_stop(b->c, loop_now_ns(b->r->loop) + 600 * NS_PER_SEC, bench_stopped, b);
     turn_until(b->r, 30, b->stopped && consumer_unconfirmed(b->c) == 0);
@@ -674,42 +683,42 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         IT(missing_consumer_is_created_and_messages_settle),
-        IT(absent_stream_is_named_until_it_is_there),
+        IT(missing_stream_is_named_until_it_exists),
         IT(create_never_waits_for_the_consumer),
         IT(push_consumer_is_refused_in_a_sentence),
-        IT(dead_letter_stream_is_made_with_its_subject),
-        IT(deleted_consumer_is_an_alarm_and_not_made_anew),
+        IT(dead_letter_stream_is_created_with_its_subject),
+        IT(deleted_consumer_is_an_alarm_and_not_recreated),
         IT(requests_are_short_until_one_is_heard_of),
         IT(new_leader_is_asked_at_once),
         IT(each_request_has_its_own_subject),
         IT(silent_server_is_asked_until_it_answers),
         IT(window_bounds_what_is_here),
-        IT(redelivered_message_that_is_held_is_not_handed_out_again),
-        IT(message_that_went_back_comes_again_with_its_attempts),
-        IT(delayed_give_back_comes_after_the_delay),
-        IT(held_messages_outlive_ack_wait),
+        IT(redelivered_in_flight_message_is_not_handed_out_again),
+        IT(message_given_back_is_redelivered_with_its_attempts),
+        IT(message_given_back_with_a_delay_arrives_after_it),
+        IT(leases_of_in_flight_messages_are_renewed),
         IT(message_that_waits_for_longer_than_the_timeout_goes_back),
-        IT(nothing_but_an_ack_is_said_after_the_lease),
+        IT(only_an_ack_is_sent_after_the_lease_expired),
         IT(acknowledgement_lost_with_the_connection_is_sent_again),
         IT(pulling_goes_on_after_a_killed_server),
-        IT(answer_does_not_cover_an_ack_sent_after_the_question),
-        IT(ack_that_was_not_sent_is_not_confirmed),
-        IT(cumulative_ack_is_not_confirmed_before_it_is_compared),
-        IT(cumulative_is_not_sure_by_what_runs_of_the_old_consumer),
-        IT(order_waits_for_what_runs_of_the_old_consumer),
-        IT(what_is_remembered_of_the_old_consumer_is_forgotten),
-        IT(any_answer_tells_of_a_consumer_made_anew),
-        IT(message_of_a_consumer_made_anew_runs_though_it_is_remembered),
+        IT(answer_does_not_cover_an_ack_sent_after_the_request),
+        IT(ack_without_a_connection_is_sent_on_the_next_one),
+        IT(cumulative_ack_lost_with_the_connection_is_sent_again),
+        IT(cumulative_acks_nothing_while_a_message_of_the_old_consumer_runs),
+        IT(order_waits_for_a_message_that_runs_for_the_old_consumer),
+        IT(remembered_messages_of_the_old_consumer_are_forgotten),
+        IT(any_answer_shows_that_the_consumer_was_recreated),
+        IT(message_of_a_recreated_consumer_runs_though_it_is_in_the_table),
         IT(batch_limit_of_the_consumer_is_kept),
         IT(bytes_limit_of_the_consumer_is_kept),
-        IT(a_message_larger_than_all_bytes_of_a_request_comes),
-        IT(a_request_brings_no_more_than_its_bytes),
+        IT(message_larger_than_a_whole_request_arrives),
+        IT(request_brings_no_more_than_its_max_bytes),
         IT(expires_limit_with_a_fraction_is_kept),
         IT(short_expires_limit_is_kept_without_spinning),
         IT(expires_limit_too_short_to_keep_does_not_spin),
         IT(requests_are_short_while_messages_come),
         IT(stop_ends_once_nothing_more_can_come),
-        IT(a_deleted_consumer_holds_up_no_stop),
+        IT(deleted_consumer_does_not_delay_a_stop),
     };
     return it_main(tests, argc, argv);
 }

@@ -45,9 +45,8 @@ static void term_after_the_lease_is_an_ack(struct world *w)
     till_expect_settled(t);
 }
 
-static void leave_lane(void *data, struct message *h, bool for_good)
+static void leave_key_queue(struct message *h, bool for_good)
 {
-    (void)data;
     if (for_good)
         h->key_queue = NULL;
 }
@@ -59,7 +58,7 @@ static void term_in_order_is_kept_until_it_is_confirmed(struct world *w)
     int key_queue;
     t->b->handler.ordering = ORDERING_SUBJECT;
     till_run(t);
-    t->b->c->callbacks.on_left = leave_lane;
+    t->b->on_left = leave_key_queue;
     struct message *h = till_message(t);
     h->key_queue = (struct key_queue *)&key_queue;
     settle_outcome(t->s, h, OUTCOME_TERM, 0, "");
