@@ -22,8 +22,6 @@
 #define SUBJECT_MAX 512
 #define INBOX_MAX 160
 
-enum { JS_NO_SUITABLE_PEERS = 10005, JS_UNAVAILABLE = 10008, JS_CODE_UNAVAILABLE = 503 };
-
 struct session {
     const struct config_cluster *cluster;
     natsConnection *nats;
@@ -223,24 +221,17 @@ struct calls {
     size_t window;
 };
 
-static const char *call_domain(const struct session *s, const struct call *c)
+static int call_subject(const struct session *s, const struct call *c, char *out, size_t size)
 {
-    return c->domain ? c->domain : s->cluster->domain;
-}
-
-static void call_subject(const struct session *s, const struct call *c, char *out, size_t size)
-{
-    const char *domain = call_domain(s, c);
-    if (c->publish)
-        snprintf(out, size, "%s", c->subject);
-    else
-        snprintf(out, size, "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", c->subject);
+    if (!c->publish)
+        return api_subject(s->cluster, c->domain, &c->path, out, size);
+    return snprintf(out, size, "%s", c->publish) < (int)size ? 0 : -ENAMETOOLONG;
 }
 
 static natsStatus publish(struct session *s, const struct call *c, const char *reply)
 {
     natsMsg *msg = NULL;
-    natsStatus st = natsMsg_Create(&msg, c->subject, reply, c->body, (int)c->size);
+    natsStatus st = natsMsg_Create(&msg, c->publish, reply, c->body, (int)c->size);
 
     for (size_t at = 0; st == NATS_OK && at < c->headers_size;) {
         const char *name = c->headers + at;
@@ -282,7 +273,7 @@ static void call_done(struct calls *cs, struct call *c)
 static bool is_passing(const struct answer *a)
 {
     return a->rc == -EHOSTUNREACH || a->code == JS_CODE_UNAVAILABLE || a->err_code == JS_NO_SUITABLE_PEERS ||
-           a->err_code == JS_UNAVAILABLE;
+           a->err_code == JS_CLUSTER_NOT_AVAILABLE;
 }
 
 /* Sends what is due and fits into the window; returns when to look again. */
@@ -453,31 +444,40 @@ int session_call(struct session *s, struct call *call, int64_t timeout_ns, struc
     return call->answer.rc ? session_explain(s, call, err) : 0;
 }
 
+const char *call_name(const struct call *call, char *out, size_t size)
+{
+    if (call->publish)
+        return call->publish;
+    api_path_text(&call->path, out, size);
+    return out;
+}
+
 int session_explain(const struct session *s, const struct call *call, struct error *err)
 {
     const struct answer *a = &call->answer;
-    const char *domain = call_domain(s, call);
-    const char *dot = domain ? "." : "";
-    domain = domain ? domain : "";
+    const char *domain = call->domain ? call->domain : s->cluster->domain;
+    char text[API_SUBJECT_MAX];
+    char prefix[API_SUBJECT_MAX] = "";
+    const char *name = call_name(call, text, sizeof(text));
 
     switch (a->rc) {
     case 0: return 0;
     case -ENOTCONN:
-        return error_set(err, a->rc, "%s: the connection to cluster %s was lost and no server takes a new one",
-                         call->subject, s->cluster->name);
-    case -EHOSTUNREACH:
-        return error_set(err, a->rc, "%s: nobody answers: JetStream is not enabled on cluster %s%s%s, or not yet",
-                         call->subject, s->cluster->name, *dot ? ", or it cannot reach a domain " : "", domain);
-    case -ETIMEDOUT:
-        return error_set(err, a->rc,
-                         "%s: no answer in time (has JetStream a leader, and may this user publish to $JS%s%s.API.> "
-                         "and subscribe to %s.>?)",
-                         call->subject, dot, domain, s->cluster->inbox_prefix);
-    case -EACCES:
-        return error_set(err, a->rc, "%s: %s (grant it to the user of cluster %s)", call->subject, a->text,
+        return error_set(err, a->rc, "%s: the connection to cluster %s was lost and no server takes a new one", name,
                          s->cluster->name);
-    case -EREMOTEIO: return error_set(err, a->rc, "%s: the server says: %s (%d)", call->subject, a->text, a->err_code);
-    default: return error_set(err, a->rc, "%s: %s", call->subject, *a->text ? a->text : strerror(-a->rc));
+    case -EHOSTUNREACH:
+        return error_set(err, a->rc, "%s: nobody answers: JetStream is not enabled on cluster %s%s%s, or not yet", name,
+                         s->cluster->name, domain ? ", or it cannot reach a domain " : "", domain ? domain : "");
+    case -ETIMEDOUT:
+        api_prefix(s->cluster, call->domain, prefix, sizeof(prefix));
+        return error_set(err, a->rc,
+                         "%s: no answer in time (has JetStream a leader, and may this user publish to %s.> "
+                         "and subscribe to %s.>?)",
+                         name, prefix, s->cluster->inbox_prefix);
+    case -EACCES:
+        return error_set(err, a->rc, "%s: %s (grant it to the user of cluster %s)", name, a->text, s->cluster->name);
+    case -EREMOTEIO: return error_set(err, a->rc, "%s: the server says: %s (%d)", name, a->text, a->err_code);
+    default: return error_set(err, a->rc, "%s: %s", name, *a->text ? a->text : strerror(-a->rc));
     }
 }
 

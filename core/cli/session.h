@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "jetstream/answer.h"
+#include "jetstream/api.h"
 
 #include <nats/nats.h>
 #include <stddef.h>
@@ -33,12 +34,13 @@ const struct config_cluster *session_cluster(const struct session *s);
 
 /* One call of the JetStream API, of the cluster's domain unless `domain` names another. */
 struct call {
-    const char *subject; /* behind $JS[.<domain>].API. : "STREAM.INFO.ORDERS" */
-    const char *body;    /* JSON; NULL: none */
+    struct api_path path;
+    const char *body; /* JSON; NULL: none */
     const char *domain;
-    /* A message for a stream instead: `subject` is a whole one, the answer its PubAck. Sent again only when nobody took
-     * it: not after silence or a lost connection, when it may be there (-ETIMEDOUT). */
-    bool publish;
+    /* Not NULL: a message for a stream is published to this subject instead, and the answer is its PubAck. It is
+     * published again only if no stream took it: not after silence or a lost connection, when it may be stored
+     * (-ETIMEDOUT). */
+    const char *publish;
     size_t size;         /* of `body`, which may hold any bytes then */
     const char *headers; /* "Name\0value\0..." */
     size_t headers_size;
@@ -64,6 +66,9 @@ int session_call(struct session *s, struct call *call, int64_t timeout_ns, struc
 
 /* Why `call` failed, as a sentence; returns call->answer.rc. */
 int session_explain(const struct session *s, const struct call *call, struct error *err);
+
+/* "STREAM.INFO.ORDERS", or the subject of a message; in `out` or the call's own. */
+const char *call_name(const struct call *call, char *out, size_t size);
 
 void call_finish(struct call *call);
 

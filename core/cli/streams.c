@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* All pages of `subject` in one array. */
-static int read_pages(struct session *s, const char *subject, const char *domain, int64_t deadline_ns, json_t **ret,
+/* All pages of an answer in one array. */
+static int read_pages(struct session *s, enum api_verb verb, const char *domain, int64_t deadline_ns, json_t **ret,
                       struct error *err)
 {
     json_t *all = json_array();
@@ -17,7 +17,7 @@ static int read_pages(struct session *s, const char *subject, const char *domain
     for (bool more = true; rc == 0 && more;) {
         char body[64];
         snprintf(body, sizeof(body), "{\"offset\":%zu}", json_array_size(all));
-        struct call call = {.subject = subject, .body = body, .domain = domain};
+        struct call call = {.path = {.verb = verb}, .body = body, .domain = domain};
         rc = session_call(s, &call, deadline_ns - clock_now_ns(), err);
         json_t *page = json_object_get(call.answer.json, "streams");
         if (rc == 0 && json_is_array(page) && json_array_extend(all, page) < 0)
@@ -37,7 +37,7 @@ static int read_pages(struct session *s, const char *subject, const char *domain
 
 int streams_list(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err)
 {
-    return read_pages(s, "STREAM.LIST", domain, deadline_ns, ret, err);
+    return read_pages(s, API_STREAM_LIST, domain, deadline_ns, ret, err);
 }
 
 int streams_names(struct session *s, const char *domain, int64_t deadline_ns, json_t **ret, struct error *err)
@@ -45,7 +45,7 @@ int streams_names(struct session *s, const char *domain, int64_t deadline_ns, js
     json_t *list;
     json_t *name;
     size_t i;
-    int rc = read_pages(s, "STREAM.NAMES", domain, deadline_ns, &list, err);
+    int rc = read_pages(s, API_STREAM_NAMES, domain, deadline_ns, &list, err);
 
     if (rc < 0)
         return rc;

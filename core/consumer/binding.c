@@ -11,7 +11,6 @@
 #include "base/value.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,34 +45,44 @@ void binding_alarm(struct consumer *c, const char *sentence)
     binding_retry_later(c);
 }
 
-void binding_call(struct consumer *c, const char *json, request_reply_fn fn, const char *fmt, ...)
+void binding_call(struct consumer *c, const struct api_path *path, const char *json, request_reply_fn fn)
 {
-    char rest[SUBJECT_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(rest, sizeof(rest), fmt, ap);
-    va_end(ap);
-    int rc = request_call(c->requests, c->cluster->domain, rest, json, fn, c, &c->binding.request);
+    char text[API_SUBJECT_MAX];
+    int rc = request_call(c->requests, c->cluster, path, json, fn, c, &c->binding.request);
     if (rc == 0 || rc == -ENOTCONN) /* after the latter, CONNECTION_DOWN starts the binding again */
         return;
-    readiness_lose(c, "cannot send the request %s: %s; trying again in a second", rest, strerror(-rc));
+    api_path_text(path, text, sizeof(text));
+    readiness_lose(c, "cannot send the request %s: %s; trying again in a second", text, strerror(-rc));
     binding_retry_later(c);
+}
+
+static struct api_path consumer_path(const struct consumer *c, enum api_verb verb)
+{
+    return (struct api_path){verb, .stream = c->stream, .consumer = c->handler->durable};
+}
+
+static void call_consumer_info(struct consumer *c, request_reply_fn fn)
+{
+    struct api_path path = consumer_path(c, API_CONSUMER_INFO);
+    binding_call(c, &path, NULL, fn);
 }
 
 bool binding_failed(struct consumer *c, const struct answer *a, const char *what)
 {
     const char *domain = c->cluster->domain;
+    char prefix[API_SUBJECT_MAX] = "";
     bool suspected = c->readiness.state == READINESS_SUSPECTED; /* the reason is known and better than a guess */
 
     if (a->rc == 0)
         return false;
     if (a->rc == -ENOTCONN)
         return true;
+    api_prefix(c->cluster, NULL, prefix, sizeof(prefix));
     if (a->rc == -ETIMEDOUT && !suspected)
         readiness_lose(c,
                        "no answer from the server to %s within 5s (is there a JetStream leader, and may this user "
-                       "publish to $JS.%s%sAPI.> and subscribe to %s.>?)",
-                       what, domain ? domain : "", domain ? "." : "", c->cluster->inbox_prefix);
+                       "publish to %s.> and subscribe to %s.>?)",
+                       what, prefix, c->cluster->inbox_prefix);
     else if (a->rc == -EHOSTUNREACH)
         readiness_lose(c, "no responders for %s: JetStream is not enabled on cluster %s%s%s, or not yet", what,
                        c->cluster->name, domain ? " or it has no domain " : "", domain ? domain : "");
@@ -190,7 +199,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
         stream_missing(c);
     else if (c->binding.was_active && a.rc == -ETIMEDOUT)
         request_consumer(c); /* a region may be down that pulling does not need */
-    else if (!binding_failed(c, &a, "STREAM.INFO"))
+    else if (!binding_failed(c, &a, api_verb_name(API_STREAM_INFO)))
         stream_found(c, a.json);
     json_decref(a.json);
 }
@@ -199,7 +208,7 @@ static void request_stream(struct consumer *c)
 {
     c->binding.stage = BINDING_STREAM;
     c->binding.requested_seq = c->stream_last_seq; /* a message that arrives before the answer may be newer than it */
-    binding_call(c, NULL, on_stream, "STREAM.INFO.%s", c->stream);
+    binding_call(c, &(struct api_path){API_STREAM_INFO, .stream = c->stream}, NULL, on_stream);
 }
 
 /* ---- consumer ------------------------------------------------------------------ */
@@ -215,13 +224,13 @@ static void create_consumer(struct consumer *c)
         binding_retry_later(c);
         return;
     }
-    /* A single filter is part of the request's subject, so that permissions can depend on it. */
-    char filter[FILTER_MAX] = "";
+    struct api_path path = consumer_path(c, API_CONSUMER_CREATE);
+    char filter[FILTER_MAX];
     if (h->filter_subjects.n == 1)
-        document_filter(c, 0, filter);
+        path.filter = document_filter(c, 0, filter);
     log_info("consumer-create", LOG_STR("handler", h->name), LOG_STR("cluster", c->cluster->name),
              LOG_STR("stream", c->stream), LOG_STR("consumer", h->durable));
-    binding_call(c, json, on_consumer, "CONSUMER.CREATE.%s.%s%s%s", c->stream, h->durable, *filter ? "." : "", filter);
+    binding_call(c, &path, json, on_consumer);
     free(json);
 }
 
@@ -327,7 +336,7 @@ static void on_consumer(void *data, int rc, natsMsg *msg)
         readiness_suspect(
             c,
             "no answer from the server to CONSUMER.INFO within 5s (is there a JetStream leader?); pulling continues");
-    } else if (!binding_failed(c, &a, "CONSUMER.INFO")) {
+    } else if (!binding_failed(c, &a, api_verb_name(API_CONSUMER_INFO))) {
         info_take(c, a.json);
         consumer_found(c, json_object_get(a.json, "config"), json_string_value(json_object_get(a.json, "created")));
     }
@@ -337,7 +346,7 @@ static void on_consumer(void *data, int rc, natsMsg *msg)
 static void request_consumer(struct consumer *c)
 {
     c->binding.stage = BINDING_CONSUMER;
-    binding_call(c, NULL, on_consumer, "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
+    call_consumer_info(c, on_consumer);
 }
 
 /* ---- start and end ------------------------------------------------------------- */
@@ -379,9 +388,8 @@ void binding_finish(struct consumer *c)
 
 int binding_request_info(struct consumer *c, request_reply_fn fn, struct request **ret)
 {
-    char rest[SUBJECT_MAX];
-    snprintf(rest, sizeof(rest), "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
-    return request_ask(c->requests, c->cluster->domain, rest, fn, c, ret);
+    struct api_path path = consumer_path(c, API_CONSUMER_INFO);
+    return request_ask(c->requests, c->cluster, &path, fn, c, ret);
 }
 
 void consumer_recheck(struct consumer *c)
@@ -474,7 +482,7 @@ void binding_verify(struct consumer *c)
     if (c->binding.request)
         return;
     c->binding.verify_ns = loop_now_ns(c->loop);
-    binding_call(c, NULL, on_verified, "CONSUMER.INFO.%s.%s", c->stream, c->handler->durable);
+    call_consumer_info(c, on_verified);
 }
 
 bool consumer_verified(const struct consumer *c)

@@ -57,9 +57,8 @@ void binding_verify(struct consumer *c);
 
 /* ---- for dead_letter_stream.c ------------------------------------------------------- */
 
-/* Sends one API request of the binding; `fmt` is the subject after the prefix. A failure is handled here. */
-void binding_call(struct consumer *c, const char *json, request_reply_fn fn, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Sends one API request of the binding, as request_call() does. A failure is handled here. */
+void binding_call(struct consumer *c, const struct api_path *path, const char *json, request_reply_fn fn);
 /* True: `a` is an error; the reason is set and the binding starts again after a pause. `what`: the failed request. */
 bool binding_failed(struct consumer *c, const struct answer *a, const char *what);
 void binding_retry_later(struct consumer *c);

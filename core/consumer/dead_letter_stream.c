@@ -24,7 +24,7 @@ static void on_changed(void *data, int rc, natsMsg *msg)
 }
 
 /* Frees `json`. */
-static void change_stream(struct consumer *c, const char *verb, char *json)
+static void change_stream(struct consumer *c, enum api_verb verb, char *json)
 {
     if (!json) {
         readiness_lose(c, "out of memory; trying again in a second");
@@ -32,8 +32,8 @@ static void change_stream(struct consumer *c, const char *verb, char *json)
         return;
     }
     log_info("dead-letter-stream", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
-             LOG_STR("stream", c->dead_letter), LOG_STR("action", verb));
-    binding_call(c, json, on_changed, "STREAM.%s.%s", verb, c->dead_letter);
+             LOG_STR("stream", c->dead_letter), LOG_STR("action", verb == API_STREAM_CREATE ? "CREATE" : "UPDATE"));
+    binding_call(c, &(struct api_path){verb, .stream = c->dead_letter}, json, on_changed);
     free(json);
 }
 
@@ -50,7 +50,7 @@ static void stream_missing(struct consumer *c, const char *subject)
                        c->dead_letter, c->cluster->name, subject, c->handler->name);
         binding_retry_later(c);
     } else {
-        change_stream(c, "CREATE", document_dead_letter_create(c, subject));
+        change_stream(c, API_STREAM_CREATE, document_dead_letter_create(c, subject));
     }
 }
 
@@ -63,7 +63,7 @@ static void subject_missing(struct consumer *c, json_t *config, const char *subj
                        c->dead_letter, subject, c->handler->name);
         binding_retry_later(c);
     } else {
-        change_stream(c, "UPDATE", document_dead_letter_update(config, subject));
+        change_stream(c, API_STREAM_UPDATE, document_dead_letter_update(config, subject));
     }
 }
 
@@ -104,5 +104,5 @@ void dead_letter_stream_check(struct consumer *c)
     if (off || c->dead_letter_stream.checked)
         binding_activate(c);
     if (!off)
-        binding_call(c, NULL, on_stream, "STREAM.INFO.%s", c->dead_letter);
+        binding_call(c, &(struct api_path){API_STREAM_INFO, .stream = c->dead_letter}, NULL, on_stream);
 }

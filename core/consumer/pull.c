@@ -75,10 +75,11 @@ static int pull_request_publish(struct consumer *c, int64_t batch, int64_t expir
     char subject[SUBJECT_MAX];
     char reply[SUBJECT_MAX];
     char body[160];
-    const char *domain = c->cluster->domain;
+    struct api_path path = {API_CONSUMER_NEXT, .stream = c->stream, .consumer = c->handler->durable};
 
-    snprintf(subject, sizeof(subject), "$JS%s%s.API.CONSUMER.MSG.NEXT.%s.%s", domain ? "." : "", domain ? domain : "",
-             c->stream, c->handler->durable);
+    int rc = api_subject(c->cluster, NULL, &path, subject, sizeof(subject));
+    if (rc)
+        return rc;
     /* Each request has a reply subject of its own: the server forgets a subject with the first request that ends. */
     snprintf(reply, sizeof(reply), "%s.p%u.%llu.%llu", connection_inbox(consumer_connection(c)), c->index,
              (unsigned long long)c->pull.epoch, (unsigned long long)c->stats.pulls);

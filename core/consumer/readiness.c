@@ -77,13 +77,7 @@ static bool needs_subject(const struct consumer *c, const char *subject)
     snprintf(token, sizeof(token), "dlq.%s.", c->stream);
     if (strncmp(subject, token, strlen(token)) == 0)
         return true;
-    if (strncmp(subject, "$JS.", 4) != 0)
-        return false;
-    size_t len = strlen(c->stream);
-    for (const char *at = subject; (at = strstr(at, c->stream)); at++)
-        if (at[-1] == '.' && (at[len] == '.' || at[len] == '\0' || at[len] == '"'))
-            return true;
-    return false;
+    return api_subject_names_stream(subject, c->stream);
 }
 
 /* The text names the subject: Permissions Violation for Publish to "$JS.API....". */

@@ -23,13 +23,22 @@ void answer_read(struct answer *ret, int rc, natsMsg *msg);
  * which is no number of jansson's: in such a document all numbers are reals. */
 json_t *answer_json(const char *data, size_t size, json_error_t *ret_error);
 
+/* err_code, as nats-server's server/errors.json has them. */
 enum {
-    JS_CLUSTER_NOT_AVAILABLE = 10008, /* nobody leads just now */
-    JS_MESSAGE_TOO_LARGE = 10054,     /* for the stream's max_msg_size */
-    JS_STREAM_NOT_FOUND = 10059,
+    JS_NO_SUITABLE_PEERS = 10005,
+    JS_CLUSTER_NOT_AVAILABLE = 10008, /* the cluster has no leader at the moment */
+    JS_CONSUMER_NAME_EXISTS = 10013,
     JS_CONSUMER_NOT_FOUND = 10014,
+    JS_SEQUENCE_NOT_FOUND = 10043,
+    JS_MESSAGE_TOO_LARGE = 10054, /* for the stream's max_msg_size */
+    JS_DELETE_FAILED = 10057,
     JS_STREAM_NAME_EXISTS = 10058,
-    JS_WRONG_LAST_SEQUENCE = 10071
+    JS_STREAM_NOT_FOUND = 10059,
+    JS_WRONG_LAST_SEQUENCE = 10071,
+    JS_CONSUMER_ALREADY_EXISTS = 10148
 };
+
+/* code, as in HTTP. */
+enum { JS_CODE_NOT_FOUND = 404, JS_CODE_UNAVAILABLE = 503 };
 
 #endif

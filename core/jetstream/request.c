@@ -226,16 +226,16 @@ void request_cancel(struct request *r)
     request_free(r);
 }
 
-static int call(struct requests *a, const char *domain, const char *rest, const char *json, bool asked,
-                request_reply_fn fn, void *data, struct request **ret)
+static int call(struct requests *a, const struct config_cluster *cluster, const struct api_path *path, const char *json,
+                bool asked, request_reply_fn fn, void *data, struct request **ret)
 {
-    char subject[SUBJECT_MAX];
+    char subject[API_SUBJECT_MAX];
     struct request *r;
-    int n = snprintf(subject, sizeof(subject), "$JS%s%s.API.%s", domain ? "." : "", domain ? domain : "", rest);
-    if (n < 0 || (size_t)n >= sizeof(subject))
-        return -ENAMETOOLONG;
+    int rc = api_subject(cluster, NULL, path, subject, sizeof(subject));
+    if (rc)
+        return rc;
     struct connection_publish p = {.subject = subject, .data = json, .size = json ? strlen(json) : 0};
-    int rc = send_request(a, p, asked, CALL_TIMEOUT_NS, fn, data, &r);
+    rc = send_request(a, p, asked, CALL_TIMEOUT_NS, fn, data, &r);
     if (rc)
         return rc;
     if (!json) {
@@ -248,14 +248,14 @@ static int call(struct requests *a, const char *domain, const char *rest, const 
     return 0;
 }
 
-int request_call(struct requests *a, const char *domain, const char *rest, const char *json, request_reply_fn fn,
-                 void *data, struct request **ret)
+int request_call(struct requests *a, const struct config_cluster *cluster, const struct api_path *path,
+                 const char *json, request_reply_fn fn, void *data, struct request **ret)
 {
-    return call(a, domain, rest, json, false, fn, data, ret);
+    return call(a, cluster, path, json, false, fn, data, ret);
 }
 
-int request_ask(struct requests *a, const char *domain, const char *rest, request_reply_fn fn, void *data,
-                struct request **ret)
+int request_ask(struct requests *a, const struct config_cluster *cluster, const struct api_path *path,
+                request_reply_fn fn, void *data, struct request **ret)
 {
-    return call(a, domain, rest, NULL, true, fn, data, ret);
+    return call(a, cluster, path, NULL, true, fn, data, ret);
 }

@@ -9,8 +9,9 @@
 #ifndef SEAMQ_JETSTREAM_REQUEST_H
 #define SEAMQ_JETSTREAM_REQUEST_H
 
-#include "jetstream/answer.h"
 #include "federation/connection.h"
+#include "jetstream/answer.h"
+#include "jetstream/api.h"
 
 struct requests;
 struct request;
@@ -33,15 +34,16 @@ int request_send(struct requests *a, struct connection_publish p, int64_t timeou
                  struct request **ret);
 void request_cancel(struct request *r);
 
-/* "$JS.API." or "$JS.<domain>.API." in front of the formatted rest. Without a body it is a question, which is asked
- * again every half a second: where nobody leads, or a frozen server does, it is swallowed. */
-int request_call(struct requests *a, const char *domain, const char *rest, const char *json, request_reply_fn fn,
-                 void *data, struct request **ret);
+/* Sends `json` to the API of `cluster`. Without `json` (NULL) the request only reads, and is sent again every 500 ms
+ * until it is answered: without a leader, or with a frozen one, a request is lost. -ENAMETOOLONG: the names do not fit
+ * into a subject. */
+int request_call(struct requests *rs, const struct config_cluster *cluster, const struct api_path *path,
+                 const char *json, request_reply_fn fn, void *data, struct request **ret);
 
-/* A question about messages that are flowing.  Its answer takes their way and comes behind all that came before it,
- * with no thread of nats.c's in between that a busy machine may keep waiting.  But there it cannot be told which
- * question nobody answered: -EHOSTUNREACH ends all that are pending. */
-int request_ask(struct requests *a, const char *domain, const char *rest, request_reply_fn fn, void *data,
-                struct request **ret);
+/* request_call() without `json`, for a question about messages in flight. The answer takes the way of the messages and
+ * arrives after all that were sent before it, without nats.c's threads in between, which a busy machine may delay. A
+ * "no responders" there names no request: -EHOSTUNREACH ends all that were sent by request_ask(). */
+int request_ask(struct requests *rs, const struct config_cluster *cluster, const struct api_path *path,
+                request_reply_fn fn, void *data, struct request **ret);
 
 #endif

@@ -19,7 +19,6 @@
 
 #define PUBLISH_TIMEOUT_NS (5 * NS_PER_SEC)
 #define ELECTION_NS (10 * NS_PER_SEC) /* more than a cluster needs */
-#define UNAVAILABLE 503
 
 int settle_stage(struct settle *s, struct message *h, const struct settle_output *o)
 {
@@ -102,7 +101,7 @@ static void judge(struct settlement *t)
 static bool waits_for_leader(struct settlement *t, const struct answer *a)
 {
     int64_t now = loop_now_ns(t->settle->loop);
-    if (a->rc != -EHOSTUNREACH && !(a->rc == -EREMOTEIO && a->code == UNAVAILABLE))
+    if (a->rc != -EHOSTUNREACH && !(a->rc == -EREMOTEIO && a->code == JS_CODE_UNAVAILABLE))
         return false;
     if (!t->leaderless_ns)
         t->leaderless_ns = now;

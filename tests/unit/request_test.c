@@ -244,20 +244,24 @@ static void calls_go_to_the_domain(struct world *w)
     struct desk *d = desk_open(w);
     struct answered a = {0};
     char name[600];
+    const struct config_cluster hub = {.domain = (char[]){"hub"}}, own = {0};
+    struct api_path path = {API_STREAM_UPDATE, .stream = "X"};
     natsSubscription *seen = watch(d->client, "$JS.hub.API.>");
     natsMsg *msg = NULL;
-    assert_int_equal(request_call(d->requests, "hub", "STREAM.INFO.X", "{}", on_answer, &a, NULL), 0);
+    assert_int_equal(request_call(d->requests, &hub, &path, "{}", on_answer, &a, NULL), 0);
     assert_true(loop_once(d->r->loop, 0) >= 0);
     assert_int_equal(natsSubscription_NextMsg(&msg, seen, 5000), NATS_OK);
-    assert_string_equal(natsMsg_GetSubject(msg), "$JS.hub.API.STREAM.INFO.X");
+    assert_string_equal(natsMsg_GetSubject(msg), "$JS.hub.API.STREAM.UPDATE.X");
     assert_string_equal(natsMsg_GetData(msg), "{}");
     natsMsg_Destroy(msg);
-    assert_int_equal(request_call(d->requests, NULL, "INFO", NULL, on_answer, &a, NULL), 0);
+    assert_int_equal(request_call(d->requests, &own, &(struct api_path){.verb = API_INFO}, NULL, on_answer, &a, NULL),
+                     0);
     turn_until(d->r, 5, a.n == 1);
     assert_int_equal(strncmp(a.data, "{\"type\":\"io.nats.jetstream.api.v1.account_info", 46), 0);
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
-    assert_int_equal(request_call(d->requests, NULL, name, NULL, on_answer, &a, NULL), -ENAMETOOLONG);
+    path.stream = name;
+    assert_int_equal(request_call(d->requests, &own, &path, NULL, on_answer, &a, NULL), -ENAMETOOLONG);
     natsSubscription_Destroy(seen);
 }
 
@@ -274,10 +278,13 @@ static void question_that_was_swallowed_is_asked_again(struct world *w)
     struct desk *d = desk_open(w);
     struct answered question = {0}, change = {0};
     natsSubscription *asked = watch(d->client, "$JS.hub.API.INFO");
-    natsSubscription *changed = watch(d->client, "$JS.hub.API.CREATE");
+    natsSubscription *changed = watch(d->client, "$JS.hub.API.STREAM.CREATE.X");
+    const struct config_cluster hub = {.domain = (char[]){"hub"}};
+    struct api_path create = {API_STREAM_CREATE, .stream = "X"};
     natsMsg *msg = NULL;
-    assert_int_equal(request_call(d->requests, "hub", "CREATE", "{}", on_answer, &change, NULL), 0);
-    assert_int_equal(request_call(d->requests, "hub", "INFO", NULL, on_answer, &question, NULL), 0);
+    assert_int_equal(request_call(d->requests, &hub, &create, "{}", on_answer, &change, NULL), 0);
+    assert_int_equal(
+        request_call(d->requests, &hub, &(struct api_path){.verb = API_INFO}, NULL, on_answer, &question, NULL), 0);
     turn_until(d->r, 5, queued(asked) == 3);
     assert_int_equal(queued(changed), 1);
     while (natsSubscription_NextMsg(&msg, asked, 0) == NATS_OK) {
@@ -296,8 +303,10 @@ static void question_that_was_swallowed_is_asked_again(struct world *w)
 
 static void ask_api(struct desk *d, struct answered *a, const char *domain)
 {
+    const struct config_cluster cluster = {.domain = (char *)domain};
     a->d = d;
-    assert_int_equal(request_ask(d->requests, domain, "INFO", on_answer, a, &a->request), 0);
+    assert_int_equal(
+        request_ask(d->requests, &cluster, &(struct api_path){.verb = API_INFO}, on_answer, a, &a->request), 0);
 }
 
 static void question_that_nobody_answers_ends_the_others_too(struct world *w)

@@ -20,7 +20,7 @@ const struct flag pause_flags[] = {
 /* Older servers do not answer at all. 0 or the exit status. */
 static int check_server(struct target *t)
 {
-    struct call call = {.subject = "INFO"};
+    struct call call = {.path = {.verb = API_INFO}};
     struct error err;
 
     int rc = session_call(t->session, &call, TARGET_TIMEOUT_NS, &err);
@@ -56,7 +56,7 @@ static int set(struct cli *cli, struct target *t, const char *until, const char 
     int status = check_server(t);
 
     if (status == 0)
-        status = target_call(t, "PAUSE", body, &answer);
+        status = target_call(t, API_CONSUMER_PAUSE, body, &answer);
     if (status == 0)
         status = show(cli, t, answer, shown);
     if (status == 0 && json_is_true(json_object_get(answer, "paused")) != (until != NULL))

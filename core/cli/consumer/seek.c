@@ -71,11 +71,9 @@ static int parse_start(struct seek *s)
 /* 0 or the exit status. */
 static int check_stream(struct seek *s, json_t **ret_state)
 {
-    char subject[TARGET_NAME_MAX + 32];
-    struct call call = {.subject = subject};
+    struct call call = {.path = {API_STREAM_INFO, .stream = s->t.stream}};
     struct error err;
 
-    snprintf(subject, sizeof(subject), "STREAM.INFO.%s", s->t.stream);
     if (session_call(s->t.session, &call, TARGET_TIMEOUT_NS, &err) < 0)
         return cli_failed("%s", err.text);
     const char *retention =
@@ -103,13 +101,11 @@ static void copy_filters(json_t *to, json_t *config)
 static int create(struct seek *s, const char *name, json_t *config, json_t **ret_info)
 {
     struct target t = {.session = s->t.session};
-    const char *filter = json_string_value(json_object_get(config, "filter_subject"));
     json_t *body = json_pack("{s:s, s:O}", "stream_name", s->t.stream, "config", config);
 
     snprintf(t.stream, sizeof(t.stream), "%s", s->t.stream);
-    /* With one filter its subject is part of the request's. */
-    snprintf(t.consumer, sizeof(t.consumer), "%s%s%s", name, filter && *filter ? "." : "", filter ? filter : "");
-    int status = target_call(&t, "CREATE", body, ret_info);
+    snprintf(t.consumer, sizeof(t.consumer), "%s", name);
+    int status = target_call(&t, API_CONSUMER_CREATE, body, ret_info);
     json_decref(body);
     return status;
 }
@@ -137,7 +133,7 @@ static int probe(struct seek *s, uint64_t *ret)
     json_decref(info);
     snprintf(t.stream, sizeof(t.stream), "%s", s->t.stream);
     snprintf(t.consumer, sizeof(t.consumer), "%s", name);
-    return target_call(&t, "DELETE", NULL, NULL);
+    return target_call(&t, API_CONSUMER_DELETE, NULL, NULL);
 }
 
 static int make_plan(struct seek *s)
@@ -226,7 +222,7 @@ static int replace(struct seek *s, json_t *config)
 
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         before[i] = signal(ends[i], SIG_IGN);
-    int status = target_call(&s->t, "DELETE", NULL, NULL);
+    int status = target_call(&s->t, API_CONSUMER_DELETE, NULL, NULL);
     if (status == 0)
         status = create(s, s->t.consumer, config, NULL);
     if (status) { /* the one thing that must not be lost now; a deletion without an answer may have been one */

@@ -37,14 +37,13 @@ static int parse(struct cli *cli, const char *cluster, struct target *t)
     return 0;
 }
 
-int target_call(struct target *t, const char *verb, json_t *body, json_t **ret_json)
+int target_call(struct target *t, enum api_verb verb, json_t *body, json_t **ret_json)
 {
-    char subject[2 * TARGET_NAME_MAX + 64];
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    struct call call = {.subject = subject, .body = text};
+    struct call call = {.path = {verb, .stream = t->stream, .consumer = t->consumer}, .body = text};
     struct error err;
 
-    snprintf(subject, sizeof(subject), "CONSUMER.%s.%s.%s", verb, t->stream, t->consumer);
+    call.path.filter = json_string_value(json_object_get(json_object_get(body, "config"), "filter_subject"));
     int rc = session_call(t->session, &call, TARGET_TIMEOUT_NS, &err);
     free(text);
     if (rc == 0 && ret_json)
@@ -65,7 +64,7 @@ int target_open(struct cli *cli, struct target *ret)
     int status = cluster ? parse(cli, cluster->name, ret) : EXIT_USAGE;
     if (status == 0)
         status = cli_connect(cli, 0, &ret->session);
-    return status ? status : target_call(ret, "INFO", NULL, &ret->info);
+    return status ? status : target_call(ret, API_CONSUMER_INFO, NULL, &ret->info);
 }
 
 void target_close(struct target *t)

@@ -24,6 +24,6 @@ int target_open(struct cli *cli, struct target *ret);
 void target_close(struct target *t);
 
 /* CONSUMER.<verb>.<stream>.<consumer>; *ret_json (may be NULL) is the caller's. 0, or the exit status, said. */
-int target_call(struct target *t, const char *verb, json_t *body, json_t **ret_json);
+int target_call(struct target *t, enum api_verb verb, json_t *body, json_t **ret_json);
 
 #endif

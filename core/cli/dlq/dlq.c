@@ -131,11 +131,9 @@ static int choose_stream(const struct cli *cli, const char *cluster, char *out, 
 
 static int look(struct dlq *d)
 {
-    char subject[LETTER_NAME_MAX + 32];
-    struct call call = {.subject = subject};
+    struct call call = {.path = {API_STREAM_INFO, .stream = d->stream}};
     struct error err;
 
-    snprintf(subject, sizeof(subject), "STREAM.INFO.%s", d->stream);
     int rc = session_call(d->session, &call, TIMEOUT_NS, &err);
     if (rc && call.answer.err_code == JS_STREAM_NOT_FOUND)
         return cli_failed("cluster %s has no stream %s (--dlq names another one)", session_cluster(d->session)->name,

@@ -142,8 +142,7 @@ static int write_lots(struct journal *j, struct error *err)
     put(&headers, "Nats-Expected-Last-Subject-Sequence", expected);
     put(&headers, "Nats-Expected-Stream", j->dlq->stream);
     buf_printf(&text, "{\"lots\":%s}", body ? body : "");
-    struct call call = {.subject = j->subject,
-                        .publish = true,
+    struct call call = {.publish = j->subject,
                         .body = text.data,
                         .size = text.len,
                         .headers = headers.data,
@@ -238,10 +237,8 @@ static enum journal_word judge(json_t *info, const json_t *lot, uint64_t after)
 /* -ENOENT: there is no such stream. */
 static int look(struct journal *j, const char *stream, json_t **ret, struct error *err)
 {
-    char subject[LETTER_NAME_MAX + 32];
-    struct call call = {.subject = subject, .body = "{\"deleted_details\":true}"};
+    struct call call = {.path = {API_STREAM_INFO, .stream = stream}, .body = "{\"deleted_details\":true}"};
 
-    snprintf(subject, sizeof(subject), "STREAM.INFO.%s", stream);
     int rc = session_call(j->dlq->session, &call, TIMEOUT_NS, err);
     *ret = call.answer.json;
     return rc && call.answer.err_code == JS_STREAM_NOT_FOUND ? -ENOENT : rc;

@@ -29,10 +29,8 @@ static bool captures(json_t *subjects, const char *subject)
 /* -ENOENT: there is none of that name. */
 static int stream_info(struct dlq *d, const char *stream, json_t **ret, struct error *err)
 {
-    char subject[LETTER_NAME_MAX + 32];
-    struct call call = {.subject = subject};
+    struct call call = {.path = {API_STREAM_INFO, .stream = stream}};
 
-    snprintf(subject, sizeof(subject), "STREAM.INFO.%s", stream);
     int rc = session_call(d->session, &call, TIMEOUT_NS, err);
     *ret = call.answer.json;
     return rc && call.answer.err_code == JS_STREAM_NOT_FOUND ? -ENOENT : rc;
@@ -43,7 +41,7 @@ static int find_stream(struct dlq *d, const char *subject, char *out, size_t siz
 {
     json_t *question = json_pack("{s:s}", "subject", subject);
     char *body = json_dumps(question, JSON_COMPACT);
-    struct call call = {.subject = "STREAM.NAMES", .body = body};
+    struct call call = {.path = {.verb = API_STREAM_NAMES}, .body = body};
 
     json_decref(question);
     int rc = body ? session_call(d->session, &call, TIMEOUT_NS, err) : error_set(err, -ENOMEM, "out of memory");
@@ -75,20 +73,20 @@ static int choose_target(struct parcels *ps, struct dlq *d, struct parcel *p, st
 
     snprintf(stream, sizeof(stream), "%s", p->letter.stream);
     int rc = stream_info(d, stream, &info, err);
-    if (rc == 0 && !captures(json_object_get(json_object_get(info, "config"), "subjects"), p->call.subject))
+    if (rc == 0 && !captures(json_object_get(json_object_get(info, "config"), "subjects"), p->call.publish))
         rc = -ENOENT;
     if (rc == -ENOENT) { /* a mirror's messages go to its origin; --to goes anywhere */
         json_decref(info);
         info = NULL;
-        rc = find_stream(d, p->call.subject, stream, sizeof(stream), err);
+        rc = find_stream(d, p->call.publish, stream, sizeof(stream), err);
         if (rc == 0)
             rc = stream_info(d, stream, &info, err);
     }
     bool takes = rc == 0 && strcmp(stream, d->stream) != 0 &&
-                 captures(json_object_get(json_object_get(info, "config"), "subjects"), p->call.subject);
+                 captures(json_object_get(json_object_get(info, "config"), "subjects"), p->call.publish);
     if (rc == -ENOENT || (rc == 0 && !takes)) {
         snprintf(p->refusal, sizeof(p->refusal), "no stream takes the subject %.256s: it would be lost",
-                 p->call.subject);
+                 p->call.publish);
         rc = 0;
     } else if (rc == 0) {
         set_target(ps, stream, info);
@@ -152,15 +150,15 @@ static int pack(struct parcels *ps, struct dlq *d, struct parcel *p, const char 
         snprintf(p->refusal, sizeof(p->refusal), "it is no dead letter");
         return 0;
     }
-    p->call = (struct call){.subject = to ? to : p->letter.subject, .publish = true};
-    if (!*p->call.subject) {
+    p->call = (struct call){.publish = to ? to : p->letter.subject};
+    if (!*p->call.publish) {
         snprintf(p->refusal, sizeof(p->refusal), "it does not say its message's subject (--to SUBJECT does)");
         return 0;
     }
     int rc = fetch_original(d, p, err);
     if (rc == 0 && !*p->refusal && !ps->subjects)
         rc = choose_target(ps, d, p, err);
-    if (rc || *p->refusal || !captures(ps->subjects, p->call.subject))
+    if (rc || *p->refusal || !captures(ps->subjects, p->call.publish))
         return rc;
     const struct stored *message = p->original.seq ? &p->original : &p->stored;
     put_headers(p, message, ps->target.stream);
@@ -223,6 +221,6 @@ int parcel_explain(const struct session *s, const struct parcel *p, struct error
     const struct answer *a = &p->call.answer;
 
     if (a->rc == -EHOSTUNREACH)
-        return error_set(err, a->rc, "%s: nobody takes it", p->call.subject);
+        return error_set(err, a->rc, "%s: nobody takes it", p->call.publish);
     return session_explain(s, &p->call, err);
 }

@@ -16,8 +16,6 @@
 #define BODY_MAX 512
 #define NAME_SIZE 320
 
-enum { CODE_NOT_FOUND = 404, JS_SEQUENCE_NOT_FOUND = 10043, JS_DELETE_FAILED = 10057 };
-
 /* ---- parsing ---------------------------------------------------------------------- */
 
 /* "NATS/1.0...\r\nName: value\r\n...\r\n" to "Name\0value\0...". */
@@ -111,51 +109,50 @@ const char *stored_header(const struct stored *m, const char *name)
 
 /* ---- calls ------------------------------------------------------------------------- */
 
-struct request { /* what a call points to */
-    char subject[NAME_SIZE];
-    char body[BODY_MAX];
+struct body { /* of a call */
+    char text[BODY_MAX];
 };
 
 /* One call for each sequence, `more` behind it in its body. 0 or -ENOMEM. */
-static int make_calls(const char *verb, const char *stream, const char *more, const uint64_t *seqs, size_t n,
-                      struct call **ret_calls, struct request **ret_requests)
+static int make_calls(enum api_verb verb, const char *stream, const char *more, const uint64_t *seqs, size_t n,
+                      struct call **ret_calls, struct body **ret_bodies)
 {
     struct call *calls = calloc(n, sizeof(*calls));
-    struct request *requests = calloc(n, sizeof(*requests));
-    if (!calls || !requests) {
+    struct body *bodies = calloc(n, sizeof(*bodies));
+    if (!calls || !bodies) {
         free(calls);
-        free(requests);
+        free(bodies);
         return -ENOMEM;
     }
     for (size_t i = 0; i < n; i++) {
-        snprintf(requests[i].subject, sizeof(requests[i].subject), "STREAM.MSG.%s.%s", verb, stream);
-        snprintf(requests[i].body, sizeof(requests[i].body), "{\"seq\":%" PRIu64 "%s}", seqs[i], more);
-        calls[i] = (struct call){.subject = requests[i].subject, .body = requests[i].body};
+        snprintf(bodies[i].text, sizeof(bodies[i].text), "{\"seq\":%" PRIu64 "%s}", seqs[i], more);
+        calls[i] = (struct call){.path = {verb, .stream = stream}, .body = bodies[i].text};
     }
     *ret_calls = calls;
-    *ret_requests = requests;
+    *ret_bodies = bodies;
     return 0;
 }
 
 static int take_message(const struct session *s, const struct call *call, struct stored *ret, struct error *err)
 {
+    char name[API_SUBJECT_MAX];
     int rc = call->answer.rc;
-    if (rc == -EREMOTEIO && call->answer.code == CODE_NOT_FOUND)
+    if (rc == -EREMOTEIO && call->answer.code == JS_CODE_NOT_FOUND)
         return -ENOENT;
     if (rc)
         return session_explain(s, call, err);
     rc = stored_parse(call->answer.json, ret);
-    return rc ? error_set(err, rc, "%s: the answer holds no message", call->subject) : 0;
+    return rc ? error_set(err, rc, "%s: the answer holds no message", call_name(call, name, sizeof(name))) : 0;
 }
 
 int stored_get(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct stored *ret,
                struct error *err)
 {
     struct call *calls;
-    struct request *requests;
+    struct body *bodies;
 
     memset(ret, 0, n * sizeof(*ret));
-    int rc = make_calls("GET", stream, "", seqs, n, &calls, &requests);
+    int rc = make_calls(API_MESSAGE_GET, stream, "", seqs, n, &calls, &bodies);
     if (rc)
         return error_set(err, rc, "out of memory");
     session_calls(s, calls, n, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
@@ -165,20 +162,18 @@ int stored_get(struct session *s, const char *stream, const uint64_t *seqs, size
         call_finish(&calls[i]);
     }
     free(calls);
-    free(requests);
+    free(bodies);
     return rc;
 }
 
 static int get_one(struct session *s, const char *stream, json_t *body, struct stored *ret, struct error *err)
 {
-    char subject[NAME_SIZE];
     char *text = json_dumps(body, JSON_COMPACT);
-    struct call call = {.subject = subject, .body = text};
+    struct call call = {.path = {API_MESSAGE_GET, .stream = stream}, .body = text};
 
     json_decref(body);
     if (!text)
         return error_set(err, -ENOMEM, "out of memory");
-    snprintf(subject, sizeof(subject), "STREAM.MSG.GET.%s", stream);
     session_calls(s, &call, 1, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
     int rc = take_message(s, &call, ret, err);
     call_finish(&call);
@@ -211,9 +206,9 @@ static bool is_gone(const struct answer *a)
 int stored_delete(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct error *err)
 {
     struct call *calls;
-    struct request *requests;
+    struct body *bodies;
 
-    int rc = make_calls("DELETE", stream, ",\"no_erase\":true", seqs, n, &calls, &requests);
+    int rc = make_calls(API_MESSAGE_DELETE, stream, ",\"no_erase\":true", seqs, n, &calls, &bodies);
     if (rc)
         return error_set(err, rc, "out of memory");
     session_calls(s, calls, n, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
@@ -223,6 +218,6 @@ int stored_delete(struct session *s, const char *stream, const uint64_t *seqs, s
         call_finish(&calls[i]);
     }
     free(calls);
-    free(requests);
+    free(bodies);
     return rc;
 }

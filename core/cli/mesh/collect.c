@@ -25,7 +25,7 @@ struct collector {
 
 /* ---- clusters --------------------------------------------------------------------------------- */
 
-/* One $JS[.<domain>].API.INFO. NULL with *ret_info (the caller's) set, or why there is no answer. */
+/* One INFO request of the API. NULL with *ret_info (the caller's) set, or why there is no answer. */
 static const char *request_info(struct session *s, const char *subject, int64_t *ret_rtt_ns, json_t **ret_info,
                                 struct error *err)
 {
@@ -55,12 +55,13 @@ static const char *request_info(struct session *s, const char *subject, int64_t 
 static const char *measure_info(struct mesh *m, struct session *s, const char *domain, struct mesh_number *ret_rtt,
                                 const char **ret_domain, struct error *err)
 {
-    char subject[320];
+    char subject[API_SUBJECT_MAX];
     const char *why = NULL;
     int64_t best_ns = INT64_MAX;
 
-    snprintf(subject, sizeof(subject), "$JS%s%s.API.INFO", domain ? "." : "", domain ? domain : "");
     *ret_domain = "";
+    if (api_subject(session_cluster(s), domain, &(struct api_path){.verb = API_INFO}, subject, sizeof(subject)) < 0)
+        return "the name of the domain is too long";
     for (int i = 0; i < ROUNDS && !why; i++) {
         json_t *info = NULL;
         int64_t rtt_ns;
@@ -138,7 +139,6 @@ static struct session *session_for(const struct collector *l, size_t cluster)
 /* The consumers of one stream, page by page; the pages of all streams are requested at once. */
 struct listing {
     struct mesh_stream *stream;
-    char subject[300];
     char body[64];
     struct call call;
     size_t received;
@@ -151,7 +151,8 @@ static void request_pages(struct session *s, const char *domain, struct listing 
         return;
     for (size_t i = 0; i < n; i++) {
         snprintf(lists[i].body, sizeof(lists[i].body), "{\"offset\":%zu}", lists[i].received);
-        calls[i] = (struct call){.subject = lists[i].subject, .body = lists[i].body, .domain = domain};
+        calls[i] = (struct call){
+            .path = {API_CONSUMER_LIST, .stream = lists[i].stream->stream}, .body = lists[i].body, .domain = domain};
     }
     session_calls(s, calls, n, clock_now_ns() + LIST_NS, NULL, NULL);
     for (size_t i = 0; i < n; i++)
@@ -196,9 +197,7 @@ static void collect_consumers(struct collector *l, struct session *session, cons
     }
     for (struct mesh_stream *s = l->m->streams; s; s = s->next)
         if (strcmp(s->cluster, cluster) == 0 && s->consumers.value > 0) {
-            lists[n].stream = s;
-            snprintf(lists[n].subject, sizeof(lists[n].subject), "CONSUMER.LIST.%s", s->stream);
-            n++;
+            lists[n++].stream = s;
         }
     while (n) {
         size_t left = 0;
@@ -223,10 +222,8 @@ static struct call *info_calls(json_t *names, const char *domain, size_t *ret_n)
 
     json_object_foreach(names, name, unused)
     {
-        char subject[300];
-        snprintf(subject, sizeof(subject), "STREAM.INFO.%s", name);
         if (calls)
-            calls[n++] = (struct call){.subject = strdup(subject), .domain = domain};
+            calls[n++] = (struct call){.path = {API_STREAM_INFO, .stream = name}, .domain = domain};
     }
     *ret_n = n;
     return calls;
@@ -239,7 +236,7 @@ static void read_info(struct mesh *m, const char *cluster, const char *domain, c
     if (a->rc == 0) {
         mesh_read_stream(m, cluster, domain, a->json);
     } else if (a->err_code != JS_STREAM_NOT_FOUND) { /* which means: deleted since the names were listed */
-        struct mesh_stream *s = mesh_add_stream(m, cluster, domain, strrchr(call->subject, '.') + 1);
+        struct mesh_stream *s = mesh_add_stream(m, cluster, domain, call->path.stream);
         if (s)
             s->leaderless = true;
     }
@@ -255,7 +252,6 @@ static void collect_infos(struct collector *l, struct session *s, const char *cl
     for (size_t i = 0; i < n; i++) {
         read_info(l->m, cluster, domain, &calls[i]);
         call_finish(&calls[i]);
-        free((char *)calls[i].subject);
     }
     free(calls);
 }

@@ -3,7 +3,9 @@
 #include "documents.h"
 
 #include "base/value.h"
+#include "jetstream/api.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_EXACT 9007199254740992.0 /* above 2^53 a double cannot hold every integer */
@@ -122,13 +124,11 @@ void mesh_read_server(struct mesh *m, const char *cluster, json_t *varz, json_t 
 static const char *domain_of_prefix(struct mesh *m, const char *prefix)
 {
     char domain[256];
-    size_t len = strlen(prefix);
+    size_t len;
+    const char *name = api_prefix_domain(prefix, &len);
 
-    if (len <= 8 || strncmp(prefix, "$JS.", 4) != 0 || strcmp(prefix + len - 4, ".API") != 0 ||
-        len - 8 >= sizeof(domain))
+    if (!name || snprintf(domain, sizeof(domain), "%.*s", (int)len, name) >= (int)sizeof(domain))
         return arena_text(&m->arena, prefix);
-    memcpy(domain, prefix + 4, len - 8);
-    domain[len - 8] = '\0';
     return arena_text(&m->arena, domain);
 }
 

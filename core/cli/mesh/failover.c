@@ -229,13 +229,13 @@ static char *create_body(const struct failover *f, int64_t start)
 
 static int create_consumer(const struct failover *f, int64_t start)
 {
-    char subject[2 * STREAM_SIZE + 40];
     struct session *s = NULL;
     struct error err;
     char *body = create_body(f, start);
 
-    snprintf(subject, sizeof(subject), "CONSUMER.DURABLE.CREATE.%s.%s", f->mirror->stream, f->handler->durable);
-    struct call call = {.subject = subject, .body = body};
+    struct call call = {
+        .path = {API_CONSUMER_CREATE_DURABLE, .stream = f->mirror->stream, .consumer = f->handler->durable},
+        .body = body};
     int rc = body ? session_open(&s, f->to, "seamq mesh failover", 0, &err) : error_set(&err, -1, "out of memory");
     if (rc == 0)
         rc = session_call(s, &call, TIMEOUT_NS, &err);

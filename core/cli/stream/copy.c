@@ -45,10 +45,7 @@ struct job {
 /* The stream's info, the caller's; -ENOENT: there is none. */
 static int look(struct session *s, const char *stream, json_t **ret, struct error *err)
 {
-    char subject[256];
-
-    snprintf(subject, sizeof(subject), "STREAM.INFO.%s", stream);
-    struct call call = {.subject = subject};
+    struct call call = {.path = {API_STREAM_INFO, .stream = stream}};
     int rc = session_call(s, &call, TIMEOUT_NS, err);
     if (rc == -EREMOTEIO && call.answer.err_code == JS_STREAM_NOT_FOUND)
         rc = -ENOENT;
@@ -77,14 +74,13 @@ static bool is_same(json_t *source, json_t *copy)
 static int list_consumers(struct session *s, const char *stream, json_t **ret, struct error *err)
 {
     json_t *all = json_object(), *info;
-    char subject[256], body[64];
+    char body[64];
     size_t seen = 0, i;
     int rc = 0;
 
-    snprintf(subject, sizeof(subject), "CONSUMER.LIST.%s", stream);
     for (bool more = true; rc == 0 && more;) {
         snprintf(body, sizeof(body), "{\"offset\":%zu}", seen);
-        struct call call = {.subject = subject, .body = body};
+        struct call call = {.path = {API_CONSUMER_LIST, .stream = stream}, .body = body};
         rc = session_call(s, &call, TIMEOUT_NS, err);
         json_t *page = json_object_get(call.answer.json, "consumers");
         json_array_foreach(page, i, info)

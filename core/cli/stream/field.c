@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/value.h"
+#include "jetstream/api.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,12 +53,10 @@ static void put_origin(json_t *origin, const char *own_domain, struct buf *out)
     buf_puts(out, name ? name : "?");
     if (!len)
         return;
-    if (len > 8 && strncmp(api, "$JS.", 4) == 0 && strcmp(api + len - 4, ".API") == 0) {
-        api += 4;
-        len -= 8;
-        if (own_domain && strlen(own_domain) == len && strncmp(api, own_domain, len) == 0)
-            return;
-    }
+    const char *domain = api_prefix_domain(api, &len);
+    if (domain && own_domain && strlen(own_domain) == len && strncmp(domain, own_domain, len) == 0)
+        return;
+    api = domain ? domain : api;
     buf_putc(out, '@');
     buf_append(out, api, len);
 }

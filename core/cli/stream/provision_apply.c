@@ -28,7 +28,8 @@ static void add_stream(struct batch *b, struct provision *p, struct item *it)
     json_t *config = it->action == ACTION_CREATE ? it->wanted : it->update;
     char *body = json_dumps(config, JSON_COMPACT);
     p->oom = p->oom || !body;
-    batch_add(b, p, it, body, "STREAM.%s.%s", it->action == ACTION_CREATE ? "CREATE" : "UPDATE", it->stream->name);
+    enum api_verb verb = it->action == ACTION_CREATE ? API_STREAM_CREATE : API_STREAM_UPDATE;
+    batch_add(b, it, body, (struct api_path){verb, .stream = it->stream->name});
 }
 
 static void add_consumer(struct batch *b, struct provision *p, struct item *it)
@@ -38,12 +39,12 @@ static void add_consumer(struct batch *b, struct provision *p, struct item *it)
     json_t *document = json_pack("{s:s, s:O, s:s}", "stream_name", c->stream, "config",
                                  create ? it->wanted : it->update, "action", create ? "create" : "update");
     char *body = document ? json_dumps(document, JSON_COMPACT) : NULL;
-    /* With one filter its subject is part of the request's, for servers that restrict by it. */
-    bool filter = c->filter_subjects.n == 1;
+    struct api_path path = {API_CONSUMER_CREATE, .stream = c->stream, .consumer = c->name};
 
+    if (c->filter_subjects.n == 1)
+        path.filter = c->filter_subjects.items[0];
     p->oom = p->oom || !body;
-    batch_add(b, p, it, body, "CONSUMER.CREATE.%s.%s%s%s", c->stream, c->name, filter ? "." : "",
-              filter ? c->filter_subjects.items[0] : "");
+    batch_add(b, it, body, path);
     json_decref(document);
 }
 

@@ -11,11 +11,6 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-enum {
-    JS_CONSUMER_NAME_EXISTS = 10013,
-    JS_CONSUMER_ALREADY_EXISTS = 10148,
-};
-
 struct item {
     const struct config_stream *stream; /* one of these two */
     const struct config_consumer *consumer;
@@ -53,9 +48,8 @@ struct batch {
 
 /* Room for all items. */
 int batch_init(struct batch *b, const struct provision *p);
-/* Takes `body` (malloc'ed; NULL: none). */
-void batch_add(struct batch *b, struct provision *p, struct item *it, char *body, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+/* Takes `body` (malloc'ed; NULL: none). The names in `path` are the configuration's. */
+void batch_add(struct batch *b, struct item *it, char *body, struct api_path path);
 void batch_run(struct batch *b, struct provision *p, const char *what);
 void batch_finish(struct batch *b);
 

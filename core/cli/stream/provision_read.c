@@ -26,13 +26,9 @@ int batch_init(struct batch *b, const struct provision *p)
     return -ENOMEM;
 }
 
-void batch_add(struct batch *b, struct provision *p, struct item *it, char *body, const char *fmt, ...)
+void batch_add(struct batch *b, struct item *it, char *body, struct api_path path)
 {
-    va_list ap;
-
-    va_start(ap, fmt);
-    b->calls[b->n] = (struct call){.subject = format_text(p, fmt, ap), .body = body};
-    va_end(ap);
+    b->calls[b->n] = (struct call){.path = path, .body = body};
     b->items[b->n++] = it;
 }
 
@@ -58,7 +54,6 @@ void batch_finish(struct batch *b)
 {
     for (size_t i = 0; b->calls && i < b->n; i++) {
         call_finish(&b->calls[i]);
-        free((char *)b->calls[i].subject);
         free((char *)b->calls[i].body);
     }
     free(b->calls);
@@ -68,11 +63,11 @@ void batch_finish(struct batch *b)
 /* ---- the domain ----------------------------------------------------------------------------- */
 
 /* Asks until there is an answer of any kind. */
-static int probe(struct provision *p, const char *subject, int64_t until_ns, json_t **ret, struct error *err)
+static int probe(struct provision *p, enum api_verb verb, int64_t until_ns, json_t **ret, struct error *err)
 {
     int rc;
     do {
-        struct call call = {.subject = subject};
+        struct call call = {.path = {verb}};
         int64_t left_ns = until_ns - clock_now_ns();
         show(&(struct shown){p, "waiting for JetStream"}, 0, 0);
         rc = session_call(p->session, &call, left_ns < PROBE_NS ? left_ns : PROBE_NS, err);
@@ -92,12 +87,12 @@ int wait_ready(struct provision *p, struct error *err)
     json_t *answer = NULL;
     struct error unknown;
 
-    int rc = probe(p, "STREAM.NAMES", p->deadline_ns, &answer, err);
+    int rc = probe(p, API_STREAM_NAMES, p->deadline_ns, &answer, err);
     json_decref(answer);
     if (rc < 0 && rc != -EACCES)
         return rc;
     answer = NULL;
-    if (!domain && probe(p, "INFO", clock_now_ns() + PROBE_NS, &answer, &unknown) == 0)
+    if (!domain && probe(p, API_INFO, clock_now_ns() + PROBE_NS, &answer, &unknown) == 0)
         domain = json_string_value(json_object_get(answer, "domain"));
     snprintf(p->own_domain, sizeof(p->own_domain), "%s", domain ? domain : "");
     json_decref(answer);
@@ -142,15 +137,13 @@ static void take_info(struct provision *p, struct item *it, const struct call *c
  * there is more. */
 static bool read_held_page(struct provision *p, struct item *it, const char *subject, size_t *offset, json_t *all)
 {
-    struct buf where = {0};
     struct error why;
     bool more = false;
 
-    buf_printf(&where, "STREAM.INFO.%s", it->stream->name);
     json_t *filter = json_pack("{s:s, s:I}", "subjects_filter", subject, "offset", (json_int_t)*offset);
     char *body = filter ? json_dumps(filter, JSON_COMPACT) : NULL;
-    struct call call = {.subject = buf_str(&where), .body = body};
-    if (!call.subject || !body)
+    struct call call = {.path = {API_STREAM_INFO, .stream = it->stream->name}, .body = body};
+    if (!body)
         p->oom = true;
     else if (session_call(p->session, &call, p->deadline_ns - clock_now_ns(), &why) < 0)
         item_fail(p, it, ACTION_FAILED, "%s", why.text);
@@ -164,7 +157,6 @@ static bool read_held_page(struct provision *p, struct item *it, const char *sub
     call_finish(&call);
     json_decref(filter);
     free(body);
-    buf_finish(&where);
     return more;
 }
 
@@ -203,9 +195,11 @@ void read_stale(struct provision *p)
             json_decref(it->info);
             it->info = json_incref(info);
         } else if (it->stale && it->stream) /* not there, or it has no leader right now */
-            batch_add(&b, p, it, NULL, "STREAM.INFO.%s", it->stream->name);
+            batch_add(&b, it, NULL, (struct api_path){API_STREAM_INFO, .stream = it->stream->name});
         else if (it->stale)
-            batch_add(&b, p, it, NULL, "CONSUMER.INFO.%s.%s", it->consumer->stream, it->consumer->name);
+            batch_add(
+                &b, it, NULL,
+                (struct api_path){API_CONSUMER_INFO, .stream = it->consumer->stream, .consumer = it->consumer->name});
     }
     json_decref(listed);
     batch_run(&b, p, "reading");

@@ -38,18 +38,22 @@ static int failed(struct copy *c, const struct session *where, int rc, const cha
 }
 
 /* One request that must not be asked twice, as session_call() would. The answer is the caller's. */
-static int ask_once(struct copy *c, struct session *where, const char *verb, json_t *body, json_t **ret)
+static int ask_once(struct copy *c, struct session *where, enum api_verb verb, json_t *body, json_t **ret)
 {
-    const char *domain = session_cluster(where)->domain;
+    struct api_path path = {verb, .stream = c->stream};
+    const char *name = api_verb_name(verb);
     struct answer answer = {0};
     natsMsg *msg = NULL;
-    char subject[512];
+    char subject[API_SUBJECT_MAX];
 
     char *text = json_dumps(body, JSON_COMPACT);
     if (!text)
-        return failed(c, where, -ENOMEM, verb, "out of memory");
-    snprintf(subject, sizeof(subject), "$JS%s%s.API.STREAM.%s.%s", domain ? "." : "", domain ? domain : "", verb,
-             c->stream);
+        return failed(c, where, -ENOMEM, name, "out of memory");
+    int rc = api_subject(session_cluster(where), NULL, &path, subject, sizeof(subject));
+    if (rc) {
+        free(text);
+        return failed(c, where, rc, name, strerror(-rc));
+    }
     natsStatus st = natsConnection_RequestString(&msg, session_nats(where), subject, text, PATIENCE_MS);
     free(text);
     if (st == NATS_TIMEOUT)
@@ -60,7 +64,7 @@ static int ask_once(struct copy *c, struct session *where, const char *verb, jso
     answer_read(&answer, 0, msg);
     natsMsg_Destroy(msg);
     if (answer.rc)
-        return failed(c, where, answer.rc, verb, answer.text);
+        return failed(c, where, answer.rc, name, answer.text);
     *ret = answer.json;
     return 0;
 }
@@ -75,7 +79,7 @@ static int begin_snapshot(struct copy *c)
         return failed(c, c->from, -EIO, "subscribing", natsStatus_GetText(st));
     json_t *body =
         json_pack("{s:s, s:i, s:b}", "deliver_subject", c->inbox, "chunk_size", PIECE_SIZE, "no_consumers", 0);
-    rc = ask_once(c, c->from, "SNAPSHOT", body, &c->about);
+    rc = ask_once(c, c->from, API_STREAM_SNAPSHOT, body, &c->about);
     json_decref(body);
     return rc;
 }
@@ -87,7 +91,7 @@ static int ask_restore(struct copy *c, json_t *body)
 {
     json_t *answer = NULL;
 
-    int rc = ask_once(c, c->to, "RESTORE", body, &answer);
+    int rc = ask_once(c, c->to, API_STREAM_RESTORE, body, &answer);
     const char *subject = json_string_value(json_object_get(answer, "deliver_subject"));
     if (rc == 0 && subject)
         rc = (c->target = strdup(subject)) ? 0 : failed(c, c->to, -ENOMEM, "RESTORE", "out of memory");
@@ -104,7 +108,7 @@ static int remove_empty(struct copy *c)
 {
     json_t *body = json_object(), *answer = NULL;
 
-    int rc = ask_once(c, c->to, "DELETE", body, &answer);
+    int rc = ask_once(c, c->to, API_STREAM_DELETE, body, &answer);
     json_decref(body);
     json_decref(answer);
     return rc;

@@ -3,6 +3,7 @@
 #include "wanted.h"
 
 #include "base/clock.h"
+#include "jetstream/api.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,18 +25,19 @@ static json_t *strings(const struct strv *v)
     return list;
 }
 
-/* STREAM or STREAM@DOMAIN: {"name": ..., "external": {"api": "$JS.<domain>.API"}} */
+/* STREAM or STREAM@DOMAIN: {"name": ..., "external": {"api": prefix of the domain}} */
 static json_t *origin(const char *text, const char *own_domain)
 {
     char name[NAME_SIZE];
-    char api[NAME_SIZE];
+    char api[API_SUBJECT_MAX];
     const char *at = strchr(text, '@');
 
     snprintf(name, sizeof(name), "%.*s", (int)(at ? (size_t)(at - text) : strlen(text)), text);
     if (!at || (own_domain && strcmp(at + 1, own_domain) == 0))
         return json_pack("{s:s}", "name", name);
-    snprintf(api, sizeof(api), "$JS.%s.API", at + 1);
-    return json_pack("{s:s, s:{s:s, s:s}}", "name", name, "external", "api", api, "deliver", "");
+    return api_domain_prefix(at + 1, api, sizeof(api))
+               ? NULL
+               : json_pack("{s:s, s:{s:s, s:s}}", "name", name, "external", "api", api, "deliver", "");
 }
 
 static json_t *origins(const struct strv *v, const char *own_domain)
