@@ -46,31 +46,53 @@ static const char *argument_end(const char *s)
     return s;
 }
 
-/* Each event named in [s, end) is in the table with one of `levels`; "" where only the run decides. */
+static size_t row_of(const char *event, size_t len)
+{
+    size_t row = 0;
+    while (row < n_log_events &&
+           (strlen(log_events[row].event) != len || memcmp(log_events[row].event, event, len) != 0))
+        row++;
+    return row;
+}
+
+/* How many of `levels`, which are separated by blanks, the row has. */
+static size_t count_levels(size_t row, const char *levels, size_t *ret_all)
+{
+    size_t n = 0;
+    *ret_all = 0;
+    for (const char *at = levels; *at; at += strcspn(at, " "), at += *at == ' ') {
+        n += has_level(log_events[row].levels, at, strcspn(at, " "));
+        ++*ret_all;
+    }
+    return n;
+}
+
+/* Each event named in [s, end) is in the table.  One event has all of `levels`; of several each has one of them,
+ * because the call pairs them.  `levels` is "" where only the run decides. */
 static void check_events(const char *file, const char *s, const char *end, const char *levels)
 {
-    size_t found = 0;
-    while ((s = memchr(s, '"', (size_t)(end - s)))) {
-        size_t len = strcspn(++s, "\"");
-        size_t row = 0;
-        while (row < n_log_events &&
-               (strlen(log_events[row].event) != len || memcmp(log_events[row].event, s, len) != 0))
-            row++;
-        found++;
+    size_t rows[4];
+    size_t n = 0;
+
+    for (; (s = memchr(s, '"', (size_t)(end - s))); s += strcspn(s, "\"") + 1) {
+        s++;
+        size_t row = row_of(s, strcspn(s, "\""));
         if (row == n_log_events) {
             add_problem(file, "an event is not in core/base/log_events.c", s);
-        } else {
-            bool fits = !*levels;
-            for (const char *at = levels; *at; at += strcspn(at, " "), at += *at == ' ')
-                fits = fits || has_level(log_events[row].levels, at, strcspn(at, " "));
-            if (!fits)
-                add_problem(file, "an event has another level in core/base/log_events.c", s);
-            calls[row]++;
+            return;
         }
-        s += len + 1;
+        assert_true(n < sizeof(rows) / sizeof(rows[0]));
+        rows[n++] = row;
     }
-    if (found == 0)
+    if (n == 0)
         add_problem(file, "a call does not name its event", end - 40);
+    for (size_t i = 0; i < n; i++) {
+        size_t all;
+        size_t found = count_levels(rows[i], levels, &all);
+        if (n == 1 ? found < all : all > 0 && found == 0)
+            add_problem(file, "an event has another level in core/base/log_events.c", log_events[rows[i]].event);
+        calls[rows[i]]++;
+    }
 }
 
 /* All LOG_LEVEL_* in [s, end), as "warn debug". */
