@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * seamqd - the daemon's command line: flags, configuration, plugins, then daemon_run().
- * Exit status: 0 as asked, 1 failed at run time, 2 usage or configuration.
+ * seamqd - the command line of the daemon: flags, configuration, plugins, then daemon_run().
+ * Exit status: 0 success, 1 failed at run time, 2 wrong usage or configuration.
  */
 #include "base/log.h"
 #include "config/config.h"
@@ -31,19 +31,19 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage[] = "Usage: seamqd [--config FILE] [--plugin-dir DIR]... [--dev] [SECTION.KEY=VALUE]...\n"
                             "\n"
-                            "Runs NATS JetStream message handlers: every DIR/NAME.so is a handler, bound to a\n"
-                            "durable consumer and run in a process of its own.\n"
+                            "Runs handlers of NATS JetStream messages: each DIR/NAME.so is a handler, which is bound\n"
+                            "to a durable consumer and runs in its own processes.\n"
                             "\n"
-                            "  --plugin-dir DIR   where the handlers are; may be repeated\n"
+                            "  --plugin-dir DIR   directory of handlers; may be repeated\n"
                             "  --config FILE      an ini file (also SEAMQ_CONFIG)\n"
                             "  --dev              start a private nats-server and create the streams that the\n"
-                            "                     handlers ask for; all gone when seamqd ends\n"
+                            "                     handlers consume; both are deleted when seamqd exits\n"
                             "  --check            report every problem of configuration and plugins, and exit\n"
                             "  --print-config     print every value and where it came from, and exit\n"
                             "  --version, --help\n"
                             "\n"
-                            "Precedence: flag > environment > file > default. Exit status: 0 as asked, 1 failed\n"
-                            "at run time, 2 usage or configuration.\n"
+                            "Precedence: flag > environment > file > default. Exit status: 0 success, 1 failed at\n"
+                            "run time, 2 wrong usage or configuration.\n"
                             "\n";
 
 static int wrong_usage(const char *what, const char *why)
@@ -52,7 +52,7 @@ static int wrong_usage(const char *what, const char *why)
     return EXIT_USAGE;
 }
 
-/* Room for as many texts as the command line has. -1: go on; else the exit status. */
+/* `dirs` has room for argc pointers. Returns -1 to continue, or the exit status. */
 static int parse_flags(int argc, char **argv, char **dirs, struct flags *f)
 {
     enum { CONFIG, PLUGIN_DIR, DEV, CHECK, PRINT, VERSION, HELP };
@@ -80,7 +80,7 @@ static int parse_flags(int argc, char **argv, char **dirs, struct flags *f)
             config_print_help(stdout);
             return 0;
         case ':': return wrong_usage(argv[optind - 1], "needs a value");
-        default: /* of letters together optind is not past the one yet */
+        default: /* short options are unknown, and optind may still point at the group of letters */
             return wrong_usage(optopt > HELP ? (char[]){'-', (char)optopt, '\0'} : argv[optind - 1],
                                "is not an option");
         }
@@ -94,11 +94,11 @@ static int parse_flags(int argc, char **argv, char **dirs, struct flags *f)
     return -1;
 }
 
-static size_t n_refused(const struct config_snapshot *g)
+static size_t n_refused(const struct config_snapshot *snapshot)
 {
     size_t n = 0;
-    for (size_t i = 0; g->refused && i < g->config->n_handlers; i++)
-        n += g->refused[i].code != 0;
+    for (size_t i = 0; snapshot->refused && i < snapshot->config->n_handlers; i++)
+        n += snapshot->refused[i].code != 0;
     return n;
 }
 
@@ -128,12 +128,12 @@ static void print_streams(const struct config_handler *h)
     }
 }
 
-static int check(const struct config_snapshot *g)
+static int check(const struct config_snapshot *snapshot)
 {
-    struct config *c = g->config;
-    for (size_t i = 0; g->refused && i < c->n_handlers; i++)
-        if (g->refused[i].code)
-            config_add_problem(c, "handler %s: %s", c->handlers[i].name, g->refused[i].text);
+    struct config *c = snapshot->config;
+    for (size_t i = 0; snapshot->refused && i < c->n_handlers; i++)
+        if (snapshot->refused[i].code)
+            config_add_problem(c, "handler %s: %s", c->handlers[i].name, snapshot->refused[i].text);
     if (config_n_problems(c))
         return print_problems(c);
     for (size_t i = 0; i < c->dangling.n; i++) {
@@ -150,7 +150,7 @@ static int check(const struct config_snapshot *g)
     return 0;
 }
 
-static int run(struct config_snapshot *g, struct config_sources *sources, bool dev)
+static int run(struct config_snapshot *snapshot, struct config_sources *sources, bool dev)
 {
     struct dev *server = NULL;
     struct daemon *d = NULL;
@@ -160,14 +160,14 @@ static int run(struct config_snapshot *g, struct config_sources *sources, bool d
     int rc = dev ? dev_start(&server, &err) : 0;
     if (rc == 0 && dev) {
         sources->url = dev_url(server);
-        rc = config_snapshot_use_server(g, sources->url);
+        rc = config_snapshot_use_server(snapshot, sources->url);
         if (rc)
             error_set(&err, rc, "out of memory");
     }
     if (rc == 0 && dev)
-        rc = dev_create_streams(server, g->config, g->refused, &err);
+        rc = dev_create_streams(server, snapshot->config, snapshot->refused, &err);
     if (rc == 0)
-        rc = daemon_create(&d, g, sources, SEAMQ_VERSION, &err);
+        rc = daemon_create(&d, snapshot, sources, SEAMQ_VERSION, &err);
     int status = 1;
     if (rc)
         log_error("start-failed", LOG_STR("msg", err.text));
@@ -178,7 +178,7 @@ static int run(struct config_snapshot *g, struct config_sources *sources, bool d
     return status;
 }
 
-static void say_no_handlers(struct config *c)
+static void report_no_handlers(struct config *c)
 {
     struct error err = {0};
 
@@ -188,41 +188,41 @@ static void say_no_handlers(struct config *c)
         config_add_problem(c, "no handlers: %s", err.text);
     else
         config_add_problem(c,
-                           "no handlers: there is no .so in %s (put one there, or name its directory with "
+                           "no handlers: %s has no .so file (put one there, or name its directory with "
                            "--plugin-dir DIR or SEAMQ_PLUGIN_DIR)",
                            c->plugin_dirs.n ? c->plugin_dirs.items[0] : "the plugin directory");
 }
 
-static int with_flags(struct flags *f)
+static int run_with_flags(struct flags *f)
 {
-    struct config_snapshot *g;
+    struct config_snapshot *snapshot;
     int status;
 
     f->sources.env = environ;
     f->sources.trust_any = f->dev;
-    if (config_snapshot_load(&g, &f->sources, -1)) {
+    if (config_snapshot_load(&snapshot, &f->sources, -1)) {
         fprintf(stderr, "seamqd: out of memory\n");
         return 1;
     }
-    struct config *c = g->config;
+    struct config *c = snapshot->config;
     if (f->print_config || f->check)
         print_deprecations(c);
     log_setup(STDERR_FILENO, c->log_level, c->log_format);
-    say_no_handlers(c);
+    report_no_handlers(c);
     if (f->print_config) {
         config_print(c, stdout);
         status = config_n_problems(c) ? print_problems(c) : 0;
     } else if (f->check) {
-        status = check(g);
+        status = check(snapshot);
     } else if (config_n_problems(c)) {
         status = print_problems(c);
     } else {
         log_info("start", LOG_STR("version", SEAMQ_VERSION), LOG_STR("name", c->name),
-                 LOG_UINT("handlers", c->n_handlers), LOG_UINT("refused", n_refused(g)));
-        config_snapshot_log_deprecations(g);
-        status = run(g, &f->sources, f->dev);
+                 LOG_UINT("handlers", c->n_handlers), LOG_UINT("refused", n_refused(snapshot)));
+        config_snapshot_log_deprecations(snapshot);
+        status = run(snapshot, &f->sources, f->dev);
     }
-    config_snapshot_unref(g);
+    config_snapshot_unref(snapshot);
     return status;
 }
 
@@ -240,7 +240,7 @@ int main(int argc, char **argv)
         flags.sources.file = NULL;
     int status = parse_flags(argc, argv, dirs, &flags);
     if (status < 0)
-        status = with_flags(&flags);
+        status = run_with_flags(&flags);
     free(dirs);
     if (connection_thread_left()) {
         fflush(stdout);

@@ -17,10 +17,10 @@ struct report_refused { /* a plugin that did not load */
 
 struct report_change { /* what a reload made of one handler */
     char *handler;
-    const char *action; /* added renewed replaced removed refused; restart: a key is read at start only */
-    char *text;         /* the plugin's version, or why */
-    int64_t told_ns;    /* monotonic */
-    bool earlier;       /* of a reload before this one, which nobody has asked about */
+    const char *action;  /* added renewed replaced removed refused; restart: a key is read at start only */
+    char *text;          /* the plugin's version, or why */
+    int64_t recorded_ns; /* monotonic */
+    bool earlier;        /* of a reload before this one, which nobody has asked about */
 };
 
 struct report_reload { /* the last one, or the one under way */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * generation - configuration and plugins, read once. */
+ * config_snapshot - reads the configuration and asks each plugin for its description. */
 #include "config_snapshot.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@
 
 #define PROBE_NS (10 * NS_PER_SEC)
 
-/* seamq-worker: as configured, else beside seamqd, else ../libexec/seamq, else the installed one. */
+/* The path of seamq-worker: as configured, or beside seamqd, or in ../libexec/seamq, or where it was installed. */
 static int find_worker(const struct config *c, char *out, size_t size, struct error *err)
 {
     char self[PATH_MAX];
@@ -34,13 +34,11 @@ static int find_worker(const struct config *c, char *out, size_t size, struct er
     snprintf(out, size, "%s/seamq-worker", SEAMQ_LIBEXECDIR);
     if (access(out, X_OK) == 0)
         return 0;
-    return error_set(err, -ENOENT,
-                     "seamq-worker is neither beside seamqd (%s) nor in %s (set seamqd.worker to its path)", self,
-                     SEAMQ_LIBEXECDIR);
+    return error_set(err, -ENOENT, "seamq-worker not found beside seamqd (%s) or in %s (set seamqd.worker to its path)",
+                     self, SEAMQ_LIBEXECDIR);
 }
 
-/* What is asked of the plugins, packed: handlers without a plugin are left out. */
-struct questions {
+struct probes { /* arrays for worker_probe(): one element for each handler that is enabled and has a plugin */
     const char **paths;
     size_t *handlers;
     struct plugin_info *plugins;
@@ -49,21 +47,21 @@ struct questions {
     size_t n;
 };
 
-static int ask_plugins(struct config_snapshot *g, struct questions *q, int give_up)
+static int probe_plugins(struct config_snapshot *snapshot, struct probes *q, int give_up)
 {
-    struct config *c = g->config;
+    struct config *c = snapshot->config;
     size_t most = c->n_handlers + 1;
 
-    *q = (struct questions){calloc(most, sizeof(*q->paths)),   calloc(most, sizeof(*q->handlers)),
-                            calloc(most, sizeof(*q->plugins)), calloc(most, sizeof(*q->images)),
-                            calloc(most, sizeof(*q->refused)), 0};
-    g->plugins = calloc(most, sizeof(*g->plugins));
-    g->images = calloc(most, sizeof(*g->images));
-    g->refused = calloc(most, sizeof(*g->refused));
-    for (size_t i = 0; g->images && i < most; i++)
-        g->images[i] = IMAGE_NONE;
-    if (!q->paths || !q->handlers || !q->plugins || !q->images || !q->refused || !g->plugins || !g->images ||
-        !g->refused)
+    *q = (struct probes){calloc(most, sizeof(*q->paths)),   calloc(most, sizeof(*q->handlers)),
+                         calloc(most, sizeof(*q->plugins)), calloc(most, sizeof(*q->images)),
+                         calloc(most, sizeof(*q->refused)), 0};
+    snapshot->plugins = calloc(most, sizeof(*snapshot->plugins));
+    snapshot->images = calloc(most, sizeof(*snapshot->images));
+    snapshot->refused = calloc(most, sizeof(*snapshot->refused));
+    for (size_t i = 0; snapshot->images && i < most; i++)
+        snapshot->images[i] = IMAGE_NONE;
+    if (!q->paths || !q->handlers || !q->plugins || !q->images || !q->refused || !snapshot->plugins ||
+        !snapshot->images || !snapshot->refused)
         return -ENOMEM;
     for (size_t i = 0; i < c->n_handlers; i++) {
         if (!c->handlers[i].enabled || !c->handlers[i].plugin_path)
@@ -72,24 +70,24 @@ static int ask_plugins(struct config_snapshot *g, struct questions *q, int give_
         q->handlers[q->n++] = i;
     }
     struct worker_probe how = {
-        .program = g->worker, .timeout_ns = PROBE_NS, .trust_any = g->trust_any, .cancel_fd = give_up};
+        .program = snapshot->worker, .timeout_ns = PROBE_NS, .trust_any = snapshot->trust_any, .cancel_fd = give_up};
     worker_probe(&how, q->paths, q->n, q->plugins, q->images, q->refused);
     return 0;
 }
 
-/* Asks each plugin what it is, in a process of its own, and takes its defaults. */
-static int load_plugins(struct config_snapshot *g, int give_up)
+/* Reads the description of each plugin, in a process of its own, and applies the defaults that it declares. */
+static int load_plugins(struct config_snapshot *snapshot, int give_up)
 {
-    struct questions q;
-    int rc = ask_plugins(g, &q, give_up);
+    struct probes q;
+    int rc = probe_plugins(snapshot, &q, give_up);
 
     for (size_t k = 0; rc == 0 && k < q.n; k++) {
         size_t i = q.handlers[k];
-        g->plugins[i] = q.plugins[k];
-        g->images[i] = q.images[k];
-        g->refused[i] = q.refused[k];
+        snapshot->plugins[i] = q.plugins[k];
+        snapshot->images[i] = q.images[k];
+        snapshot->refused[i] = q.refused[k];
         if (q.refused[k].code == 0)
-            config_apply_plugin(g->config, &g->config->handlers[i], &g->plugins[i]);
+            config_apply_plugin(snapshot->config, &snapshot->config->handlers[i], &snapshot->plugins[i]);
     }
     free(q.paths);
     free(q.handlers);
@@ -99,13 +97,13 @@ static int load_plugins(struct config_snapshot *g, int give_up)
     return rc;
 }
 
-int config_snapshot_use_server(struct config_snapshot *g, const char *server)
+int config_snapshot_use_server(struct config_snapshot *snapshot, const char *server)
 {
-    struct config *c = g->config;
+    struct config *c = snapshot->config;
     for (size_t i = 0; i < c->n_clusters; i++) {
         struct config_cluster *k = &c->clusters[i];
         if (k->urls.n == 0)
-            continue; /* a problem of the configuration's, which says so itself */
+            continue; /* config_finish() reports a cluster without URLs */
         char *url = strdup(server);
         if (!url)
             return -ENOMEM;
@@ -132,41 +130,41 @@ static void read_sources(struct config *c, const struct config_sources *s)
 int config_snapshot_load(struct config_snapshot **ret, const struct config_sources *sources, int give_up)
 {
     struct error err = {0};
-    struct config_snapshot *g = calloc(1, sizeof(*g));
-    if (!g)
+    struct config_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    if (!snapshot)
         return -ENOMEM;
-    g->refs = 1;
-    int rc = config_create(&g->config);
+    snapshot->refs = 1;
+    int rc = config_create(&snapshot->config);
     if (rc == 0) {
-        read_sources(g->config, sources);
-        rc = sources->url ? config_snapshot_use_server(g, sources->url) : 0;
+        read_sources(snapshot->config, sources);
+        rc = sources->url ? config_snapshot_use_server(snapshot, sources->url) : 0;
     }
     if (rc == 0) {
-        g->trust_any = sources->trust_any || g->config->plugin_trust == TRUST_ANY;
-        config_discover(g->config);
-        if (find_worker(g->config, g->worker, sizeof(g->worker), &err))
-            config_add_problem(g->config, "%s", err.text);
+        snapshot->trust_any = sources->trust_any || snapshot->config->plugin_trust == TRUST_ANY;
+        config_discover(snapshot->config);
+        if (find_worker(snapshot->config, snapshot->worker, sizeof(snapshot->worker), &err))
+            config_add_problem(snapshot->config, "%s", err.text);
         else
-            rc = load_plugins(g, give_up);
+            rc = load_plugins(snapshot, give_up);
     }
     if (rc) {
-        config_snapshot_unref(g);
+        config_snapshot_unref(snapshot);
         return rc;
     }
-    config_check_bindings(g->config);
-    *ret = g;
+    config_check_bindings(snapshot->config);
+    *ret = snapshot;
     return 0;
 }
 
-void config_snapshot_log_deprecations(const struct config_snapshot *g)
+void config_snapshot_log_deprecations(const struct config_snapshot *snapshot)
 {
-    for (size_t i = 0; i < config_n_deprecations(g->config); i++)
-        log_warn("config-deprecated", LOG_STR("msg", config_deprecation(g->config, i)));
+    for (size_t i = 0; i < config_n_deprecations(snapshot->config); i++)
+        log_warn("config-deprecated", LOG_STR("msg", config_deprecation(snapshot->config, i)));
 }
 
-bool config_snapshot_dangling(const struct config_snapshot *g, const char *path, struct error *err)
+bool config_snapshot_has_dangling_link(const struct config_snapshot *snapshot, const char *path, struct error *err)
 {
-    const struct strv *v = &g->config->dangling;
+    const struct strv *v = &snapshot->config->dangling;
     size_t i = 0;
 
     while (i < v->n && strcmp(v->items[i], path) != 0)
@@ -174,25 +172,30 @@ bool config_snapshot_dangling(const struct config_snapshot *g, const char *path,
     return i < v->n && worker_dangling_link(path, err);
 }
 
-struct config_snapshot *config_snapshot_ref(struct config_snapshot *g)
+bool config_snapshot_runs(const struct config_snapshot *snapshot, size_t i)
 {
-    g->refs++;
-    return g;
+    return snapshot->config->handlers[i].enabled && !snapshot->refused[i].code;
 }
 
-void config_snapshot_unref(struct config_snapshot *g)
+struct config_snapshot *config_snapshot_ref(struct config_snapshot *snapshot)
 {
-    if (!g || --g->refs)
+    snapshot->refs++;
+    return snapshot;
+}
+
+void config_snapshot_unref(struct config_snapshot *snapshot)
+{
+    if (!snapshot || --snapshot->refs)
         return;
-    for (size_t i = 0; g->config && i < g->config->n_handlers; i++) {
-        if (g->plugins)
-            plugin_info_finish(&g->plugins[i]);
-        if (g->images)
-            image_close(&g->images[i]);
+    for (size_t i = 0; snapshot->config && i < snapshot->config->n_handlers; i++) {
+        if (snapshot->plugins)
+            plugin_info_finish(&snapshot->plugins[i]);
+        if (snapshot->images)
+            image_close(&snapshot->images[i]);
     }
-    free(g->plugins);
-    free(g->images);
-    free(g->refused);
-    config_destroy(g->config);
-    free(g);
+    free(snapshot->plugins);
+    free(snapshot->images);
+    free(snapshot->refused);
+    config_destroy(snapshot->config);
+    free(snapshot);
 }

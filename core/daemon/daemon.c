@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * daemon - life, signals, ready and drain. */
+ * daemon - start, signals, readiness, drain and end of seamqd. */
 #include "daemon_private.h"
 #include "config_snapshot.h"
 
@@ -17,27 +17,27 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define DRAIN_LOOK_NS (5 * NS_PER_MS)
+#define DRAIN_POLL_NS (5 * NS_PER_MS)
 #define FD_LIMIT 65536
-#define GIVE_BACK_NS (5 * NS_PER_SEC)
+#define TRIM_HEAP_NS (5 * NS_PER_SEC)
 
 /* ---- ready and the report ------------------------------------------------------------------ */
 
-void daemon_look_ready(struct daemon *d)
+void daemon_check_ready(struct daemon *d)
 {
     char port[16] = "off";
     size_t n = 0;
 
-    if (d->said_ready || d->draining)
+    if (d->ready_logged || d->draining)
         return;
     list_for_each(node, &d->instances)
     {
-        const struct instance *u = container_of(node, struct instance, node);
-        if (instance_counts(u) && !handler_ready(u->handler))
+        const struct instance *instance = container_of(node, struct instance, node);
+        if (instance_is_current(instance) && !handler_ready(instance->handler))
             return;
-        n += instance_counts(u);
+        n += instance_is_current(instance);
     }
-    d->said_ready = true;
+    d->ready_logged = true;
     if (d->http)
         snprintf(port, sizeof(port), "%u", http_port(d->http));
     log_info("ready", LOG_UINT("handlers", n),
@@ -46,15 +46,15 @@ void daemon_look_ready(struct daemon *d)
     notify_status("%zu handlers ready", n);
 }
 
-static bool is_shown(const struct daemon *d, const char *name)
+static bool handler_is_shown(const struct daemon *d, const char *name)
 {
     for (size_t i = 0; i < d->report.n_handlers; i++)
-        if (strcmp(handler_config(d->shown[i])->name, name) == 0)
+        if (strcmp(handler_config(d->shown_handlers[i])->name, name) == 0)
             return true;
     return false;
 }
 
-static size_t length(const struct list *l)
+static size_t list_length(const struct list *l)
 {
     size_t n = 0;
     list_for_each(node, l) n++;
@@ -65,28 +65,29 @@ int daemon_update_report(struct daemon *d)
 {
     const struct config *c = d->snapshot->config;
     struct report *r = &d->report;
-    struct handler **shown = realloc(d->shown, (length(&d->instances) + 1) * sizeof(*shown));
-    struct connection **connections = realloc(d->connections, (length(&d->clusters) + 1) * sizeof(*connections));
+    struct handler **shown_handlers =
+        realloc(d->shown_handlers, (list_length(&d->instances) + 1) * sizeof(*shown_handlers));
+    struct connection **connections = realloc(d->connections, (list_length(&d->clusters) + 1) * sizeof(*connections));
     struct report_refused *refused = realloc(d->refused, (c->n_handlers + 1) * sizeof(*refused));
 
-    d->shown = shown ? shown : d->shown;
+    d->shown_handlers = shown_handlers ? shown_handlers : d->shown_handlers;
     d->connections = connections ? connections : d->connections;
     d->refused = refused ? refused : d->refused;
     r->n_handlers = r->n_connections = r->n_refused = 0;
-    if (!shown || !connections || !refused)
+    if (!shown_handlers || !connections || !refused)
         return -ENOMEM;
     list_for_each(node, &d->instances)
     {
-        const struct instance *u = container_of(node, struct instance, node);
-        if (instance_counts(u))
-            shown[r->n_handlers++] = u->handler;
+        const struct instance *instance = container_of(node, struct instance, node);
+        if (instance_is_current(instance))
+            shown_handlers[r->n_handlers++] = instance->handler;
     }
     list_for_each(node, &d->clusters) connections[r->n_connections++] =
         container_of(node, struct cluster, node)->connection;
     for (size_t i = 0; i < c->n_handlers; i++)
-        if (d->snapshot->refused[i].code && !is_shown(d, c->handlers[i].name))
+        if (d->snapshot->refused[i].code && !handler_is_shown(d, c->handlers[i].name))
             refused[r->n_refused++] = (struct report_refused){c->handlers[i].name, d->snapshot->refused[i].text};
-    r->handlers = shown;
+    r->handlers = shown_handlers;
     r->connections = connections;
     r->refused = refused;
     return 0;
@@ -94,18 +95,18 @@ int daemon_update_report(struct daemon *d)
 
 /* ---- signals and drain ------------------------------------------------------------------------ */
 
-static void look_drained(struct loop_timer *t)
+static void on_drain_poll(struct loop_timer *t)
 {
     struct daemon *d = t->data;
     int64_t now = loop_now_ns(d->loop);
     bool done = instances_drained(d);
 
     if (!done && now < d->drain_until_ns) {
-        loop_arm(d->loop, t, now + DRAIN_LOOK_NS);
+        loop_arm(d->loop, t, now + DRAIN_POLL_NS);
         return;
     }
     if (done) {
-        log_info("drained", LOG_STR("msg", "everything is settled or given back"));
+        log_info("drained", LOG_STR("msg", "all messages are settled or given back to the server"));
     } else {
         d->status = 1;
         log_warn("drain-timeout", LOG_NS("drain_timeout", d->snapshot->config->drain_timeout_ns),
@@ -114,10 +115,11 @@ static void look_drained(struct loop_timer *t)
     loop_stop(d->loop);
 }
 
-static void drain(struct daemon *d, const char *signal)
+static void daemon_drain(struct daemon *d, const char *signal)
 {
-    if (d->draining) { /* asked twice: now. Equals a kill, which loses nothing either. */
-        log_warn("stopped", LOG_STR("signal", signal), LOG_STR("msg", "asked twice: not waiting for the drain"));
+    if (d->draining) { /* a second signal: like SIGKILL, this loses no message */
+        log_warn("stopped", LOG_STR("signal", signal),
+                 LOG_STR("msg", "second signal: the drain was ended, the server delivers unsettled messages again"));
         d->status = 1;
         loop_stop(d->loop);
         return;
@@ -128,7 +130,7 @@ static void drain(struct daemon *d, const char *signal)
     log_info("draining", LOG_STR("signal", signal), LOG_NS("at_most", at_most));
     notify_stopping();
     instances_drain(d);
-    loop_arm(d->loop, &d->drain_look, loop_now_ns(d->loop));
+    loop_arm(d->loop, &d->drain_poll, loop_now_ns(d->loop));
 }
 
 static void on_signal(struct loop_fd *self, uint32_t events)
@@ -141,11 +143,11 @@ static void on_signal(struct loop_fd *self, uint32_t events)
         if (info.ssi_signo == SIGHUP)
             reload_start(d, "SIGHUP");
         else
-            drain(d, info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+            daemon_drain(d, info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
     }
 }
 
-static sigset_t our_signals(void)
+static sigset_t handled_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -157,14 +159,14 @@ static sigset_t our_signals(void)
 
 void daemon_block_signals(void)
 {
-    sigset_t set = our_signals();
+    sigset_t set = handled_signals();
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 static int open_signals(struct daemon *d)
 {
-    sigset_t set = our_signals();
+    sigset_t set = handled_signals();
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return -errno;
@@ -172,29 +174,29 @@ static int open_signals(struct daemon *d)
     return loop_add_fd(d->loop, &d->signals);
 }
 
-static void feed_watchdog(struct loop_timer *t)
+static void on_watchdog(struct loop_timer *t)
 {
     struct daemon *d = t->data;
     notify_watchdog();
     loop_arm(d->loop, t, loop_now_ns(d->loop) + notify_watchdog_ns() / 2);
 }
 
-/* malloc keeps what a burst has freed for as long as one message at the end of its heap lives: under load, always.  And
- * bursts there are: nats.c frees messages in a thread of its own, which a busy machine may keep waiting. */
-static void give_back(struct loop_timer *t)
+/* glibc returns memory to the kernel only from the end of its heap, where under load some message always lives.  Bursts
+ * are common: nats.c frees messages on a thread of its own, which may run late on a busy machine. */
+static void on_trim_heap(struct loop_timer *t)
 {
     struct daemon *d = t->data;
 #ifdef __GLIBC__
     malloc_trim(0);
 #endif
-    loop_arm(d->loop, t, loop_now_ns(d->loop) + GIVE_BACK_NS);
+    loop_arm(d->loop, t, loop_now_ns(d->loop) + TRIM_HEAP_NS);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
-/* Every worker takes a handful of descriptors; the soft limit is a leftover of select().  Not to the hard
- * one, which is a billion in some containers: what handlers start inherits it, and many a program closes
- * every descriptor that it might have. */
+/* Each worker needs several descriptors, and the usual soft limit (1024) exists for select().  The hard limit would be
+ * too high: it is a billion in some containers, and programs that handlers start may close every possible descriptor.
+ */
 static void raise_fd_limit(void)
 {
     struct rlimit r;
@@ -216,10 +218,10 @@ static void start_drain(void *data)
 {
     struct daemon *d = data;
     if (!d->draining)
-        drain(d, "POST /drain");
+        daemon_drain(d, "POST /drain");
 }
 
-static int start(struct daemon *d, struct error *err)
+static int daemon_start(struct daemon *d, struct error *err)
 {
     const struct config *c = d->snapshot->config;
 
@@ -235,7 +237,7 @@ static int start(struct daemon *d, struct error *err)
         return error_set(err, rc, "cannot start the event loop: %s", strerror(-rc));
     if (strcmp(c->admin, "off") != 0)
         rc = http_create(&d->http, d->loop, c->admin, report_serve, &d->report, err);
-    /* With --dev one goes beside another, as their servers do. */
+    /* Several `seamqd --dev` may run at once: the default admin port may be in use. */
     if (rc == -EADDRINUSE && d->sources->url && strcmp(config_origin(c, "seamqd", "admin"), "default") == 0)
         rc = http_create(&d->http, d->loop, "127.0.0.1:0", report_serve, &d->report, err);
     if (rc == 0)
@@ -257,10 +259,10 @@ static int start(struct daemon *d, struct error *err)
     if (daemon_update_report(d))
         return error_set(err, -ENOMEM, "out of memory");
     d->reload.report.last_refused = d->report.n_refused > 0;
-    d->drain_look = (struct loop_timer){.fire = look_drained, .data = d};
-    d->watchdog = (struct loop_timer){.fire = feed_watchdog, .data = d};
-    d->give_back = (struct loop_timer){.fire = give_back, .data = d};
-    loop_arm(d->loop, &d->give_back, loop_now_ns(d->loop) + GIVE_BACK_NS);
+    d->drain_poll = (struct loop_timer){.fire = on_drain_poll, .data = d};
+    d->watchdog = (struct loop_timer){.fire = on_watchdog, .data = d};
+    d->trim_heap = (struct loop_timer){.fire = on_trim_heap, .data = d};
+    loop_arm(d->loop, &d->trim_heap, loop_now_ns(d->loop) + TRIM_HEAP_NS);
     if (notify_watchdog_ns() > 0)
         loop_arm(d->loop, &d->watchdog, loop_now_ns(d->loop));
     return 0;
@@ -278,7 +280,7 @@ int daemon_create(struct daemon **ret, struct config_snapshot *snapshot, const s
     d->signals.fd = d->reload.loaded.fd = d->reload.give_up = d->watch.inotify.fd = -1;
     list_init(&d->clusters);
     list_init(&d->instances);
-    int rc = start(d, err);
+    int rc = daemon_start(d, err);
     if (rc) {
         daemon_destroy(d);
         return rc;
@@ -310,7 +312,7 @@ void daemon_destroy(struct daemon *d)
         close(d->signals.fd);
     loop_destroy(d->loop);
     config_snapshot_unref(d->snapshot);
-    free(d->shown);
+    free(d->shown_handlers);
     free(d->connections);
     free(d->refused);
     free(d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * daemon - seamqd at work: links, handlers, admin server and signals on one loop, from start
- * to drained.
+ * daemon - the life of seamqd: connections, handlers, admin server and signals on one loop, from the start to the end
+ * of the drain.  Thread: the one that calls daemon_run().
  */
 #ifndef SEAMQ_DAEMON_DAEMON_H
 #define SEAMQ_DAEMON_DAEMON_H
@@ -14,14 +14,14 @@ struct daemon;
 struct config_snapshot;
 struct config_sources;
 
-/* SIGTERM, SIGINT and SIGHUP are for the daemon's loop: to be called before any thread is started,
- * which would take them otherwise.  SIGPIPE is ignored. */
+/* Blocks SIGTERM, SIGINT and SIGHUP, which the daemon's loop reads, and ignores SIGPIPE. Must be called before any
+ * thread is started: a thread inherits the mask. */
 void daemon_block_signals(void);
 
-/* `generation` is what it starts with, `sources` where each reload reads from; they and `version` outlive it. */
+/* Starts with `snapshot`; each reload reads `sources`. Both and `version` outlive the daemon. */
 int daemon_create(struct daemon **ret, struct config_snapshot *snapshot, const struct config_sources *sources,
                   const char *version, struct error *err);
-/* Runs until drained. The exit status: 0, or 1 when something was left unsettled at the deadline. */
+/* Runs until the drain has ended. Returns the exit status: 0, or 1 if messages were unsettled at the deadline. */
 int daemon_run(struct daemon *d);
 void daemon_destroy(struct daemon *d);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dev - embedded nats-server for `seamqd --dev`. */
+ * dev - the private nats-server of `seamqd --dev`. */
 #include "dev.h"
 
 #include "base/clock.h"
@@ -32,7 +32,7 @@ struct dev {
     char server[512];
 };
 
-/* SEAMQ_NATS_SERVER, else PATH, else the checkout's own (build/bin/../../.deps/bin). */
+/* SEAMQ_NATS_SERVER, or PATH, or the server of the checkout that seamqd was built in (build/bin/../../.deps/bin). */
 static int find_server(char *out, size_t size, struct error *err)
 {
     const char *given = getenv("SEAMQ_NATS_SERVER");
@@ -94,12 +94,12 @@ static void run_server(const struct dev *d, int port, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    setpgid(0, 0); /* a terminal's Ctrl-C is for seamqd, which needs the server for its drain */
+    setpgid(0, 0); /* a terminal sends Ctrl-C to the process group, but the drain still needs the server */
     execl(d->server, "nats-server", "-a", "127.0.0.1", "-p", port_text, "-js", "-sd", store, "-l", log, (char *)NULL);
     _exit(127);
 }
 
-static bool answers(int port)
+static bool server_responds(int port)
 {
     struct sockaddr_in a = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -116,15 +116,15 @@ static bool answers(int port)
 static int wait_until_up(struct dev *d, int port, struct error *err)
 {
     int64_t deadline = clock_now_ns() + START_NS;
-    while (!answers(port)) {
+    while (!server_responds(port)) {
         int status;
         if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
             d->pid = 0;
-            return error_set(err, -ECHILD, "--dev: %s ended at once (status %d); its log was in %s", d->server, status,
-                             d->dir);
+            return error_set(err, -ECHILD, "--dev: %s exited at the start (status %d); its log was in %s", d->server,
+                             status, d->dir);
         }
         if (clock_now_ns() > deadline)
-            return error_set(err, -ETIMEDOUT, "--dev: %s does not answer on port %d", d->server, port);
+            return error_set(err, -ETIMEDOUT, "--dev: %s does not respond on port %d", d->server, port);
         poll(NULL, 0, 5);
     }
     return 0;
@@ -139,16 +139,16 @@ int dev_start(struct dev **ret, struct error *err)
     const char *tmp = getenv("TMPDIR");
     snprintf(d->dir, sizeof(d->dir), "%s/seamqd-dev-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (rc == 0 && !mkdtemp(d->dir)) {
-        rc = error_set(err, -errno, "--dev: cannot make a directory %s: %s", d->dir, strerror(errno));
+        rc = error_set(err, -errno, "--dev: cannot create a directory %s: %s", d->dir, strerror(errno));
         d->dir[0] = '\0';
     }
     int port = rc == 0 ? free_port(PREFERRED_PORT) : -1;
     if (rc == 0 && port < 0)
-        rc = error_set(err, -EADDRNOTAVAIL, "--dev: no port of 127.0.0.1 is free for a server");
+        rc = error_set(err, -EADDRNOTAVAIL, "--dev: no port of 127.0.0.1 is free for the server");
     if (rc == 0) {
         pid_t parent = getpid();
         snprintf(d->url, sizeof(d->url), "nats://127.0.0.1:%d", port);
-        d->pid = fork(); /* before any thread and while the process is small */
+        d->pid = fork(); /* no other thread runs yet */
         if (d->pid == 0)
             run_server(d, port, parent);
         rc = d->pid < 0 ? error_set(err, -errno, "--dev: fork: %s", strerror(errno)) : wait_until_up(d, port, err);
@@ -158,7 +158,7 @@ int dev_start(struct dev **ret, struct error *err)
         return rc;
     }
     log_info("dev-server", LOG_STR("url", d->url), LOG_STR("dir", d->dir),
-             LOG_STR("msg", "a private nats-server, gone with seamqd"));
+             LOG_STR("msg", "private nats-server started; it and its data are deleted when seamqd exits"));
     *ret = d;
     return 0;
 }
@@ -168,7 +168,7 @@ const char *dev_url(const struct dev *d)
     return d->url;
 }
 
-static natsStatus create_stream(jsCtx *js, const struct config_handler *h, const char *stream, bool *ret_made)
+static natsStatus create_stream(jsCtx *js, const struct config_handler *h, const char *stream, bool *ret_created)
 {
     jsStreamConfig cfg;
     jsErrCode code = 0;
@@ -193,7 +193,7 @@ static natsStatus create_stream(jsCtx *js, const struct config_handler *h, const
     cfg.SubjectsLen = n ? (int)n : 1;
     cfg.Storage = js_MemoryStorage;
     natsStatus s = js_AddStream(NULL, js, &cfg, NULL, &code);
-    *ret_made = s == NATS_OK;
+    *ret_created = s == NATS_OK;
     free(subjects);
     free(texts);
     return s == NATS_ERR && code == JSStreamNameExistErr ? NATS_OK : s;
@@ -214,12 +214,12 @@ int dev_create_streams(struct dev *d, const struct config *config, const struct 
                        nats_GetLastError(NULL));
     for (size_t i = 0; i < config->n_handlers && s == NATS_OK; i++) {
         const struct config_handler *h = &config->handlers[i];
-        bool made = false;
+        bool created = false;
         if (refused[i].code || !h->enabled)
             continue;
         config_stream_name(h, h->clusters.items[0], stream, sizeof(stream));
-        s = create_stream(js, h, stream, &made);
-        if (made)
+        s = create_stream(js, h, stream, &created);
+        if (created)
             log_info("dev-stream", LOG_STR("stream", stream), LOG_STR("handler", h->name),
                      LOG_STR("subjects", h->filter_subjects.n ? h->filter_subjects.items[0] : ""));
     }

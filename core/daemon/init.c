@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * init - reaping in a process of its own: the daemon waits for its workers one by one, and waiting for any child there
- * would take their exits away from their owners. */
+ * init - process 1 is a separate process because the daemon waits for each worker by its pid: a wait for any child in
+ * the daemon would take the exit status away from the worker's owner. */
 #include "init.h"
 
 #include <signal.h>
@@ -11,7 +11,7 @@ static void reap(pid_t daemon)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        if (pid == daemon) /* with process 1 the kernel ends all that is left */
+        if (pid == daemon) /* when process 1 exits, the kernel kills all other processes of the container */
             _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
@@ -22,7 +22,8 @@ static _Noreturn void serve(pid_t daemon, const sigset_t *all)
         int signal = sigwaitinfo(all, &info);
         if (signal == SIGCHLD)
             reap(daemon);
-        else if (signal > 0 && info.si_code <= 0) /* a terminal's Ctrl-C (> 0) reaches the daemon by itself */
+        else if (signal > 0 &&
+                 info.si_code <= 0) /* the kernel sends a terminal's Ctrl-C (si_code > 0) to the daemon itself */
             kill(daemon, signal);
     }
 }

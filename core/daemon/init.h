@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * init - the duties of process 1, which seamqd is in a container: a handler's grandchildren become orphans of
- * process 1 and stay as zombies unless it reaps them.  With this an image needs no tini.
+ * init - seamqd as process 1 of a container: reaps orphaned processes, which would stay as zombies otherwise, so that
+ * an image needs no tini.
  */
 #ifndef SEAMQ_DAEMON_INIT_H
 #define SEAMQ_DAEMON_INIT_H
 
-/* Where this is process 1: returns in a child that does the work; process 1 itself reaps orphans, hands signals on to
- * the child and exits as it does (128 + N when signal N ended it).  Anywhere else, and where there can be no child:
- * returns at once.  Before any thread is started. */
+/* If this is process 1, forks and returns in the child, which becomes the daemon.  Process 1 itself never returns: it
+ * reaps orphans, forwards signals to the child and exits with its status (128 + N if signal N ended it).  In any other
+ * process, or if fork() fails, it only returns.  Must be called before any thread is started. */
 void init_as_process_1(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * unit - one handler at work: from its creation to its end, and the steps of the changes between. */
+ * instance - one handler instance, from its creation to its end, and the steps of a change (daemon_private.h). */
 #include "daemon_private.h"
 #include "config_snapshot.h"
 
@@ -10,40 +10,52 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A successor that is not ready by then is refused. */
 #define SUCCESSOR_NS (30 * NS_PER_SEC)
 
-const struct config_handler *form_config(struct form f)
+const struct config_handler *config_ref_handler(struct config_ref ref)
 {
-    return &f.snapshot->config->handlers[f.index];
+    return &ref.snapshot->config->handlers[ref.index];
 }
 
-const struct config_handler *instance_config(const struct instance *u)
+const char *config_ref_version(struct config_ref ref)
 {
-    return form_config(u->form);
+    return ref.snapshot->plugins[ref.index].version;
 }
 
-bool instance_wanted(const struct config_snapshot *g, size_t i)
+const struct config_handler *instance_config(const struct instance *instance)
 {
-    return g->config->handlers[i].enabled && !g->refused[i].code;
+    return config_ref_handler(instance->config);
 }
 
-bool instance_counts(const struct instance *u)
+bool instance_is_current(const struct instance *instance)
 {
-    return !u->leaving && !u->gone && (!u->predecessor || u->predecessor->leaving);
+    return instance->state == INSTANCE_RUNNING &&
+           (!instance->predecessor || instance->predecessor->state == INSTANCE_DRAINING);
 }
 
-static struct worker_pool_plan plan_of(const struct config_snapshot *g, size_t i)
+bool instance_is_exclusive(const struct instance *instance)
 {
-    return (struct worker_pool_plan){.program = g->worker,
-                                     .config = &g->config->handlers[i],
-                                     .info = &g->plugins[i],
-                                     .image = &g->images[i],
-                                     .trust_any = g->trust_any};
+    return instance_config(instance)->ordering != ORDERING_NONE || instance_config(instance)->ack == ACK_CUMULATIVE;
 }
 
-/* ---- state of a handler -------------------------------------------------------------------- */
+bool instance_is_changing(const struct instance *instance)
+{
+    return instance->restart_target.snapshot || instance->successor;
+}
 
-/* Of the first cluster that is ready. */
+static struct worker_pool_plan pool_plan(struct config_ref ref)
+{
+    return (struct worker_pool_plan){.program = ref.snapshot->worker,
+                                     .config = config_ref_handler(ref),
+                                     .info = &ref.snapshot->plugins[ref.index],
+                                     .image = &ref.snapshot->images[ref.index],
+                                     .trust_any = ref.snapshot->trust_any};
+}
+
+/* ---- state of the handler -------------------------------------------------------------------- */
+
+/* The stream on the first cluster whose consumer is ready. */
 static const char *ready_stream(const struct handler *h)
 {
     size_t i = 0;
@@ -54,243 +66,246 @@ static const char *ready_stream(const struct handler *h)
 
 static void on_handler_state(void *data, struct handler *h)
 {
-    struct instance *u = data;
-    struct daemon *d = u->daemon;
+    struct instance *instance = data;
+    struct daemon *d = instance->daemon;
     const char *name = handler_config(h)->name;
 
-    if (!instance_counts(u))
+    if (!instance_is_current(instance))
         return;
     if (handler_ready(h))
         log_info("handler-ready", LOG_STR("handler", name), LOG_STR("stream", ready_stream(h)),
                  LOG_STR("consumer", handler_config(h)->durable), LOG_UINT("workers", handler_n_workers(h)));
     else if (!d->draining)
         log_warn("handler-not-ready", LOG_STR("handler", name), LOG_STR("msg", handler_reason(h)));
-    daemon_look_ready(d);
+    daemon_check_ready(d);
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------ */
+/* ---- creation and end ------------------------------------------------------------------------ */
 
-/* Not one that is open only until the last handler of an earlier reading has left it. */
-static bool is_current(const struct instance *u, const struct cluster *c)
+/* False for a connection that stays open only for the handlers of an earlier configuration snapshot. */
+static bool cluster_is_current(const struct instance *instance, const struct cluster *c)
 {
+    const struct config_snapshot *snapshot = instance->config.snapshot;
     const char *name = c->config->name;
-    return config_find_cluster(u->form.snapshot->config, name) && clusters_find(u->daemon, u->form.snapshot, name) == c;
+    return config_find_cluster(snapshot->config, name) && clusters_find(instance->daemon, snapshot, name) == c;
 }
 
-static int add_consumer(struct instance *u, const char *name, struct error *err)
+static int add_consumer(struct instance *instance, const char *name, struct error *err)
 {
-    struct daemon *d = u->daemon;
-    struct cluster *home = clusters_find(d, u->form.snapshot, name);
-    int rc = handler_add_consumer(u->handler, home->requests, home->config, d->n_consumers++, err);
+    struct daemon *d = instance->daemon;
+    struct cluster *home = clusters_find(d, instance->config.snapshot, name);
+    int rc = handler_add_consumer(instance->handler, home->requests, home->config, d->n_consumers++, err);
 
     if (!home->config->domain)
         return rc;
     list_for_each(node, &d->clusters)
     {
         const struct cluster *other = container_of(node, struct cluster, node);
-        bool another =
-            other->config->domain && strcmp(other->config->domain, home->config->domain) != 0 && is_current(u, other);
-        if (rc == 0 && another)
-            rc = handler_add_route(u->handler, other->requests);
+        bool in_mesh = other->config->domain && strcmp(other->config->domain, home->config->domain) != 0;
+        if (rc == 0 && in_mesh && cluster_is_current(instance, other))
+            rc = handler_add_route(instance->handler, other->requests);
     }
     return rc;
 }
 
-static void forget_formers(struct instance *u)
+static void release_old_snapshots(struct instance *instance)
 {
-    for (size_t i = 0; i < u->n_formers; i++)
-        config_snapshot_unref(u->formers[i]);
-    free(u->formers);
-    u->formers = NULL;
-    u->n_formers = 0;
+    for (size_t i = 0; i < instance->n_old_snapshots; i++)
+        config_snapshot_unref(instance->old_snapshots[i]);
+    free(instance->old_snapshots);
+    instance->old_snapshots = NULL;
+    instance->n_old_snapshots = 0;
 }
 
-void instance_destroy(struct instance *u)
+void instance_destroy(struct instance *instance)
 {
-    list_remove(&u->node);
-    handler_destroy(u->handler);
-    config_snapshot_unref(u->form.snapshot);
-    config_snapshot_unref(u->renewing.snapshot);
-    forget_formers(u);
-    free(u);
+    list_remove(&instance->node);
+    handler_destroy(instance->handler);
+    config_snapshot_unref(instance->config.snapshot);
+    config_snapshot_unref(instance->restart_target.snapshot);
+    release_old_snapshots(instance);
+    free(instance);
 }
 
-static void drop_successor(struct instance *u)
+static void drop_successor(struct instance *instance)
 {
-    if (!u->successor)
+    if (!instance->successor)
         return;
-    u->successor->predecessor = NULL;
-    u->successor->gone = true;
-    u->successor = NULL;
+    instance->successor->predecessor = NULL;
+    instance->successor->state = INSTANCE_ENDED;
+    instance->successor = NULL;
 }
 
-struct instance *instance_create(struct daemon *d, struct config_snapshot *g, size_t i, struct error *err)
+struct instance *instance_create(struct daemon *d, struct config_ref ref, struct error *err)
 {
     static const struct handler_callbacks callbacks = {.on_state = on_handler_state};
-    const struct config_handler *c = &g->config->handlers[i];
-    struct worker_pool_plan plan = plan_of(g, i);
-    struct instance *u = calloc(1, sizeof(*u));
-    if (!u) {
+    const struct config_handler *c = config_ref_handler(ref);
+    struct worker_pool_plan plan = pool_plan(ref);
+    struct instance *instance = calloc(1, sizeof(*instance));
+    if (!instance) {
         error_set(err, -ENOMEM, "handler %s: out of memory", c->name);
         return NULL;
     }
-    *u = (struct instance){.daemon = d, .form = {config_snapshot_ref(g), i}};
-    list_push_back(&d->instances, &u->node);
-    int rc = handler_create(&u->handler, d->loop, &plan, &callbacks, u, err);
+    config_snapshot_ref(ref.snapshot);
+    *instance = (struct instance){.daemon = d, .config = ref, .state = INSTANCE_RUNNING};
+    list_push_back(&d->instances, &instance->node);
+    int rc = handler_create(&instance->handler, d->loop, &plan, &callbacks, instance, err);
     for (size_t k = 0; rc == 0 && k < c->clusters.n; k++)
-        rc = add_consumer(u, c->clusters.items[k], err);
+        rc = add_consumer(instance, c->clusters.items[k], err);
     if (rc == 0)
-        return u;
-    instance_destroy(u);
+        return instance;
+    instance_destroy(instance);
     return NULL;
 }
 
-void instance_dismiss(struct instance *u)
+void instance_drain(struct instance *instance)
 {
-    struct daemon *d = u->daemon;
-    drop_successor(u);
-    u->leaving = true;
-    /* The daemon lives on, so nothing ends before a message that has just begun. */
-    u->settle_until_ns = loop_now_ns(d->loop) + d->snapshot->config->drain_timeout_ns;
-    u->leave_until_ns = handler_dismiss(u->handler, u->settle_until_ns);
-}
-
-/* Order, and one acknowledgement for many, hold for one handler at a time. */
-bool instance_alone(const struct instance *u)
-{
-    return instance_config(u)->ordering != ORDERING_NONE || instance_config(u)->ack == ACK_CUMULATIVE;
+    struct daemon *d = instance->daemon;
+    drop_successor(instance);
+    instance->state = INSTANCE_DRAINING;
+    /* The daemon continues to run, so a message that has just started gets its whole time. */
+    instance->settle_until_ns = loop_now_ns(d->loop) + d->snapshot->config->drain_timeout_ns;
+    instance->drain_until_ns = handler_dismiss(instance->handler, instance->settle_until_ns);
 }
 
 /* ---- changes ---------------------------------------------------------------------------------------- */
 
-void instance_renew(struct instance *u, struct config_snapshot *g, size_t i)
+void instance_restart_workers(struct instance *instance, struct config_ref to)
 {
     struct error err = {0};
-    struct worker_pool_plan plan = plan_of(g, i);
+    struct worker_pool_plan plan = pool_plan(to);
 
-    if (handler_renew(u->handler, &plan, &err)) {
-        reload_tell(u->daemon, instance_config(u)->name, "refused", err.text);
+    if (handler_renew(instance->handler, &plan, &err)) {
+        reload_record(instance->daemon, instance_config(instance)->name, "refused", err.text);
         return;
     }
-    u->renewing = (struct form){config_snapshot_ref(g), i};
+    config_snapshot_ref(to.snapshot);
+    instance->restart_target = to;
 }
 
-void instance_replace(struct instance *u, struct config_snapshot *g, size_t i)
+void instance_replace(struct instance *instance, struct config_ref to)
 {
     struct error err = {0};
-    struct instance *next = instance_create(u->daemon, g, i, &err);
+    struct instance *next = instance_create(instance->daemon, to, &err);
     if (!next) {
-        reload_tell(u->daemon, instance_config(u)->name, "refused", err.text);
+        reload_record(instance->daemon, instance_config(instance)->name, "refused", err.text);
         return;
     }
     handler_wait(next->handler, true);
-    next->predecessor = u;
-    next->give_up_ns = loop_now_ns(u->daemon->loop) + SUCCESSOR_NS;
-    u->successor = next;
+    next->predecessor = instance;
+    next->ready_until_ns = loop_now_ns(instance->daemon->loop) + SUCCESSOR_NS;
+    instance->successor = next;
 }
 
-/* What an earlier reading has begun and not finished. */
-void instance_call_off(struct instance *u)
+void instance_cancel_change(struct instance *instance)
 {
-    if (u->renewing.snapshot)
-        handler_keep(u->handler);
-    config_snapshot_unref(u->renewing.snapshot);
-    u->renewing = (struct form){0};
-    drop_successor(u);
+    if (instance->restart_target.snapshot)
+        handler_keep(instance->handler);
+    config_snapshot_unref(instance->restart_target.snapshot);
+    instance->restart_target = (struct config_ref){0};
+    drop_successor(instance);
 }
 
-static void keep_former(struct instance *u, struct config_snapshot *g)
+static void add_old_snapshot(struct instance *instance, struct config_snapshot *snapshot)
 {
-    struct config_snapshot **more = realloc(u->formers, (u->n_formers + 1) * sizeof(*more));
+    size_t n = instance->n_old_snapshots;
+    struct config_snapshot **more = realloc(instance->old_snapshots, (n + 1) * sizeof(*more));
     if (!more)
-        abort(); /* workers run by it */
-    u->formers = more;
-    more[u->n_formers++] = g;
+        abort(); /* workers still use the snapshot, and without a place for it nobody would free it */
+    instance->old_snapshots = more;
+    more[instance->n_old_snapshots++] = snapshot;
 }
 
-static void step_renewal(struct instance *u)
+static void advance_rolling_restart(struct instance *instance)
 {
     char why[512] = "";
-    switch (handler_renewal(u->handler, why, sizeof(why))) {
+    const char *name = instance_config(instance)->name;
+
+    switch (handler_renewal(instance->handler, why, sizeof(why))) {
     case RENEWAL_STARTING: return;
     case RENEWAL_DONE:
-        keep_former(u, u->form.snapshot);
-        u->form = u->renewing;
-        reload_tell(u->daemon, instance_config(u)->name, "renewed", u->form.snapshot->plugins[u->form.index].version);
+        add_old_snapshot(instance, instance->config.snapshot);
+        instance->config = instance->restart_target;
+        reload_record(instance->daemon, instance_config(instance)->name, "renewed",
+                      config_ref_version(instance->config));
         break;
-    case RENEWAL_NONE: /* called off by a drain */ config_snapshot_unref(u->renewing.snapshot); break;
     case RENEWAL_FAILED:
-        reload_tell(u->daemon, instance_config(u)->name, "refused", why);
-        config_snapshot_unref(u->renewing.snapshot);
+        reload_record(instance->daemon, name, "refused", why);
+        config_snapshot_unref(instance->restart_target.snapshot);
         break;
+    case RENEWAL_NONE: /* a drain has cancelled it */ config_snapshot_unref(instance->restart_target.snapshot); break;
     }
-    u->renewing = (struct form){0};
+    instance->restart_target = (struct config_ref){0};
 }
 
-static void take_over(struct instance *u)
+static void hand_over_to_successor(struct instance *instance)
 {
-    struct instance *next = u->successor;
+    struct instance *next = instance->successor;
 
-    reload_tell(u->daemon, instance_config(next)->name, "replaced",
-                next->form.snapshot->plugins[next->form.index].version);
-    u->successor = NULL;
-    instance_dismiss(u);
-    if (!instance_alone(next)) {
+    reload_record(instance->daemon, instance_config(next)->name, "replaced", config_ref_version(next->config));
+    instance->successor = NULL;
+    instance_drain(instance);
+    if (!instance_is_exclusive(next)) {
         next->predecessor = NULL;
         handler_wait(next->handler, false);
     }
 }
 
-static void step_successor(struct instance *u)
+static void advance_successor(struct instance *instance)
 {
-    struct instance *next = u->successor;
-    const char *hopeless = handler_hopeless(next->handler);
+    struct instance *next = instance->successor;
+    const char *failed = handler_hopeless(next->handler);
 
     if (handler_ready(next->handler)) {
-        take_over(u);
-    } else if (hopeless || loop_now_ns(u->daemon->loop) >= next->give_up_ns) {
-        reload_tell(u->daemon, instance_config(next)->name, "refused",
-                    hopeless ? hopeless : handler_reason(next->handler));
-        drop_successor(u);
+        hand_over_to_successor(instance);
+    } else if (failed || loop_now_ns(instance->daemon->loop) >= next->ready_until_ns) {
+        reload_record(instance->daemon, instance_config(next)->name, "refused",
+                      failed ? failed : handler_reason(next->handler));
+        drop_successor(instance);
     }
 }
 
-/* The one that waited for this one to leave begins. */
-static void release(struct instance *u)
+/* Starts the pulls of the instances that waited for this one to end. */
+static void release_waiting(struct instance *instance)
 {
-    list_for_each(node, &u->daemon->instances)
+    list_for_each(node, &instance->daemon->instances)
     {
         struct instance *next = container_of(node, struct instance, node);
-        if (next->predecessor == u) {
+        if (next->predecessor == instance) {
             next->predecessor = NULL;
             handler_wait(next->handler, false);
         }
     }
 }
 
-bool instance_step(struct instance *u)
+static void advance_drain(struct instance *instance)
 {
-    if (u->gone)
-        return true;
-    if (u->leaving) {
-        if (u->predecessor) /* in their order */
-            return true;
-        int64_t now = loop_now_ns(u->daemon->loop);
-        bool late = now >= u->leave_until_ns || (now >= u->settle_until_ns && handler_workers_ended(u->handler));
-        if (!late && !handler_drained(u->handler))
-            return true;
-        if (late)
-            log_warn("drain-timeout", LOG_STR("handler", instance_config(u)->name),
-                     LOG_STR("msg", "some messages are unsettled: the server delivers them again after ack wait"));
-        release(u);
-        u->gone = true;
-        return true;
+    if (instance->predecessor) /* instances of one handler end in the order of their creation */
+        return;
+    int64_t now = loop_now_ns(instance->daemon->loop);
+    bool late = now >= instance->drain_until_ns ||
+                (now >= instance->settle_until_ns && handler_workers_ended(instance->handler));
+    if (!late && !handler_drained(instance->handler))
+        return;
+    if (late)
+        log_warn("drain-timeout", LOG_STR("handler", instance_config(instance)->name),
+                 LOG_STR("msg", "some messages are unsettled: the server delivers them again after ack wait"));
+    release_waiting(instance);
+    instance->state = INSTANCE_ENDED;
+}
+
+bool instance_advance(struct instance *instance)
+{
+    switch (instance->state) {
+    case INSTANCE_ENDED: return true;
+    case INSTANCE_DRAINING: advance_drain(instance); return true;
+    case INSTANCE_RUNNING: break;
     }
-    if (u->renewing.snapshot)
-        step_renewal(u);
-    if (u->successor)
-        step_successor(u);
-    if (u->n_formers && handler_relieved(u->handler))
-        forget_formers(u);
-    return u->renewing.snapshot || u->successor || u->n_formers || u->predecessor;
+    if (instance->restart_target.snapshot)
+        advance_rolling_restart(instance);
+    if (instance->successor)
+        advance_successor(instance);
+    if (instance->n_old_snapshots && handler_relieved(instance->handler))
+        release_old_snapshots(instance);
+    return instance_is_changing(instance) || instance->n_old_snapshots || instance->predecessor;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * units - all handlers at work, and what another reading of the configuration makes of each:
+ * instances - all handler instances, and how a new configuration snapshot changes each of them:
  *
- *     added     it was not there
- *     renewed   other workers (a new file, other options): they relieve the old ones in place
- *     replaced  another consumer or cluster: a successor starts and, when it is ready, the old one drains
- *     removed   it drains
- *     refused   its new form does not work: the old one goes on, if there is one
+ *     added     the handler did not exist
+ *     renewed   rolling restart: only workers differ (a new file, other options), consumers stay
+ *     replaced  the consumer or a cluster differs: a successor starts and, when it is ready, this one drains
+ *     removed   the instance drains
+ *     refused   the new plugin or configuration does not work: the running instance, if any, continues
  *
- * Changes take time; instances_step() goes on with them.
+ * Changes take time: instances_advance() is called until it returns false.
  */
 #include "daemon_private.h"
 #include "config_snapshot.h"
@@ -18,190 +18,192 @@
 
 #include <string.h>
 
-static struct instance *find(const struct daemon *d, const char *name)
+static struct instance *find_instance(const struct daemon *d, const char *name)
 {
     list_for_each(node, &d->instances)
     {
-        struct instance *u = container_of(node, struct instance, node);
-        if (instance_counts(u) && strcmp(instance_config(u)->name, name) == 0)
-            return u;
+        struct instance *instance = container_of(node, struct instance, node);
+        if (instance_is_current(instance) && strcmp(instance_config(instance)->name, name) == 0)
+            return instance;
     }
     return NULL;
 }
 
-static ssize_t index_of(const struct config_snapshot *g, const char *name)
+static ssize_t handler_index(const struct config_snapshot *snapshot, const char *name)
 {
-    for (size_t i = 0; i < g->config->n_handlers; i++)
-        if (strcmp(g->config->handlers[i].name, name) == 0)
+    for (size_t i = 0; i < snapshot->config->n_handlers; i++)
+        if (strcmp(snapshot->config->handlers[i].name, name) == 0)
             return (ssize_t)i;
     return -1;
 }
 
-static bool clusters_same(const struct daemon *d, struct form was, struct form is)
+static bool same_clusters(const struct daemon *d, struct config_ref was, struct config_ref is)
 {
-    const struct strv *names = &form_config(was)->clusters;
+    const struct strv *names = &config_ref_handler(was)->clusters;
     for (size_t k = 0; k < names->n; k++)
         if (clusters_find(d, was.snapshot, names->items[k]) != clusters_find(d, is.snapshot, names->items[k]))
             return false;
     return true;
 }
 
-static enum config_change change_of(const struct daemon *d, struct form was, struct form is)
+static enum config_change change_between(const struct daemon *d, struct config_ref was, struct config_ref is)
 {
-    enum config_change change = config_handler_change(form_config(was), form_config(is));
-    if (change == CHANGE_CONSUMER || !clusters_same(d, was, is))
+    enum config_change change = config_handler_change(config_ref_handler(was), config_ref_handler(is));
+    if (change == CHANGE_CONSUMER || !same_clusters(d, was, is))
         return CHANGE_CONSUMER;
     return image_same(&was.snapshot->images[was.index], &is.snapshot->images[is.index]) ? change : CHANGE_WORKERS;
 }
 
-/* It was removed a moment ago, and what ran then is not done yet. */
-static void wait_for_leaving(struct instance *u)
+/* If a handler was removed and added again, its former instance may still drain: an exclusive one waits for the end. */
+static void wait_for_draining(struct instance *instance)
 {
-    list_for_each(node, &u->daemon->instances)
+    list_for_each(node, &instance->daemon->instances)
     {
         struct instance *o = container_of(node, struct instance, node);
-        if (o != u && o->leaving && instance_alone(u) &&
-            strcmp(instance_config(o)->name, instance_config(u)->name) == 0)
-            u->predecessor = o;
+        if (o != instance && o->state == INSTANCE_DRAINING && instance_is_exclusive(instance) &&
+            strcmp(instance_config(o)->name, instance_config(instance)->name) == 0)
+            instance->predecessor = o;
     }
-    if (u->predecessor)
-        handler_wait(u->handler, true);
+    if (instance->predecessor)
+        handler_wait(instance->handler, true);
 }
 
-static void add(struct daemon *d, struct config_snapshot *g, size_t i)
+static void add_instance(struct daemon *d, struct config_snapshot *snapshot, size_t i)
 {
     struct error err = {0};
-    const char *name = g->config->handlers[i].name;
-    struct instance *u = instance_create(d, g, i, &err);
-    if (u)
-        wait_for_leaving(u);
-    if (u)
-        reload_tell(d, name, "added", g->plugins[i].version);
-    else
-        reload_tell(d, name, "refused", err.text);
+    const char *name = snapshot->config->handlers[i].name;
+    struct instance *instance = instance_create(d, (struct config_ref){snapshot, i}, &err);
+    if (!instance) {
+        reload_record(d, name, "refused", err.text);
+        return;
+    }
+    wait_for_draining(instance);
+    reload_record(d, name, "added", snapshot->plugins[i].version);
 }
 
-/* Not freed while the list of units is being walked. */
-static void sweep(struct daemon *d)
+/* Instances end while the list is walked, and are destroyed afterwards. */
+static void destroy_ended(struct daemon *d)
 {
     list_for_each_safe(node, &d->instances)
     {
-        struct instance *u = container_of(node, struct instance, node);
-        if (u->gone)
-            instance_destroy(u);
+        struct instance *instance = container_of(node, struct instance, node);
+        if (instance->state == INSTANCE_ENDED)
+            instance_destroy(instance);
     }
 }
 
-/* Whether it is becoming just that: however often somebody asks for another reading, it gets there. */
-static bool is_under_way(const struct instance *u, struct form f)
+/* True if the change that is under way leads to `to`: a repeated reload must not start it over. */
+static bool is_becoming(const struct instance *instance, struct config_ref to)
 {
-    const struct instance *next = u->successor;
-    if (u->renewing.snapshot)
-        return change_of(u->daemon, u->renewing, f) == CHANGE_NONE;
-    return next && change_of(u->daemon, next->form, f) == CHANGE_NONE;
+    const struct instance *next = instance->successor;
+    if (instance->restart_target.snapshot)
+        return change_between(instance->daemon, instance->restart_target, to) == CHANGE_NONE;
+    return next && change_between(instance->daemon, next->config, to) == CHANGE_NONE;
 }
 
-static void adopt_one(struct daemon *d, struct config_snapshot *g, size_t i)
+static void apply_to_handler(struct daemon *d, struct config_snapshot *snapshot, size_t i)
 {
-    const char *name = g->config->handlers[i].name;
-    struct instance *u = find(d, name);
+    const char *name = snapshot->config->handlers[i].name;
+    struct instance *instance = find_instance(d, name);
 
-    if (g->refused[i].code) {
-        if (u)
-            instance_call_off(u);
-        reload_tell(d, name, "refused", g->refused[i].text);
+    if (snapshot->refused[i].code) {
+        if (instance)
+            instance_cancel_change(instance);
+        reload_record(d, name, "refused", snapshot->refused[i].text);
         return;
     }
-    if (!g->config->handlers[i].enabled)
+    if (!snapshot->config->handlers[i].enabled)
         return;
-    if (!u) {
-        add(d, g, i);
+    if (!instance) {
+        add_instance(d, snapshot, i);
         return;
     }
-    if (is_under_way(u, (struct form){g, i}))
+    struct config_ref to = {snapshot, i};
+    if (is_becoming(instance, to))
         return;
-    instance_call_off(u);
-    switch (change_of(d, u->form, (struct form){g, i})) {
+    instance_cancel_change(instance);
+    switch (change_between(d, instance->config, to)) {
     case CHANGE_NONE: return;
-    case CHANGE_WORKERS: instance_renew(u, g, i); return;
-    case CHANGE_CONSUMER: instance_replace(u, g, i); return;
+    case CHANGE_WORKERS: instance_restart_workers(instance, to); return;
+    case CHANGE_CONSUMER: instance_replace(instance, to); return;
     }
 }
 
-/* What runs by a link that leads nowhere now goes on. */
-static bool refuse_dangling(struct instance *u, const struct config_snapshot *g)
+/* True if the plugin's path is now a link without a target: the instance continues with its present file. */
+static bool refuse_dangling(struct instance *instance, const struct config_snapshot *snapshot)
 {
-    const char *path = instance_config(u)->plugin_path;
+    const char *path = instance_config(instance)->plugin_path;
     struct error err = {0};
 
-    if (!path || !config_snapshot_dangling(g, path, &err))
+    if (!path || !config_snapshot_has_dangling_link(snapshot, path, &err))
         return false;
-    instance_call_off(u);
-    reload_tell(u->daemon, instance_config(u)->name, "refused", err.text);
+    instance_cancel_change(instance);
+    reload_record(instance->daemon, instance_config(instance)->name, "refused", err.text);
     return true;
 }
 
-static bool any_runs_by(const struct daemon *d, const char *path)
+static bool any_instance_uses_path(const struct daemon *d, const char *path)
 {
     list_for_each(node, &d->instances)
     {
-        const struct instance *u = container_of(node, struct instance, node);
-        if (instance_counts(u) && instance_config(u)->plugin_path && strcmp(instance_config(u)->plugin_path, path) == 0)
+        const struct instance *instance = container_of(node, struct instance, node);
+        const char *its = instance_config(instance)->plugin_path;
+        if (instance_is_current(instance) && its && strcmp(its, path) == 0)
             return true;
     }
     return false;
 }
 
-static void warn_of_dangling(const struct daemon *d, const struct config_snapshot *g)
+static void warn_dangling_links(const struct daemon *d, const struct config_snapshot *snapshot)
 {
-    for (size_t i = 0; i < g->config->dangling.n; i++) {
-        const char *path = g->config->dangling.items[i];
+    for (size_t i = 0; i < snapshot->config->dangling.n; i++) {
+        const char *path = snapshot->config->dangling.items[i];
         struct error err = {0};
-        if (!any_runs_by(d, path) && worker_dangling_link(path, &err))
+        if (!any_instance_uses_path(d, path) && worker_dangling_link(path, &err))
             log_warn("plugin-skipped", LOG_STR("msg", err.text));
     }
 }
 
 int instances_open(struct daemon *d, struct error *err)
 {
-    struct config_snapshot *g = d->snapshot;
-    warn_of_dangling(d, g);
-    for (size_t i = 0; i < g->config->n_handlers; i++) {
-        const struct config_handler *c = &g->config->handlers[i];
-        if (c->enabled && g->refused[i].code)
-            log_error("plugin-refused", LOG_STR("handler", c->name), LOG_STR("msg", g->refused[i].text));
-        else if (c->enabled && !instance_create(d, g, i, err))
+    struct config_snapshot *snapshot = d->snapshot;
+    warn_dangling_links(d, snapshot);
+    for (size_t i = 0; i < snapshot->config->n_handlers; i++) {
+        const struct config_handler *c = &snapshot->config->handlers[i];
+        if (c->enabled && snapshot->refused[i].code)
+            log_error("plugin-refused", LOG_STR("handler", c->name), LOG_STR("msg", snapshot->refused[i].text));
+        else if (c->enabled && !instance_create(d, (struct config_ref){snapshot, i}, err))
             return err->code;
     }
     return 0;
 }
 
-void instances_adopt(struct daemon *d, struct config_snapshot *g)
+void instances_apply(struct daemon *d, struct config_snapshot *snapshot)
 {
     list_for_each_safe(node, &d->instances)
     {
-        struct instance *u = container_of(node, struct instance, node);
-        if (!instance_counts(u))
+        struct instance *instance = container_of(node, struct instance, node);
+        if (!instance_is_current(instance))
             continue;
-        ssize_t i = index_of(g, instance_config(u)->name);
-        if (i >= 0 ? g->config->handlers[i].enabled : refuse_dangling(u, g))
+        ssize_t i = handler_index(snapshot, instance_config(instance)->name);
+        if (i >= 0 ? snapshot->config->handlers[i].enabled : refuse_dangling(instance, snapshot))
             continue;
-        reload_tell(d, instance_config(u)->name, "removed", i >= 0 ? "enabled = no" : "");
-        instance_dismiss(u);
+        reload_record(d, instance_config(instance)->name, "removed", i >= 0 ? "enabled = no" : "");
+        instance_drain(instance);
     }
-    for (size_t i = 0; i < g->config->n_handlers; i++)
-        adopt_one(d, g, i);
-    warn_of_dangling(d, g);
-    sweep(d);
+    for (size_t i = 0; i < snapshot->config->n_handlers; i++)
+        apply_to_handler(d, snapshot, i);
+    warn_dangling_links(d, snapshot);
+    destroy_ended(d);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------- */
+/* ---- all instances --------------------------------------------------------------------------------------- */
 
-bool instances_step(struct daemon *d)
+bool instances_advance(struct daemon *d)
 {
     bool more = false;
-    list_for_each(node, &d->instances) more = instance_step(container_of(node, struct instance, node)) || more;
-    sweep(d);
+    list_for_each(node, &d->instances) more = instance_advance(container_of(node, struct instance, node)) || more;
+    destroy_ended(d);
     return more;
 }
 
@@ -209,19 +211,19 @@ bool instances_changing(const struct daemon *d)
 {
     list_for_each(node, &d->instances)
     {
-        const struct instance *u = container_of(node, struct instance, node);
-        if (u->renewing.snapshot || u->successor)
+        const struct instance *instance = container_of(node, struct instance, node);
+        if (instance_is_changing(instance))
             return true;
     }
     return false;
 }
 
-bool instances_use(const struct daemon *d, const struct cluster *c)
+bool instances_use_cluster(const struct daemon *d, const struct cluster *c)
 {
     list_for_each(node, &d->instances)
     {
-        const struct instance *u = container_of(node, struct instance, node);
-        if (handler_uses(u->handler, c->connection))
+        const struct instance *instance = container_of(node, struct instance, node);
+        if (handler_uses(instance->handler, c->connection))
             return true;
     }
     return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reload - another reading of the configuration and the plugins, while everything goes on.
+ * reload - loads a new configuration snapshot while the daemon runs, and applies it.
  *
- * Reading takes time and starts processes, so a thread does it.  A reading with a problem changes
- * nothing; a plugin that does not load concerns its own handlers only.
+ * Loading takes time and starts processes, so a thread does it.  A snapshot with a problem in the configuration is
+ * dropped as a whole; a plugin that does not load affects only its own handlers.
  */
 #include "daemon_private.h"
 #include "config_snapshot.h"
@@ -19,9 +19,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define LOOK_NS (5 * NS_PER_MS)
+#define POLL_NS (5 * NS_PER_MS)
 #define RETRY_NS (500 * NS_PER_MS)
-#define KEEP_NS (10 * NS_PER_SEC) /* what nobody has asked about yet */
+#define UNSEEN_KEEP_NS (10 * NS_PER_SEC) /* results that no client has read yet stay in the report for so long */
 
 static void signal_event(int fd)
 {
@@ -30,7 +30,7 @@ static void signal_event(int fd)
         ;
 }
 
-static void *load(void *data)
+static void *load_thread(void *data)
 {
     struct daemon *d = data;
     if (config_snapshot_load(&d->reload.next, d->sources, d->reload.give_up))
@@ -41,14 +41,14 @@ static void *load(void *data)
 
 /* ---- the report ---------------------------------------------------------------------------- */
 
-/* Those of before `from_ns`, and all refusals: what is wrong still is refused again. */
-static void forget_changes(struct report_reload *r, int64_t from_ns)
+/* Removes the results recorded before `from_ns`, and all refusals: what is still wrong will be refused again. */
+static void remove_changes(struct report_reload *r, int64_t from_ns)
 {
     size_t kept = 0;
     for (size_t i = 0; i < r->n_changes; i++) {
         struct report_change *c = &r->changes[i];
         c->earlier = true;
-        if (c->told_ns >= from_ns && strcmp(c->action, "refused") != 0) {
+        if (c->recorded_ns >= from_ns && strcmp(c->action, "refused") != 0) {
             r->changes[kept++] = *c;
             continue;
         }
@@ -58,8 +58,8 @@ static void forget_changes(struct report_reload *r, int64_t from_ns)
     r->n_changes = kept;
 }
 
-/* A later word on the same counts. */
-static void drop_earlier(struct report_reload *r, const char *handler, const char *action)
+/* Removes an earlier reload's result for the same handler (or the same action on the whole). */
+static void drop_superseded(struct report_reload *r, const char *handler, const char *action)
 {
     size_t kept = 0;
     for (size_t i = 0; i < r->n_changes; i++) {
@@ -78,41 +78,41 @@ static void drop_earlier(struct report_reload *r, const char *handler, const cha
 static void add_change(struct daemon *d, const char *handler, const char *action, const char *text)
 {
     struct report_reload *r = &d->reload.report;
-    drop_earlier(r, handler, action);
+    drop_superseded(r, handler, action);
     struct report_change *more = realloc(r->changes, (r->n_changes + 1) * sizeof(*more));
     if (!more)
         return;
     r->changes = more;
     more[r->n_changes++] = (struct report_change){
-        .handler = strdup(handler), .action = action, .text = strdup(text), .told_ns = loop_now_ns(d->loop)};
+        .handler = strdup(handler), .action = action, .text = strdup(text), .recorded_ns = loop_now_ns(d->loop)};
 }
 
-void reload_tell(struct daemon *d, const char *handler, const char *action, const char *text)
+void reload_record(struct daemon *d, const char *handler, const char *action, const char *text)
 {
     bool refused = strcmp(action, "refused") == 0;
 
     LOG_AT(refused ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, refused ? "reload-refused" : "reload-handler",
            *handler ? LOG_STR("handler", handler) : LOG_NONE, LOG_STR("action", action),
            *text ? LOG_STR(refused ? "msg" : "detail", text) : LOG_NONE,
-           refused ? LOG_STR("then", "what ran before goes on") : LOG_NONE);
+           refused ? LOG_STR("then", "the running version continues") : LOG_NONE);
     add_change(d, handler, action, text);
 }
 
-/* ---- what a new reading brings ------------------------------------------------------------------- */
+/* ---- applying a snapshot ------------------------------------------------------------------- */
 
-static bool has_problems(struct daemon *d, const struct config_snapshot *g)
+static bool record_problems(struct daemon *d, const struct config_snapshot *snapshot)
 {
-    size_t n = g ? config_n_problems(g->config) : 0;
-    if (!g)
-        reload_tell(d, "", "refused", "out of memory");
+    size_t n = snapshot ? config_n_problems(snapshot->config) : 0;
+    if (!snapshot)
+        reload_record(d, "", "refused", "out of memory");
     for (size_t i = 0; i < n; i++)
-        reload_tell(d, "", "refused", config_problem(g->config, i));
-    return !g || n > 0;
+        reload_record(d, "", "refused", config_problem(snapshot->config, i));
+    return !snapshot || n > 0;
 }
 
-static void take_settings(struct daemon *d, const struct config_snapshot *g)
+static void apply_settings(struct daemon *d, const struct config_snapshot *snapshot)
 {
-    const struct config *c = g->config;
+    const struct config *c = snapshot->config;
     const char *key = config_needs_restart(d->snapshot->config, c);
     if (key) {
         char text[128];
@@ -121,40 +121,40 @@ static void take_settings(struct daemon *d, const struct config_snapshot *g)
         add_change(d, "", "restart", text);
     }
     log_setup(STDERR_FILENO, c->log_level, c->log_format);
-    config_snapshot_log_deprecations(g);
+    config_snapshot_log_deprecations(snapshot);
 }
 
-/* A file that was being written when it was looked at will be whole soon. */
-static void look_again_at_unfinished(struct daemon *d, const struct config_snapshot *g)
+/* A plugin file that was incomplete when it was read is probably being written: load again soon. */
+static void retry_unfinished_files(struct daemon *d, const struct config_snapshot *snapshot)
 {
-    for (size_t i = 0; i < g->config->n_handlers; i++)
-        if (g->refused[i].code == -EAGAIN)
+    for (size_t i = 0; i < snapshot->config->n_handlers; i++)
+        if (snapshot->refused[i].code == -EAGAIN)
             loop_arm(d->loop, &d->reload.retry, loop_now_ns(d->loop) + RETRY_NS);
 }
 
-static void adopt(struct daemon *d, struct config_snapshot *g)
+static void apply_snapshot(struct daemon *d, struct config_snapshot *snapshot)
 {
     struct error err = {0};
 
-    d->reload.report.failed = has_problems(d, g);
-    if (!d->reload.report.failed && clusters_open(d, g, &err)) {
-        reload_tell(d, "", "refused", err.text);
+    d->reload.report.failed = record_problems(d, snapshot);
+    if (!d->reload.report.failed && clusters_open(d, snapshot, &err)) {
+        reload_record(d, "", "refused", err.text);
         d->reload.report.failed = true;
     }
     if (d->reload.report.failed) {
-        config_snapshot_unref(g);
+        config_snapshot_unref(snapshot);
         return;
     }
-    take_settings(d, g);
-    look_again_at_unfinished(d, g);
-    instances_adopt(d, g);
+    apply_settings(d, snapshot);
+    retry_unfinished_files(d, snapshot);
+    instances_apply(d, snapshot);
     config_snapshot_unref(d->snapshot);
-    d->snapshot = g;
+    d->snapshot = snapshot;
     daemon_update_report(d);
     watch_update(d);
 }
 
-static void done(struct daemon *d)
+static void reload_finish_report(struct daemon *d)
 {
     struct report_reload *r = &d->reload.report;
     size_t refused = 0;
@@ -167,25 +167,25 @@ static void done(struct daemon *d)
     r->running = false;
     r->last_ns = clock_wall_ns();
     r->last_refused = refused > 0;
-    if (d->said_ready)
+    if (d->ready_logged)
         notify_ready();
     log_info("reload-done", LOG_STR("why", r->why), LOG_UINT("changed", r->n_changes - refused - others),
              LOG_UINT("refused", refused));
 }
 
-/* Until nothing changes any more; what leaves may take longer than what counts. */
-static void on_look(struct loop_timer *t)
+/* Runs until no instance changes. Instances that drain may take longer than the reload that replaced them. */
+static void on_poll(struct loop_timer *t)
 {
     struct daemon *d = t->data;
-    bool more = instances_step(d);
+    bool more = instances_advance(d);
 
     clusters_close_unused(d);
     daemon_update_report(d);
     if (d->reload.report.running && !d->reload.loading && !instances_changing(d))
-        done(d);
+        reload_finish_report(d);
     if (more)
-        loop_arm(d->loop, t, loop_now_ns(d->loop) + LOOK_NS);
-    daemon_look_ready(d);
+        loop_arm(d->loop, t, loop_now_ns(d->loop) + POLL_NS);
+    daemon_check_ready(d);
 }
 
 static void on_loaded(struct loop_fd *f, uint32_t events)
@@ -201,11 +201,11 @@ static void on_loaded(struct loop_fd *f, uint32_t events)
     if (d->draining)
         config_snapshot_unref(d->reload.next);
     else
-        adopt(d, d->reload.next);
+        apply_snapshot(d, d->reload.next);
     d->reload.next = NULL;
     if (d->reload.report.again)
         reload_start(d, d->reload.report.why);
-    loop_arm(d->loop, &d->reload.look, loop_now_ns(d->loop));
+    loop_arm(d->loop, &d->reload.poll, loop_now_ns(d->loop));
 }
 
 void reload_start(struct daemon *d, const char *why)
@@ -217,8 +217,9 @@ void reload_start(struct daemon *d, const char *why)
     if (r->loading) {
         r->report.again = true;
         return;
-    } /* what the last one has begun goes on; the next one says whether that is still wanted */
-    forget_changes(&r->report, r->report.seen ? INT64_MAX : loop_now_ns(d->loop) - KEEP_NS);
+    }
+    /* Changes that the last reload has started continue; the new snapshot decides whether they are still wanted. */
+    remove_changes(&r->report, r->report.seen ? INT64_MAX : loop_now_ns(d->loop) - UNSEEN_KEEP_NS);
     r->report = (struct report_reload){.number = r->report.number + 1,
                                        .why = why,
                                        .running = true,
@@ -226,14 +227,14 @@ void reload_start(struct daemon *d, const char *why)
                                        .last_refused = r->report.last_refused,
                                        .changes = r->report.changes,
                                        .n_changes = r->report.n_changes};
-    if (d->said_ready)
+    if (d->ready_logged)
         notify_reloading();
     log_info("reload", LOG_STR("why", why));
-    int rc = pthread_create(&r->thread, NULL, load, d);
+    int rc = pthread_create(&r->thread, NULL, load_thread, d);
     if (rc) {
-        reload_tell(d, "", "refused", strerror(rc));
+        reload_record(d, "", "refused", strerror(rc));
         r->report.failed = true;
-        done(d);
+        reload_finish_report(d);
         return;
     }
     r->loading = true;
@@ -247,7 +248,7 @@ static void on_retry(struct loop_timer *t)
 int reload_init(struct daemon *d)
 {
     struct reload *r = &d->reload;
-    r->look = (struct loop_timer){.fire = on_look, .data = d};
+    r->poll = (struct loop_timer){.fire = on_poll, .data = d};
     r->retry = (struct loop_timer){.fire = on_retry, .data = d};
     r->loaded = (struct loop_fd){
         .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .events = EPOLLIN, .ready = on_loaded, .data = d};
@@ -260,7 +261,7 @@ void reload_finish(struct daemon *d)
 {
     struct reload *r = &d->reload;
     if (r->loading) {
-        signal_event(r->give_up); /* a constructor that hangs must not hold up the end */
+        signal_event(r->give_up); /* a plugin whose constructor hangs must not delay the exit */
         pthread_join(r->thread, NULL);
         config_snapshot_unref(r->next);
     }
@@ -268,7 +269,7 @@ void reload_finish(struct daemon *d)
         close(r->loaded.fd);
     if (r->give_up >= 0)
         close(r->give_up);
-    forget_changes(&r->report, INT64_MAX);
+    remove_changes(&r->report, INT64_MAX);
     free(r->report.changes);
     r->report.changes = NULL;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch - notices that plugin files came, changed or went, by inotify on their directories.
+ * watch - starts a reload when plugin files are added, changed or removed, by inotify on their directories.
  *
- * A deploy is a sequence of events; it is over when nothing has happened for a moment, a longer one when
- * a file went, because `rm` and `cp` come in pairs.  A file that is being written says so by its
- * close at the end.  File systems that tell nothing (NFS) need a SIGHUP.
+ * A deploy is a sequence of events.  It is over when no event has come for 0.2 s, or for 2 s after a file was removed,
+ * because `rm` is usually followed by `cp`.  Network file systems (NFS) send no events: there a deploy needs SIGHUP.
  *
- * inotify follows a directory, not its name: another one gets the name when a link is turned to the next
- * release, by `mv`, or when it is removed and made again.  So what is on the way to it is watched too.  One
- * that was left stays watched until it is removed: a reading more, which finds nothing new.
+ * inotify watches an inode, not a path.  A path changes its inode when a link is turned to the next release, by `mv`,
+ * or when a directory is recreated, so each directory of the path is watched too.  An abandoned directory stays watched
+ * until it is removed, which costs at most a reload that changes nothing.
  */
 #include "daemon_private.h"
 #include "config_snapshot.h"
@@ -29,8 +28,8 @@
 #define NAMES (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ONLYDIR | IN_MASK_ADD)
 #define FILES (NAMES | IN_CLOSE_WRITE | IN_ATTRIB)
 
-/* Whether a part of the path is called so. */
-static bool has_part(const char *path, const char *name)
+/* True if a component of the path has this name. */
+static bool has_component(const char *path, const char *name)
 {
     size_t len = strlen(name);
     for (const char *at = path; at; at = strchr(at, '/')) {
@@ -41,19 +40,19 @@ static bool has_part(const char *path, const char *name)
     return false;
 }
 
-static bool is_on_the_way(const struct config *c, const char *name)
+static bool is_in_watched_path(const struct config *c, const char *name)
 {
     for (size_t i = 0; i < c->plugin_dirs.n; i++)
-        if (has_part(c->plugin_dirs.items[i], name))
+        if (has_component(c->plugin_dirs.items[i], name))
             return true;
     for (size_t i = 0; i < c->n_handlers; i++)
-        if (c->handlers[i].plugin_path && has_part(c->handlers[i].plugin_path, name))
+        if (c->handlers[i].plugin_path && has_component(c->handlers[i].plugin_path, name))
             return true;
     return false;
 }
 
-/* A plugin, what a Kubernetes volume swaps (`..data`), or a part of the way. */
-static bool concerns(const struct daemon *d, const struct inotify_event *e)
+/* True for a plugin, the link that Kubernetes replaces in a volume (`..data`), or a component of a watched path. */
+static bool event_matters(const struct daemon *d, const struct inotify_event *e)
 {
     size_t len = e->len ? strlen(e->name) : 0;
     if (e->mask & IN_Q_OVERFLOW)
@@ -62,7 +61,7 @@ static bool concerns(const struct daemon *d, const struct inotify_event *e)
         return true;
     if (len > 3 && e->name[0] != '.' && strcmp(e->name + len - 3, ".so") == 0)
         return true;
-    return len && is_on_the_way(d->snapshot->config, e->name);
+    return len && is_in_watched_path(d->snapshot->config, e->name);
 }
 
 static void on_events(struct loop_fd *f, uint32_t events)
@@ -77,9 +76,9 @@ static void on_events(struct loop_fd *f, uint32_t events)
         for (ssize_t at = 0; at < n;) {
             const struct inotify_event *e = (const struct inotify_event *)(const void *)(room + at);
             at += (ssize_t)sizeof(*e) + e->len;
-            if (!concerns(d, e))
+            if (!event_matters(d, e))
                 continue;
-            /* A new file is written to next, but for a link, which is whole at once. */
+            /* A created file will be written and then closed (IN_CLOSE_WRITE); a created link gets the longer pause. */
             pause = e->mask & (IN_DELETE | IN_MOVED_FROM | IN_CREATE) ? REMOVED_NS : CHANGED_NS;
         }
     }
@@ -93,13 +92,13 @@ static void on_events(struct loop_fd *f, uint32_t events)
 static void on_settled(struct loop_timer *t)
 {
     struct daemon *d = t->data;
-    watch_update(d); /* first: what comes after the reading is not to be missed */
+    watch_update(d); /* before the reload, so that no change after the reading is missed */
     reload_start(d, "plugin files changed");
 }
 
-/* The way first, so that a directory that is made meanwhile is noticed.  Where we may not read nothing is
- * noticed, which concerns the way only. */
-static void watch_way(int fd, const char *dir)
+/* Watches the directories above `dir`. The caller does this before it watches `dir`, so that a directory created in
+ * between is noticed. A directory that seamqd may not read is left out without a warning. */
+static void watch_path(int fd, const char *dir)
 {
     char part[PATH_MAX];
 
@@ -110,12 +109,12 @@ static void watch_way(int fd, const char *dir)
     }
 }
 
-static void add(struct daemon *d, const char *dir)
+static void watch_directory(struct daemon *d, const char *dir)
 {
-    watch_way(d->watch.inotify.fd, dir);
+    watch_path(d->watch.inotify.fd, dir);
     if (inotify_add_watch(d->watch.inotify.fd, dir, FILES) < 0 && errno != ENOENT)
         log_warn("watch", LOG_STR("dir", dir), LOG_STR("error", strerror(errno)),
-                 LOG_STR("msg", "changes of plugins there are not noticed: send SIGHUP after a deploy"));
+                 LOG_STR("msg", "changes of plugins in this directory are not noticed: send SIGHUP after a deploy"));
 }
 
 void watch_update(struct daemon *d)
@@ -126,14 +125,15 @@ void watch_update(struct daemon *d)
     if (d->watch.inotify.fd < 0)
         return;
     for (size_t i = 0; i < c->plugin_dirs.n; i++)
-        add(d, c->plugin_dirs.items[i]);
-    for (size_t i = 0; i < c->n_handlers; i++) { /* by path, from elsewhere; a second watch is the first again */
+        watch_directory(d, c->plugin_dirs.items[i]);
+    for (size_t i = 0; i < c->n_handlers;
+         i++) { /* plugins that are configured by path; a second watch of a directory changes nothing */
         const char *path = c->handlers[i].plugin_path;
         const char *slash = path ? strrchr(path, '/') : NULL;
         if (!slash || slash == path)
             continue;
         snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-        add(d, dir);
+        watch_directory(d, dir);
     }
 }
 

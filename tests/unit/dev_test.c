@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dev_test - the private server of `seamqd --dev`: there, with its streams, and gone without a trace. */
+ * dev_test - the private server of `seamqd --dev`: its start, its streams, its end and its errors. */
 #include "daemon/dev.h"
 
 #include "client.h"
@@ -29,8 +29,8 @@ static void stop(void *unused)
     running = NULL;
 }
 
-/* Its directories go into the world's own, which must be able to be removed in the end. */
-static const char *use(struct world *w, const char *program)
+/* Makes `program` the server, and a directory of the world its TMPDIR, which is returned. */
+static const char *set_server(struct world *w, const char *program)
 {
     const char *tmp = world_path(w, "tmp");
     world_at_end(w, unset_all, NULL);
@@ -43,7 +43,7 @@ static const char *use(struct world *w, const char *program)
 static void start(struct world *w)
 {
     struct error err = {0};
-    use(w, server_program());
+    set_server(w, server_program());
     if (dev_start(&running, &err))
         fail_msg("%s", err.text);
     world_at_end(w, stop, NULL);
@@ -59,7 +59,7 @@ static void expect_refused(const char *sentence)
         fail_msg("%s", err.text);
 }
 
-static void server_takes_the_streams_of_all_handlers(struct world *w)
+static void streams_of_all_enabled_handlers_are_created(struct world *w)
 {
     char *filters[] = {(char *)"orders.*", (char *)"returns.>"};
     char *clusters[] = {(char *)"default"};
@@ -93,7 +93,7 @@ static void server_takes_the_streams_of_all_handlers(struct world *w)
     assert_int_equal(json_at(client_api(c, NULL, "STREAM.INFO.BAD"), "error.code"), 404);
 }
 
-static void stream_that_cannot_be_is_named(struct world *w)
+static void refused_stream_is_named_in_the_error(struct world *w)
 {
     char *clusters[] = {(char *)"default"};
     struct config_handler handler = {
@@ -105,7 +105,7 @@ static void stream_that_cannot_be_is_named(struct world *w)
     assert_int_equal(strncmp(err.text, "--dev: cannot create stream no.dots: ", 37), 0);
 }
 
-static void server_that_went_away_is_said(struct world *w)
+static void lost_server_is_named_in_the_error(struct world *w)
 {
     char *clusters[] = {(char *)"default"};
     struct config_handler handler = {
@@ -115,7 +115,7 @@ static void server_that_went_away_is_said(struct world *w)
     pid_t server;
     start(w);
     assert_int_equal(process_children(getpid(), &server, 1), 1);
-    siginfo_t ended; /* left for dev_stop() to wait for */
+    siginfo_t ended; /* WNOWAIT: dev_stop() waits for it again */
     kill(server, SIGKILL);
     assert_int_equal(waitid(P_PID, (id_t)server, &ended, WEXITED | WNOWAIT), 0);
     assert_int_equal(dev_create_streams(running, &config, &refused, &err), -EIO);
@@ -123,7 +123,7 @@ static void server_that_went_away_is_said(struct world *w)
         fail_msg("%s", err.text);
 }
 
-static void stop_leaves_neither_process_nor_file(struct world *w)
+static void stop_leaves_no_process_and_no_file(struct world *w)
 {
     const char *tmp;
     start(w);
@@ -137,7 +137,7 @@ static void stop_leaves_neither_process_nor_file(struct world *w)
     dev_stop(NULL);
 }
 
-static void second_one_finds_another_port(struct world *w)
+static void second_server_gets_another_port(struct world *w)
 {
     struct dev *second = NULL;
     struct error err = {0};
@@ -150,37 +150,37 @@ static void second_one_finds_another_port(struct world *w)
     assert_false(same);
 }
 
-static void missing_server_is_said(struct world *w)
+static void missing_server_is_an_error(struct world *w)
 {
-    use(w, "/nowhere/nats-server");
+    set_server(w, "/nowhere/nats-server");
     expect_refused("--dev: SEAMQ_NATS_SERVER=/nowhere/nats-server: No such file or directory");
 }
 
-static void server_that_ends_at_once_is_said(struct world *w)
+static void server_that_exits_at_the_start_is_an_error(struct world *w)
 {
-    const char *tmp = use(w, "/bin/false");
-    expect_refused("--dev: /bin/false ended at once");
+    const char *tmp = set_server(w, "/bin/false");
+    expect_refused("--dev: /bin/false exited at the start");
     assert_int_equal(rmdir(tmp), 0);
 }
 
-static void directory_that_cannot_be_made_is_said(struct world *w)
+static void directory_that_cannot_be_created_is_an_error(struct world *w)
 {
-    use(w, server_program());
+    set_server(w, server_program());
     setenv("TMPDIR", world_path(w, "absent"), 1);
-    expect_refused("--dev: cannot make a directory ");
+    expect_refused("--dev: cannot create a directory ");
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        IT(server_takes_the_streams_of_all_handlers),
-        IT(stream_that_cannot_be_is_named),
-        IT(server_that_went_away_is_said),
-        IT(stop_leaves_neither_process_nor_file),
-        IT(second_one_finds_another_port),
-        IT(missing_server_is_said),
-        IT(server_that_ends_at_once_is_said),
-        IT(directory_that_cannot_be_made_is_said),
+        IT(streams_of_all_enabled_handlers_are_created),
+        IT(refused_stream_is_named_in_the_error),
+        IT(lost_server_is_named_in_the_error),
+        IT(stop_leaves_no_process_and_no_file),
+        IT(second_server_gets_another_port),
+        IT(missing_server_is_an_error),
+        IT(server_that_exits_at_the_start_is_an_error),
+        IT(directory_that_cannot_be_created_is_an_error),
     };
     return it_main(tests, argc, argv);
 }

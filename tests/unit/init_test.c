@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * init: each case in a pid namespace of its own, where seamqd would be process 1. */
+ * init_test - process 1 of a container; each case runs in a pid namespace of its own. */
 #include "daemon/init.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ enum { NO_NAMESPACE = 77, DEADLINE_S = 20 };
 
 typedef int daemon_fn(void);
 
-/* What process 1 ends with, seen from outside its namespace. */
+/* The exit status of `pid`, or minus the signal that ended it. */
 static int exit_status(pid_t pid)
 {
     int status;
@@ -44,7 +44,7 @@ static int as_process_1(daemon_fn *as_daemon)
     }
     int status = exit_status(outside);
     if (status == NO_NAMESPACE) {
-        print_message("SKIP: no pid namespace to be had here\n");
+        print_message("SKIP: this system allows no pid namespace\n");
         skip();
     }
     return status;
@@ -67,7 +67,7 @@ static int end_by_a_signal(void)
     return 1;
 }
 
-static void a_daemon_that_was_killed_shows_in_the_exit_status(void **state)
+static void killed_daemon_gives_128_and_the_signal(void **state)
 {
     (void)state;
     assert_int_equal(as_process_1(end_by_a_signal), 128 + SIGKILL);
@@ -85,7 +85,7 @@ static int wait_for_sigterm(void)
     return sigtimedwait(&set, NULL, &deadline) == SIGTERM ? 0 : 1;
 }
 
-static void signals_are_handed_on(void **state)
+static void signals_are_forwarded(void **state)
 {
     (void)state;
     assert_int_equal(as_process_1(wait_for_sigterm), 0);
@@ -97,8 +97,8 @@ static void pause_1_ms(void)
     nanosleep(&ms, NULL);
 }
 
-/* A child that ends at once, and leaves one behind that ends as soon as process 1 has it. */
-static pid_t leave_an_orphan(void)
+/* Returns the pid of a grandchild that exits as soon as process 1 is its parent; the child between them has exited. */
+static pid_t create_orphan(void)
 {
     int ends[2];
     pid_t orphan = -1;
@@ -119,14 +119,14 @@ static pid_t leave_an_orphan(void)
     return read(ends[0], &orphan, sizeof(orphan)) == sizeof(orphan) ? orphan : -1;
 }
 
-static int see_an_orphan_go(void)
+static int orphan_disappears(void)
 {
-    pid_t orphan = leave_an_orphan();
+    pid_t orphan = create_orphan();
     time_t until = time(NULL) + DEADLINE_S;
 
     if (orphan < 0)
         return 2;
-    while (kill(orphan, 0) == 0 && time(NULL) < until) /* a zombie is there too */
+    while (kill(orphan, 0) == 0 && time(NULL) < until) /* kill(pid, 0) also succeeds for a zombie */
         pause_1_ms();
     return kill(orphan, 0) == -1 && errno == ESRCH ? 0 : 1;
 }
@@ -134,7 +134,7 @@ static int see_an_orphan_go(void)
 static void orphans_are_reaped(void **state)
 {
     (void)state;
-    assert_int_equal(as_process_1(see_an_orphan_go), 0);
+    assert_int_equal(as_process_1(orphan_disappears), 0);
 }
 
 static void any_other_process_stays_itself(void **state)
@@ -149,8 +149,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(process_1_exits_as_the_daemon_does),
-        cmocka_unit_test(a_daemon_that_was_killed_shows_in_the_exit_status),
-        cmocka_unit_test(signals_are_handed_on),
+        cmocka_unit_test(killed_daemon_gives_128_and_the_signal),
+        cmocka_unit_test(signals_are_forwarded),
         cmocka_unit_test(orphans_are_reaped),
         cmocka_unit_test(any_other_process_stays_itself),
     };
