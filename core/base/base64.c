@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base64 - both ways, through one alphabet. */
+ * base64 - encoder and decoder with one alphabet. */
 #include "base64.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static int digit(char c)
+static int digit_value(char c)
 {
     const char *at = c ? strchr(alphabet, c) : NULL;
     return at ? (int)(at - alphabet) : -1;
@@ -24,7 +24,7 @@ int base64_decode(const char *text, size_t len, struct buf *out)
     if (len % 4 == 1)
         return -EINVAL;
     for (size_t i = 0; i < len; i++) {
-        int d = digit(text[i]);
+        int d = digit_value(text[i]);
         if (d < 0)
             return -EINVAL;
         bits = bits << 6 | (uint32_t)d;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_BYTES (256u * 1024) /* of a buffer that is used again */
+#define KEEP_BYTES (256u * 1024) /* memory that buf_reuse() keeps in any case */
 
 void buf_finish(struct buf *b)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clock - the two clocks: monotonic for everything that waits, wall for what people read.
+ * clock - the two clocks: monotonic for timers and deadlines, wall for times that people read.
  * Units are nanoseconds in int64_t throughout SeaMQ.  Any thread.
  */
 #ifndef SEAMQ_BASE_CLOCK_H

@@ -10,7 +10,7 @@
 int error_set(struct error *err, int code, const char *fmt, ...)
 {
     if (err) {
-        char text[ERROR_TEXT_MAX]; /* an argument may be err->text */
+        char text[ERROR_TEXT_MAX]; /* separate, because an argument may be err->text */
         va_list ap;
         va_start(ap, fmt);
         vsnprintf(text, sizeof(text), fmt, ap);
@@ -33,7 +33,7 @@ int error_prefix(struct error *err, const char *fmt, ...)
     vsnprintf(prefix, sizeof(prefix), fmt, ap);
     va_end(ap);
     memcpy(rest, err->text, sizeof(rest));
-    /* Cutting the end of an over-long sentence is what is wanted here. */
+    /* The end of a long sentence is cut on purpose. */
     int n = snprintf(err->text, sizeof(err->text), "%.*s: ", (int)sizeof(err->text) - 3, prefix);
     if (n > 0 && (size_t)n < sizeof(err->text))
         snprintf(err->text + n, sizeof(err->text) - (size_t)n, "%.*s", (int)(sizeof(err->text) - (size_t)n - 1), rest);

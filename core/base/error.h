@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * error - one sentence for a person, beside the errno for the program.
+ * error - one sentence for the user, with the errno for the program.
  *
- * Functions that can fail in a way that a person must understand take a
- * `struct error *` last before their outputs, and return 0 or a negative errno.
+ * Functions whose failure the user must understand take a `struct error *` and return 0 or a negative errno.
  * The sentence says what failed, on what, with which value, and what to do.
  */
 #ifndef SEAMQ_BASE_ERROR_H
@@ -20,8 +19,8 @@ struct error {
  * `return error_set(err, -EINVAL, "...")`.  `err` may be NULL.  Any thread. */
 int error_set(struct error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Puts "context: " before what the sentence says already; returns err->code.  Where
- * `err` may be NULL the caller keeps the code itself: this then returns -EINVAL. */
+/* Puts "context: " before the sentence and returns err->code.  With `err` NULL it returns -EINVAL, so such a caller
+ * keeps the code itself. */
 int error_prefix(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * histogram - the buckets, and the way to them. */
+ * histogram - the tables of bucket bounds. */
 #include "base/histogram.h"
 
 #include "base/clock.h"

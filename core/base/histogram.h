@@ -12,17 +12,17 @@
 
 /* One thread; zero-initialised is empty. */
 struct histogram {
-    uint64_t counts[HISTOGRAM_BUCKETS]; /* each observation in one of them */
+    uint64_t counts[HISTOGRAM_BUCKETS]; /* not cumulative */
     uint64_t sum_ns;
 };
 
 /* Upper bounds, inclusive; the last is INT64_MAX. */
 extern const int64_t histogram_bounds_ns[HISTOGRAM_BUCKETS];
-/* For each power of two 2^k the first bucket with a bound of 2^k or more: at most one bound lies
- * between two of them, so that one comparison finds the bucket. */
+/* For each power of two 2^k the first bucket with a bound of at least 2^k. At most one bound lies between 2^k and
+ * 2^(k+1), so one comparison finds the bucket. */
 extern const uint8_t histogram_first[64];
 
-/* A few nanoseconds; a negative time counts as 0. */
+/* Counts one duration; a negative one counts as 0. Takes a few nanoseconds. */
 static inline void histogram_observe(struct histogram *h, int64_t ns)
 {
     if (ns < 0)

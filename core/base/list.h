@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * list - intrusive doubly linked ring.  A node that is in no list points to itself,
- * so list_remove() may be called twice.  Not thread-safe.
+ * so a second list_remove() has no effect.  Not thread-safe.
  */
 #ifndef SEAMQ_BASE_LIST_H
 #define SEAMQ_BASE_LIST_H

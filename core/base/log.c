@@ -17,23 +17,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe that poll() calls writable takes this much without blocking (POSIX PIPE_BUF). */
+/* A pipe that poll() reports as writable takes this many bytes without blocking (POSIX PIPE_BUF). */
 #define LINE_MAX_BYTES 4096
 
-/* What a value that is cut leaves for the fields behind it. */
+/* Bytes that a cut value leaves for the fields after it. */
 #define ROOM_BEHIND 128
 
-/* Held around "is there room" and the write, which never wait: no thread may take the room in between. */
+/* Held from poll() to write(), so that no other thread fills the pipe in between. Neither call waits. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int log_fd = 2;
-static int own_fd = -1; /* log_fd when it was opened here */
+static int own_fd = -1; /* log_fd, if it was opened here */
 static bool is_socket;
 static atomic_int log_level = LOG_LEVEL_INFO;
 static atomic_int log_format = LOG_FORMAT_TEXT;
 static _Atomic uint64_t dropped;
 
-/* The pipe behind `fd` once more, without blocking: other processes that write to it (O_NONBLOCK on
- * `fd` itself would be theirs too) may fill it at any moment.  -1 where that is not allowed. */
+/* Opens the pipe of `fd` again with O_NONBLOCK, because other processes may fill it at any moment. O_NONBLOCK on `fd`
+ * itself would affect them. -1: not permitted. */
 static int reopen_pipe(int fd)
 {
     char path[32];
@@ -97,7 +97,7 @@ static void put_time(struct buf *b)
 static void put_duration(struct buf *b, int64_t ns)
 {
     static const struct {
-        double least; /* what three digits round up to here is shown here */
+        double least; /* the smallest value that three digits round to this unit */
         double unit;
         const char *name;
     } units[] = {{999.5e6, 1e9, "s"}, {999.5e3, 1e6, "ms"}, {999.5, 1e3, "us"}};
@@ -159,7 +159,7 @@ static void put_field(struct buf *b, const struct log_field *f, bool json)
     }
 }
 
-/* A field that is too long for the line, as far as there is room, with "..." at its end. */
+/* Writes as much of a long field as the line has room for, with "..." at its end. */
 static void put_cut(struct buf *b, const struct log_field *f, bool json, size_t limit)
 {
     size_t before = b->len;
@@ -170,14 +170,14 @@ static void put_cut(struct buf *b, const struct log_field *f, bool json, size_t 
     while (keep > 0) {
         buf_clear(&part);
         for (int i = 0; i < 3 && keep > 0 && ((unsigned char)f->s[keep] & 0xc0) == 0x80; i++)
-            keep--; /* not inside a character */
+            keep--; /* do not cut inside a UTF-8 character */
         buf_append(&part, f->s, keep);
         buf_puts(&part, "...");
         struct log_field shorter = {f->key, LOG_KIND_STR, buf_str(&part), 0};
         put_field(b, &shorter, json);
         if (b->failed || b->len <= limit)
             break;
-        size_t over = (b->len - limit + 5) / 6; /* a byte becomes six at most */
+        size_t over = (b->len - limit + 5) / 6; /* escaping turns a byte into six at most */
         keep = keep > over ? keep - over : 0;
         b->len = before;
     }
@@ -213,13 +213,13 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         put_time(&b);
         buf_printf(&b, " %-5s event=%s", level_name(level), event);
     }
-    size_t end = json ? 2 : 1; /* what closes the line */
+    size_t end = json ? 2 : 1; /* bytes that close the line */
     for (const struct log_field *f = fields; f->kind != LOG_KIND_END; f++) {
         size_t before = b.len;
         if (!f->key)
             continue;
         put_field(&b, f, json);
-        if (b.len + end > LINE_MAX_BYTES) { /* cut or left out, never broken: JSON stays JSON */
+        if (b.len + end > LINE_MAX_BYTES) { /* the field is cut or left out, so that JSON stays valid */
             b.len = before;
             if (f->kind == LOG_KIND_STR && f->s)
                 put_cut(&b, f, json, LINE_MAX_BYTES - end - ROOM_BEHIND);

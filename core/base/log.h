@@ -6,10 +6,10 @@
  *     text:  2026-01-31T12:00:00.123Z info  event=ready handlers=3 admin=127.0.0.1:9222
  *     json:  {"time":"2026-01-31T12:00:00.123Z","level":"info","event":"ready","handlers":3,"admin":"127.0.0.1:9222"}
  *
- * Event names are stable, lower case, with dashes; at least one field follows.  Sentences
- * for people go into the field "msg".  A line has 4096 bytes at most: a longer string is
- * cut and ends in "...".  Any thread.  A reader that does not read (full pipe) never blocks
- * the caller: the line is dropped and counted, see log_dropped().  Programs ignore SIGPIPE.
+ * Event names are stable, lower case, with dashes (log_events.h); at least one field follows.  The field "msg" has the
+ * sentence for people.  A line has at most 4096 bytes: a longer string is cut and ends in "...".  Any thread.
+ * A reader that does not read (full pipe) never blocks the caller: the line is dropped and counted, see log_dropped().
+ * Programs ignore SIGPIPE.
  */
 #ifndef SEAMQ_BASE_LOG_H
 #define SEAMQ_BASE_LOG_H
@@ -32,16 +32,16 @@ struct log_field {
 #define LOG_STR(k, v) ((struct log_field){(k), LOG_KIND_STR, (v), 0})
 #define LOG_INT(k, v) ((struct log_field){(k), LOG_KIND_INT, NULL, (int64_t)(v)})
 #define LOG_UINT(k, v) ((struct log_field){(k), LOG_KIND_UINT, NULL, (int64_t)(v)})
-/* nanoseconds, shown as 1.5s, 20ms, ... in text and as seconds in JSON */
+/* nanoseconds; written as 1.5s, 20ms ... in text and as seconds in JSON */
 #define LOG_NS(k, v) ((struct log_field){(k), LOG_KIND_DURATION, NULL, (int64_t)(v)})
-/* skipped in the output; for optional fields: cond ? LOG_STR(..) : LOG_NONE */
+/* not written; for optional fields: cond ? LOG_STR(..) : LOG_NONE */
 #define LOG_NONE ((struct log_field){NULL, LOG_KIND_INT, NULL, 0})
 
-/* `fd` is where lines go (2 for programs).  Before the first call: info, text, fd 2. */
+/* `fd` is the descriptor for lines (2 for programs).  Before the first call: info, text, fd 2. */
 void log_setup(int fd, enum log_level level, enum log_format format);
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
-/* Lines lost so far because the reader did not keep up. */
+/* Number of lines dropped so far because the reader did not keep up. */
 uint64_t log_dropped(void);
 
 #define LOG_AT(level, event, ...)                                                                            \

@@ -19,8 +19,8 @@ struct loop {
     uint32_t n_timers;
     uint32_t cap;
     struct list hooks;
-    struct list *next_hook;                /* while they run */
-    struct epoll_event events[EVENTS_MAX]; /* of this iteration; removed sources are blanked */
+    struct list *next_hook;                /* the next one, while hooks run */
+    struct epoll_event events[EVENTS_MAX]; /* of this iteration; removed descriptors are set to NULL */
     int n_events;
 };
 
@@ -118,7 +118,7 @@ void loop_arm(struct loop *l, struct loop_timer *t, int64_t at_ns)
     if (l->n_timers + 1 >= l->cap) {
         uint32_t cap = l->cap ? l->cap * 2 : 32;
         struct loop_timer **heap = realloc(l->heap, cap * sizeof(*heap));
-        assert(heap); /* a few bytes; a daemon that cannot have them cannot go on */
+        assert(heap); /* a few bytes: seamqd cannot continue without its timers */
         l->heap = heap;
         l->cap = cap;
     }
@@ -163,7 +163,7 @@ int64_t loop_now_ns(const struct loop *l)
 
 static void fire_timers(struct loop *l)
 {
-    /* One that arms itself for now again must not keep the loop from its descriptors. */
+    /* Each timer fires once: a timer that arms itself for now must not starve the descriptors. */
     for (uint32_t n = l->n_timers; n && l->n_timers && l->heap[1]->at_ns <= l->now_ns; n--) {
         struct loop_timer *t = l->heap[1];
         loop_disarm(l, t);
@@ -172,7 +172,7 @@ static void fire_timers(struct loop *l)
     }
 }
 
-/* How long epoll may sleep, in whole milliseconds rounded up: never early, never spinning. */
+/* Time until the next timer in milliseconds, rounded up, so that the loop neither wakes early nor spins. */
 static int wait_ms(const struct loop *l, int64_t timeout_ns)
 {
     if (l->n_timers) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loop - the event loop that owns seamqd's state: descriptors, timers, one thread.
+ * loop - the event loop of seamqd: descriptors, timers and hooks, on one thread.
  *
- * Everything here is called by the loop's own thread; other threads reach it through a
- * descriptor that they write to (an eventfd).  Callbacks may add and remove any source,
- * timer or hook, their own included.
+ * Thread: the thread of the loop calls all functions; other threads wake it through a descriptor (an eventfd).
+ * Callbacks may add and remove any descriptor, timer or hook, their own included.
  */
 #ifndef SEAMQ_BASE_LOOP_H
 #define SEAMQ_BASE_LOOP_H
@@ -17,7 +16,7 @@
 
 struct loop;
 
-/* A watched descriptor.  Embedded in its owner, who keeps and closes the descriptor. */
+/* A watched descriptor.  Embedded in its owner, which closes the descriptor. */
 struct loop_fd {
     int fd;
     uint32_t events;
@@ -29,13 +28,13 @@ struct loop_fd {
 struct loop_timer {
     int64_t at_ns;                         /* monotonic */
     uint32_t slot;                         /* place in the heap + 1; 0: not armed */
-    void (*fire)(struct loop_timer *self); /* NULL: it is time for the hooks, nothing else */
+    void (*fire)(struct loop_timer *self); /* NULL: the timer only wakes the loop for its hooks */
     void *data;
 };
 
-/* Called once an iteration, after all events were handled and before the loop sleeps:
- * the place to publish in one go what the iteration collected.  Hooks run by their order,
- * so that what one collects for another goes out in the same iteration. */
+/* A hook runs once an iteration, after all events and before the loop sleeps, to send what the iteration collected as
+ * one batch.  Hooks run in the order of enum loop_order, so work that one passes to a later one leaves in the same
+ * iteration. */
 enum loop_order { LOOP_ORDER_DISPATCH, LOOP_ORDER_PULL, LOOP_ORDER_SUBMIT };
 
 struct loop_hook {
@@ -51,10 +50,10 @@ void loop_destroy(struct loop *l);
 
 int loop_add_fd(struct loop *l, struct loop_fd *f);
 int loop_mod_fd(struct loop *l, struct loop_fd *f, uint32_t events);
-/* Pending events of the source are discarded.  Before close(f->fd). */
+/* Discards pending events of the descriptor.  Call it before close(f->fd). */
 void loop_remove_fd(struct loop *l, struct loop_fd *f);
 
-/* Arms, or moves when armed already. */
+/* Arms the timer, or changes its time. */
 void loop_arm(struct loop *l, struct loop_timer *t, int64_t at_ns);
 void loop_disarm(struct loop *l, struct loop_timer *t);
 static inline bool loop_timer_armed(const struct loop_timer *t)
@@ -65,7 +64,7 @@ static inline bool loop_timer_armed(const struct loop_timer *t)
 void loop_add_hook(struct loop *l, struct loop_hook *h);
 void loop_remove_hook(struct loop *l, struct loop_hook *h);
 
-/* The monotonic time at which this iteration began: cheap, and one value for all its work. */
+/* The monotonic time at which this iteration began: one value for all its work, without a system call. */
 int64_t loop_now_ns(const struct loop *l);
 
 /* Runs until loop_stop(); 0 or a negative errno. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * value - durations, sizes, booleans, integers, rates, lists as people write them. */
+ * value - parsers and formatters of value.h. */
 #include "value.h"
 
 #include "clock.h"
@@ -11,14 +11,14 @@
 #include <strings.h>
 #include <time.h>
 
-#define QUOTED 64 /* how much of a bad value an error shows */
+#define QUOTED 64 /* bytes of a bad value that an error shows */
 
 struct unit {
     const char *name;
     int64_t factor;
 };
 
-/* Largest first: formatting takes the first that divides. */
+/* Largest first: formatting uses the first unit that divides the value. */
 static const struct unit durations[] = {
     {"d", INT64_C(86400000000000)},
     {"h", INT64_C(3600000000000)},
@@ -52,7 +52,7 @@ const char *value_quote(const char *text, char *out, size_t size)
         out[i++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
     }
     if (i < len + 1) {
-        /* Not in the middle of a UTF-8 sequence. */
+        /* Do not cut inside a UTF-8 sequence. */
         while (i > 1 && ((unsigned char)out[i - 1] & 0xc0) == 0x80)
             i--;
         if (i > 1 && (unsigned char)out[i - 1] >= 0xc0)
@@ -65,7 +65,7 @@ const char *value_quote(const char *text, char *out, size_t size)
     return out;
 }
 
-/* Reads decimal digits; -EINVAL if there are none, -ERANGE beyond int64_t. */
+/* Reads decimal digits. -EINVAL: no digit; -ERANGE: too large for int64_t. */
 static int read_digits(const char **pos, int64_t *ret)
 {
     const char *s = *pos;
@@ -84,7 +84,7 @@ static int read_digits(const char **pos, int64_t *ret)
     return r;
 }
 
-/* "10x" -> "10" + unit; anything that does not begin with a few digits -> other. */
+/* Suggests a valid value: for "10x" "10" with `unit`; for text without leading digits `other`. */
 static void suggest(const char *text, const char *unit, const char *other, char *out, size_t size)
 {
     size_t n = strspn(text, "0123456789");
@@ -118,7 +118,7 @@ int value_parse_duration(const char *text, int64_t *ret_ns, struct error *err)
     return error_set(err, -EINVAL, "%s is not a duration (try %s)", value_quote(text, quoted, sizeof(quoted)), hint);
 }
 
-/* The factor of k, M, ... with an optional B or iB behind it; 0 if the text is none. */
+/* The factor of k, M, G with an optional B or iB; 0: not a suffix. */
 static int64_t size_factor(const char *unit)
 {
     if (*unit == '\0' || strcasecmp(unit, "B") == 0)
@@ -182,7 +182,7 @@ int value_parse_int(const char *text, int64_t *ret, struct error *err)
     int r = read_digits(&s, &n);
     if (r == -EINVAL || *s)
         return error_set(err, -EINVAL, "%s is not a whole number", value_quote(text, quoted, sizeof(quoted)));
-    /* INT64_MIN itself is refused: nothing needs it, and every caller may negate. */
+    /* INT64_MIN is refused, so that every caller may negate the result. */
     if (r < 0)
         return error_set(err, -ERANGE, "%s is too large a number", value_quote(text, quoted, sizeof(quoted)));
     *ret = minus ? -n : n;
@@ -259,7 +259,7 @@ int value_check_bounds(int64_t n, int64_t min, int64_t max, const char *shown,
     return error_set(err, -ERANGE, "%s is out of bounds (%s to %s)", shown, low, high);
 }
 
-/* Skips separators; the next item's start and length, false at the end. */
+/* Skips separators and returns the start and length of the next item; false: at the end. */
 static bool next_item(const char **pos, const char **ret_item, size_t *ret_len)
 {
     static const char separators[] = " \t,\r\n";
@@ -296,7 +296,7 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Levenshtein plus the swap of two neighbours, the most frequent slip, as one step. */
+/* Levenshtein distance where a swap of two neighbours, the most frequent mistake, is one step. */
 unsigned value_distance(const char *a, const char *b, unsigned limit)
 {
     enum { MAX = 64 };

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * value - how SeaMQ writes numbers for people: durations, sizes, booleans, integers.
+ * value - text forms of durations, sizes, booleans, integers, rates, times and lists.
  *
- * One grammar for ini, environment, flags and plugin options.  Each function returns 0 and
- * sets the result, or -EINVAL / -ERANGE with a sentence in `err` that names the text and
- * shows a right one (`"10x" is not a duration (try 10s)`); the caller puts the place in
- * front.  Pure, any thread.
+ * Ini files, environment, flags and plugin options use the same grammar.  A parser returns 0 and sets the result, or
+ * -EINVAL / -ERANGE with a sentence in `err` that quotes the text and shows a valid one (`"10x" is not a duration
+ * (try 10s)`); the caller adds the place.  Pure, any thread.
  */
 #ifndef SEAMQ_BASE_VALUE_H
 #define SEAMQ_BASE_VALUE_H
@@ -16,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `250ms 30s 5m 2h 1d 100us`, `0`; a number without unit is refused, except 0. */
+/* `250ms 30s 5m 2h 1d 100us`, `0`; a number without a unit is refused, except 0. */
 int value_parse_duration(const char *text, int64_t *ret_ns, struct error *err);
 /* `512`, `64k`, `10M`, `1G` (powers of 1024; k/K, m/M, g/G, optional B or iB). */
 int value_parse_size(const char *text, int64_t *ret_bytes, struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bindings - which consumer on which cluster, and what all handlers together must hold. */
+ * bindings - the stream and consumer of each handler on each cluster, and the checks across handlers. */
 #include "private.h"
 
 #include "base/value.h"
@@ -15,21 +15,23 @@
 
 /* ---- keys of one handler ------------------------------------------------------- */
 
-/* `most` messages are to be had at a time; 0: no limit. */
-static void check_room(struct config *c, const struct section *s, const struct config_handler *h, const char *key,
-                       int64_t most)
+/* A batch larger than `most` (the value of `key`, 0: no limit) can never fill. */
+static void check_batch_fits(struct config *c, const struct section *s, const struct config_handler *h, const char *key,
+                             int64_t most)
 {
     if (h->batch_max > 1 && most > 0 && h->batch_max > most)
-        config_add_problem(c, "%s: no batch of %lld could fill, %s is %lld; set it to at least twice as much",
+        config_add_problem(c,
+                           "%s: a batch of %lld can never fill, because %s is %lld; set that to at least twice as much",
                            PLACE(s, "batch_max"), (long long)h->batch_max, key, (long long)most);
 }
 
 static void check_batch(struct config *c, const struct section *s, const struct config_handler *h)
 {
     if (h->batch_linger_ns > 0 && h->batch_max == 1)
-        config_add_problem(c, "%s: nothing to wait for with batch_max = 1; set batch_max", PLACE(s, "batch_linger"));
-    check_room(c, s, h, "max_ack_pending", h->max_ack_pending);
-    check_room(c, s, h, "max_in_flight", h->max_in_flight);
+        config_add_problem(c, "%s: batch_linger has no effect with batch_max = 1; set batch_max",
+                           PLACE(s, "batch_linger"));
+    check_batch_fits(c, s, h, "max_ack_pending", h->max_ack_pending);
+    check_batch_fits(c, s, h, "max_in_flight", h->max_in_flight);
 }
 
 static void check_cumulative(struct config *c, const struct section *s, const struct config_handler *h)
@@ -39,10 +41,10 @@ static void check_cumulative(struct config *c, const struct section *s, const st
     if (!h->exclusive)
         config_add_problem(c,
                            "%s: cumulative needs exclusive = yes: one acknowledgement is for all earlier messages, "
-                           "also for those that another process has; set it if no other process uses this consumer",
+                           "also for those of another process; set it if no other process uses this consumer",
                            PLACE(s, "ack"));
     if (h->ordering != ORDERING_NONE)
-        config_add_problem(c, "%s: cumulative does not go with ordering; set ack = each, or ordering = none",
+        config_add_problem(c, "%s: cumulative cannot be combined with ordering; set ack = each, or ordering = none",
                            PLACE(s, "ack"));
 }
 
@@ -84,7 +86,7 @@ void config_cluster_name(const char *s, const char *cluster, char *out, size_t s
     out[n] = '\0';
 }
 
-static void unknown_cluster(struct config *c, const struct section *s, const char *key, const char *name)
+static void report_unknown_cluster(struct config *c, const struct section *s, const char *key, const char *name)
 {
     const char *near = NULL;
     unsigned distance = near_limit(name);
@@ -106,7 +108,7 @@ static void check_clusters(struct config *c, const struct section *s, const stru
     for (size_t i = 0; i < h->clusters.n; i++) {
         const char *name = h->clusters.items[i];
         if (!config_find_cluster(c, name)) {
-            unknown_cluster(c, s, "clusters", name);
+            report_unknown_cluster(c, s, "clusters", name);
             continue;
         }
         config_stream_name(h, name, stream, sizeof(stream));
@@ -123,7 +125,7 @@ static void check_clusters(struct config *c, const struct section *s, const stru
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(item, "="), item);
         snprintf(sub, sizeof(sub), "stream.%s", name);
         if (!config_find_cluster(c, name))
-            unknown_cluster(c, s, sub, name);
+            report_unknown_cluster(c, s, sub, name);
     }
 }
 
@@ -134,7 +136,7 @@ static bool text_equal(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* One (handler, cluster) pair against another. */
+/* Two (handler, cluster) pairs must not use the same consumer. */
 static void check_pair(struct config *c, const struct config_handler *a, const char *on_a,
                        const struct config_handler *b, const char *on_b)
 {
@@ -151,10 +153,11 @@ static void check_pair(struct config *c, const struct config_handler *a, const c
     if (!*stream_a || strcmp(stream_a, stream_b) != 0)
         return;
     if (ca == cb)
-        config_add_problem(c, "%s: handlers %s and %s both are the consumer %s of stream %s; give one another durable",
-                           PLACE(s, "durable"), a->name, b->name, a->durable, stream_a);
+        config_add_problem(
+            c, "%s: handlers %s and %s both are the consumer %s of stream %s; give one of them another durable",
+            PLACE(s, "durable"), a->name, b->name, a->durable, stream_a);
     else if (!text_equal(ca->domain, cb->domain))
-        /* Over a bridge one ack settles both: measured, silent loss. */
+        /* Acknowledgements cross the bridge between the domains, so one ack settles both messages: measured loss. */
         config_add_problem(c,
                            "%s: the consumer %s of a stream %s on both %s and %s, in two JetStream domains: one ack "
                            "would settle both; name the streams apart (stream = {CLUSTER}_...)",
@@ -175,8 +178,8 @@ static void check_pairs(struct config *c, size_t first)
     }
 }
 
-/* Whether the handler's filters let its own dead letters through. */
-static bool takes_own_letters(const struct config_handler *h, const char *cluster, const char *stream)
+/* True: the handler's filters match the subjects of its own dead letters. */
+static bool matches_own_dead_letters(const struct config_handler *h, const char *cluster, const char *stream)
 {
     char own[2 * STREAM_SIZE + 8];
     char filter[1024];
@@ -190,24 +193,25 @@ static bool takes_own_letters(const struct config_handler *h, const char *cluste
     return h->filter_subjects.n == 0;
 }
 
-/* Its letters would come back to it, each as a new message, for ever. */
+/* A handler must not store its dead letters in its own stream: each would be delivered to it as a new message. */
 static void check_dead_letter_loop(struct config *c, const struct section *s, const struct config_handler *h)
 {
     char stream[STREAM_SIZE + 1];
-    char letters[STREAM_SIZE + 1];
+    char dead_letter[STREAM_SIZE + 1];
 
     if (h->dead_letter && strcmp(h->dead_letter, "off") == 0)
         return;
     for (size_t i = 0; i < h->clusters.n; i++) {
         const char *name = h->clusters.items[i];
         config_stream_name(h, name, stream, sizeof(stream));
-        config_cluster_name(h->dead_letter, name, letters, sizeof(letters));
-        if (!*stream || strcmp(stream, letters) != 0 || !takes_own_letters(h, name, stream))
+        config_cluster_name(h->dead_letter, name, dead_letter, sizeof(dead_letter));
+        if (!*stream || strcmp(stream, dead_letter) != 0 || !matches_own_dead_letters(h, name, stream))
             continue;
-        config_add_problem(c,
-                           "%s: %s is the handler's own stream: its dead letters would come back to it without end; "
-                           "set dead_letter = off or another stream, or filter_subjects that leave them out",
-                           PLACE(s, "dead_letter"), letters);
+        config_add_problem(
+            c,
+            "%s: %s is the handler's own stream: its dead letters would be delivered to it again and again; "
+            "set dead_letter = off or another stream, or filter_subjects without them",
+            PLACE(s, "dead_letter"), dead_letter);
         return;
     }
 }

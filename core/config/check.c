@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * check - what concerns several keys of one section: credentials, TLS, overlapping subjects. */
+ * check - checks across several keys of one section: credentials, TLS, overlapping subjects. */
 #include "private.h"
 
 #include "base/value.h"
@@ -19,7 +19,7 @@ static const char *url_with_user(const struct config_cluster *cl)
     return NULL;
 }
 
-/* One way to log in. A server takes one, and which would be chance. */
+/* A cluster has one login: of several, the server would use one that nobody chose. */
 static void check_one_login(struct config *c, const struct section *s, const struct config_cluster *cl)
 {
     const char *keys[5];
@@ -48,7 +48,7 @@ static void check_tls(struct config *c, const struct section *s, const struct co
     const struct opt *cert = opt_find(&section_cluster, "tls_cert", NULL);
     const struct opt *key = opt_find(&section_cluster, "tls_key", NULL);
 
-    /* By what is written, not by what could be read: one mistake, one problem. */
+    /* The check uses the entries, not the fields: a file that cannot be read is reported once, by its own key. */
     const struct entry *cert_entry = section_winner(s, cert, NULL);
     const struct entry *key_entry = section_winner(s, key, NULL);
     bool has_cert = cert_entry && *cert_entry->value;
@@ -65,7 +65,7 @@ static void check_tls(struct config *c, const struct section *s, const struct co
     for (size_t i = 0; i < cl->urls.n; i++)
         if (strncmp(cl->urls.items[i], "tls://", 6) == 0) {
             char masked[300];
-            config_add_problem(c, "%s: %s asks for TLS, and tls is off (%s)", PLACE(s, "urls"),
+            config_add_problem(c, "%s: %s asks for TLS, but tls is off (%s)", PLACE(s, "urls"),
                                QUOTE(url_mask(cl->urls.items[i], masked, sizeof(masked))), PLACE(s, "tls"));
             break;
         }
@@ -82,7 +82,7 @@ static void check_system_login(struct config *c, const struct section *s)
     bool user = is_set(s, "system_user");
 
     if (is_set(s, "system_password") && !user)
-        config_add_problem(c, "%s: system_user is missing; a password goes with a user", PLACE(s, "system_password"));
+        config_add_problem(c, "%s: system_user is missing; a password needs a user", PLACE(s, "system_password"));
     if (user && !is_set(s, "system_password"))
         config_add_problem(c, "%s: system_password is missing (system_password, or system_password_file)",
                            PLACE(s, "system_user"));
@@ -94,7 +94,7 @@ static void check_system_login(struct config *c, const struct section *s)
 void cluster_check(struct config *c, const struct section *s, const struct config_cluster *cl)
 {
     if (is_set(s, "password") && !is_set(s, "user"))
-        config_add_problem(c, "%s: user is missing; a password goes with a user", PLACE(s, "password"));
+        config_add_problem(c, "%s: user is missing; a password needs a user", PLACE(s, "password"));
     if (is_set(s, "user") && !is_set(s, "password"))
         config_add_problem(c, "%s: password is missing (password, or password_file); for a token use token",
                            PLACE(s, "user"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare - what differs between two configurations, by the option table. */
+ * compare - the differences of two configurations, found through the option table. */
 #include "private.h"
 
 #include <string.h>
@@ -46,8 +46,8 @@ static bool field_same(const struct opt *o, const void *a, const void *b)
     return handler_field_same(o->type, a, b);
 }
 
-/* The first key of the section that differs, of those without a flag of `skip`; NULL: none. */
-static const char *difference(const struct section_type *type, const void *a, const void *b, unsigned skip)
+/* The first key that differs, without the keys that have a flag of `skip`; NULL: none. */
+static const char *first_difference(const struct section_type *type, const void *a, const void *b, unsigned skip)
 {
     for (const struct opt *o = type->options; o->key; o++)
         if (!(o->flags & skip) && !field_same(o, a, b))
@@ -57,12 +57,12 @@ static const char *difference(const struct section_type *type, const void *a, co
 
 bool config_cluster_same(const struct config_cluster *a, const struct config_cluster *b)
 {
-    return !difference(&section_cluster, a, b, 0);
+    return !first_difference(&section_cluster, a, b, 0);
 }
 
 const char *config_needs_restart(const struct config *a, const struct config *b)
 {
-    return difference(&section_seamqd, a, b, OPT_LIVE);
+    return first_difference(&section_seamqd, a, b, OPT_LIVE);
 }
 
 static bool options_same(const struct config_handler *a, const struct config_handler *b)
@@ -76,9 +76,11 @@ static bool options_same(const struct config_handler *a, const struct config_han
 
 enum config_change config_handler_change(const struct config_handler *a, const struct config_handler *b)
 {
-    if (difference(&section_handler, a, b, OPT_LIVE) || !list_same(&a->stream_for_cluster, &b->stream_for_cluster))
+    if (first_difference(&section_handler, a, b, OPT_LIVE) ||
+        !list_same(&a->stream_for_cluster, &b->stream_for_cluster))
         return CHANGE_CONSUMER;
-    if (difference(&section_handler, a, b, 0) || !text_same(a->plugin_path, b->plugin_path) || !options_same(a, b))
+    if (first_difference(&section_handler, a, b, 0) || !text_same(a->plugin_path, b->plugin_path) ||
+        !options_same(a, b))
         return CHANGE_WORKERS;
     return CHANGE_NONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config - storage of assignments and problems; look-ups. */
+ * config - storage of sections, assignments and problems, and look-ups in them. */
 #include "config.h"
 
 #include "base/buf.h"
@@ -182,7 +182,7 @@ const struct section_type *section_type_at(const struct config *c, size_t i)
     return NULL;
 }
 
-/* What [provision], [stream.NAME] and [consumer.STREAM/NAME] mean to a program that did not register them. */
+/* Sections that seamq registers. A program that does not know them skips them, so one file serves both. */
 static const char *const foreign_sections[] = {"provision", "stream.NAME", "consumer.STREAM/NAME", NULL};
 
 const char *section_foreign_at(size_t i)
@@ -282,7 +282,7 @@ const struct entry *section_winner(const struct section *s, const struct opt *o,
         const struct entry *e = &s->entries[i];
         if (o ? e->o != o : e->o || strcmp(e->sub, sub) != 0)
             continue;
-        /* Of one source the last assignment counts. */
+        /* The last assignment of one source counts. */
         if (!best || e->source >= best->source)
             best = e;
     }
@@ -328,21 +328,21 @@ void config_add_problem(struct config *c, const char *fmt, ...)
     if (problems->n > MAX_PROBLEMS)
         return;
     if (problems->n == MAX_PROBLEMS) {
-        strv_push(c, problems, "there are more problems; these come first");
+        strv_push(c, problems, "too many problems: the others are not shown");
         return;
     }
     va_start(ap, fmt);
     buf_vprintf(&b, fmt, ap);
     va_end(ap);
 
-    /* One line each, whatever stood in the file. */
+    /* A problem is one line, also if it quotes control characters of the file. */
     for (size_t i = 0; i < b.len; i++)
         if ((unsigned char)b.data[i] < 0x20 || b.data[i] == 0x7f)
             b.data[i] = '?';
     const char *text = buf_str(&b);
     if (!text)
         config_out_of_memory(c);
-    else if (!strv_has(problems, text)) /* some checks run at two stages */
+    else if (!strv_has(problems, text)) /* some checks run twice: by config_finish() and config_apply_plugin() */
         strv_push(c, problems, text);
     buf_finish(&b);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config - flags, environment and ini file into typed structs: flag > env > file > default.
+ * config - reads flags, environment and ini file into typed structs. Precedence: flag > environment > file > default.
  *
- * One option table (options.c) gives parsing, defaults, checks, --help, --print-config and
- * the reference page docs/configuration.md.  Every problem of a run is collected, each with
- * its place (`orders.ini:12:`, `SEAMQ_DRAIN_TIMEOUT:`, `command line:`) and what to do.
+ * The option tables (options.h) define parsing, defaults, checks, --help, --print-config and docs/configuration.md.
+ * All problems of a run are collected, each with its place (`orders.ini:12:`, `SEAMQ_DRAIN_TIMEOUT:`, `command line:`)
+ * and what to do.
  *
- * Thread: any one at a time.  Ownership: the config owns all strings; config_destroy() frees.
+ * Thread: any, one at a time.  Ownership: the config owns all strings; config_destroy() frees them.
  *
- * The steps, in the order in which seamqd takes them:
+ * The steps of seamqd, in this order:
  *   config_create -> config_load_file / config_load_env / config_set (flags) -> config_finish
  *   -> config_discover (plugin directories) -> for each plugin: config_apply_plugin
  *   -> config_check_bindings -> problems empty? run : print them, exit 2
@@ -40,7 +40,7 @@ struct strv { /* list of strings */
 struct config_cluster {
     char *name;
     struct strv urls;
-    char *domain; /* these are NULL when not set */
+    char *domain; /* NULL: not set; so are the strings below */
     char *user;
     char *password;
     char *token;
@@ -78,7 +78,7 @@ struct config_handler {
     enum create_mode create;
     char *deliver_policy; /* all, new, last, last_per_subject, by_start_sequence=N, by_start_time=RFC3339 */
     enum ack_mode ack;
-    bool exclusive; /* promised: no other process uses the consumer */
+    bool exclusive; /* the user promises that no other process uses the consumer */
     int64_t ack_wait_ns;
     int64_t timeout_ns;
     int64_t max_ack_pending;
@@ -96,7 +96,7 @@ struct config_handler {
     int64_t max_in_flight; /* 0: none */
     int64_t batch_max;
     int64_t batch_linger_ns;
-    int64_t max_messages; /* recycle a worker after so many; 0: never */
+    int64_t max_messages; /* a worker is replaced after this many; 0: never */
     int64_t max_memory;   /* bytes; 0: no limit */
     struct config_option *options;
     size_t n_options;
@@ -113,8 +113,8 @@ struct config {
     char *worker;                    /* path of the seamq-worker program; "auto": seamqd looks for it */
     struct config_cluster *clusters; /* at least "default" after config_finish */
     size_t n_clusters;
-    struct strv dangling;            /* after config_discover: links NAME.so to nothing that no section names */
-    struct config_handler *handlers; /* after config_discover: explicit ones and one for each unclaimed plugin */
+    struct strv dangling;            /* after config_discover: dangling links NAME.so that no section names */
+    struct config_handler *handlers; /* after config_discover: of sections, and one for each other plugin */
     size_t n_handlers;
     struct config_private *priv; /* raw values with origins, problems */
 };
@@ -123,38 +123,35 @@ struct config {
 int config_create(struct config **ret);
 void config_destroy(struct config *c);
 
-/* Sources, in any order: precedence is by kind, not by order.  Problems in the content are
- * collected; the return value is negative only when the file can't be read (also collected). */
+/* Sources, in any order: precedence depends on the kind of source.  Problems in the content are collected. A file that
+ * cannot be read is a problem and a negative errno. */
 int config_load_file(struct config *c, const char *path);
-/* Reads SEAMQ_* and, for the default cluster, the NATS_* family (see docs/configuration.md). `environ`-shaped. */
+/* Copies SEAMQ_* and NATS_* variables (docs/configuration.md) of `env`, which has the form of `environ`. */
 void config_load_env(struct config *c, char *const *env);
 /* A flag: "SECTION.KEY=VALUE", for example "handler.orders.workers=4", "seamqd.admin=off". */
 void config_set(struct config *c, const char *assignment);
-/* A flag with its own spelling (--plugin-dir DIR is ("seamqd", "plugin_dir", DIR), appending). */
+/* A flag with a name of its own, which appends to a list: --plugin-dir DIR is ("seamqd", "plugin_dir", DIR). */
 void config_set_flag(struct config *c, const char *flag, const char *section, const char *key, const char *value);
 
-/* Resolves precedence, reads the _FILE secrets, converts and checks every value. */
+/* Resolves precedence, reads the secrets of KEY_file, converts and checks every value. */
 void config_finish(struct config *c);
 
-/* Scans the plugin directories: resolves each handler's plugin_path and adds an implicit
- * handler for each .so that no section names.  Missing directories and plugins are problems, links to
- * nothing are none: they are `dangling`. */
+/* Scans the plugin directories: sets the plugin_path of each handler and adds a handler for each .so that no section
+ * names.  Missing directories and plugins are problems. Dangling links are not: they are added to `dangling`. */
 void config_discover(struct config *c);
 
-/* Takes stream, filter_subjects and option presets from the plugin where the config has none,
- * and checks option.KEY against the plugin's table (unknown key: nearest name; type; bounds;
- * required).  A handler left without a stream is a problem. */
+/* Takes stream, filter_subjects and option defaults from the plugin where no source sets them, and checks option.KEY
+ * against the options of the plugin (name, type, bounds, required).  A handler without a stream is a problem. */
 void config_apply_plugin(struct config *c, struct config_handler *h, const struct plugin_info *info);
 
-/* The stream of handler `h` on `cluster` ({cluster}, {CLUSTER}, stream.NAME resolved); writes to out. */
+/* Writes the stream of handler `h` on `cluster`: stream.CLUSTER, else stream, with {cluster} and {CLUSTER} replaced. */
 void config_stream_name(const struct config_handler *h, const char *cluster, char *out, size_t size);
 
-/* `text` with {cluster} and {CLUSTER} replaced: dead_letter and filter_subjects may hold them too. */
+/* Writes `text` (of stream, dead_letter or filter_subjects) with {cluster} and {CLUSTER} replaced. */
 void config_cluster_name(const char *text, const char *cluster, char *out, size_t size);
 
-/* Checks that need several keys or all handlers: unknown cluster names, two handlers with the same stream and
- * durable, same stream and durable on two domains, batches that cannot fill, cumulative acks, letters that come back.
- */
+/* Checks across keys and handlers: unknown clusters, one consumer in two handlers or two domains, batches that cannot
+ * fill, cumulative acknowledgement, dead letters in the handler's own stream. */
 void config_check_bindings(struct config *c);
 
 struct config_cluster *config_find_cluster(const struct config *c, const char *name);
@@ -164,25 +161,25 @@ struct config_cluster *config_find_cluster(const struct config *c, const char *n
 bool config_cluster_same(const struct config_cluster *a, const struct config_cluster *b);
 /* The first key of [seamqd] that differs and is read at start only; NULL: none. */
 const char *config_needs_restart(const struct config *a, const struct config *b);
-/* CONSUMER: more differs than what workers and retries need. The clusters themselves are not looked at. */
+/* CHANGE_WORKERS: only the plugin, its options, the workers or the limits of retries differ; CHANGE_CONSUMER: other
+ * keys as well. The keys of the clusters are not compared. */
 enum config_change { CHANGE_NONE, CHANGE_WORKERS, CHANGE_CONSUMER };
 enum config_change config_handler_change(const struct config_handler *a, const struct config_handler *b);
 
-/* Problems found so far, each one line for a person. */
+/* The problems found so far, each one line for the user. */
 size_t config_n_problems(const struct config *c);
 const char *config_problem(const struct config *c, size_t i);
-/* Adds one: "PLACE: what" (used by seamqd for plugins that do not load). */
+/* Adds a problem, "PLACE: what is wrong (what to do)". */
 void config_add_problem(struct config *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Deprecated keys that a source uses, known after config_finish(): each one sentence that names the key to use instead.
- */
+/* Deprecated keys in use, known after config_finish(): each a sentence that names the new key. */
 size_t config_n_deprecations(const struct config *c);
 const char *config_deprecation(const struct config *c, size_t i);
-/* Where a handler's or seamqd's key got its value: "orders.ini:12", "SEAMQ_ADMIN", "default"... */
+/* The source of a key's value: "orders.ini:12", "SEAMQ_ADMIN", "default"... */
 const char *config_origin(const struct config *c, const char *section, const char *key);
 
-/* Every value and where it came from, as an ini file with comments; secrets as ********. */
+/* Prints every value with its source, as an ini file with comments; secrets as ********. */
 void config_print(const struct config *c, FILE *out);
-/* The option part of --help. */
+/* Prints the keys of seamqd for --help. */
 void config_print_help(FILE *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * convert - the text of a value into the field of its struct, checked. */
+ * convert - checks the text of a value and stores it in the field of its struct. */
 #include "private.h"
 
 #include "base/value.h"
@@ -32,7 +32,7 @@ static int set_text(struct config *c, const struct opt *o, const char *text, voi
             return r;
         copy = config_strdup(c, text);
         if (!copy)
-            return 0; /* a problem of its own */
+            return 0; /* config_strdup() remembered it */
     }
     free(*at);
     *at = copy;
@@ -158,7 +158,7 @@ static int set_durations(struct config *c, const struct opt *o, const char *text
     return 0;
 }
 
-/* The characters of a header's name: RFC 9110 tokens. */
+/* The characters of a header name: a token of RFC 9110. */
 static bool is_header_name(const char *s)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
@@ -199,7 +199,7 @@ static int set_rate(const char *text, double *field, struct error *err)
 {
     double rate;
     int r = value_parse_rate(text, &rate, err);
-    /* Whoever writes 0 means to stop it, and no limit is the contrary. */
+    /* A rate of 0 would mean "no limit", the opposite of what its author expects: it is refused. */
     if (r == 0 && !(rate > 0) && strcasecmp(text, "none") != 0)
         r = error_set(err, -ERANGE, "%s lets nothing through: none is no limit, `seamq pause` stops a handler",
                       QUOTE(text));
@@ -215,7 +215,7 @@ int opt_convert(struct config *c, const struct opt *o, const char *text, void *t
     void *field = (char *)target + o->offset;
 
     if (!*text && !(o->flags & OPT_MAY_BE_EMPTY))
-        return error_set(err, -EINVAL, "there is no value (the default is %s)", opt_shown_preset(o));
+        return error_set(err, -EINVAL, "the value is empty (the default is %s)", opt_shown_preset(o));
     switch (o->type) {
     case OPT_TEXT:
     case OPT_PATH: return set_text(c, o, text, field, err);

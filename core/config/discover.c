@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * discover - the plugin directories: each handler's file, and a handler for each file that no
- * section names. Names only; whether a file is a plugin is found out by a worker. */
+ * discover - finds the plugin file of each handler, and adds a handler for each file that no section names.
+ * The files are not opened here: a worker process finds out whether a file is a plugin. */
 #include "private.h"
 
 #include "base/buf.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_PLUGINS 1000 /* found in directories */
+#define MAX_PLUGINS 1000 /* in all directories together */
 #define PLACE(s, key) key_place((s), (key), (char[256]){0}, 256)
 #define QUOTE(text) value_quote((text), (char[200]){0}, 200)
 
@@ -30,14 +30,14 @@ static bool is_dangling(const char *path)
     return stat(path, &st) < 0 && errno == ENOENT && lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/* A link that leads nowhere is one: whoever loads it says so, and what it was before goes on. */
-static bool is_file(const char *path)
+/* A dangling link counts as a file: the loader reports it, and the plugin that was loaded before keeps running. */
+static bool is_file_or_dangling(const char *path)
 {
     return is_regular(path) || is_dangling(path);
 }
 
 /* "dir/name" + suffix; NULL when out of memory. The caller frees it. */
-static char *join(struct config *c, const char *dir, const char *name, const char *suffix)
+static char *path_join(struct config *c, const char *dir, const char *name, const char *suffix)
 {
     struct buf b = {0};
     buf_printf(&b, "%s%s%s%s", dir, *dir ? "/" : "", name, suffix);
@@ -49,27 +49,27 @@ static char *join(struct config *c, const char *dir, const char *name, const cha
     return b.data;
 }
 
-static bool has_so(const char *name)
+static bool has_so_suffix(const char *name)
 {
     size_t len = strlen(name);
     return len > 3 && strcmp(name + len - 3, ".so") == 0;
 }
 
-/* The first directory that has it, as a search path does; NULL if none. */
+/* The path of the plugin in the first directory that has it; NULL: none has. */
 static char *find_plugin(struct config *c, const char *plugin)
 {
-    const char *suffix = has_so(plugin) ? "" : ".so";
+    const char *suffix = has_so_suffix(plugin) ? "" : ".so";
     char *dangling = NULL;
 
     if (strchr(plugin, '/')) {
-        char *path = join(c, "", plugin, suffix);
-        if (path && is_file(path))
+        char *path = path_join(c, "", plugin, suffix);
+        if (path && is_file_or_dangling(path))
             return path;
         free(path);
         return NULL;
     }
     for (size_t i = 0; i < c->plugin_dirs.n; i++) {
-        char *path = join(c, c->plugin_dirs.items[i], plugin, suffix);
+        char *path = path_join(c, c->plugin_dirs.items[i], plugin, suffix);
         if (path && is_regular(path)) {
             free(dangling);
             return path;
@@ -82,7 +82,7 @@ static char *find_plugin(struct config *c, const char *plugin)
     return dangling;
 }
 
-/* my_plugin.so serves the handler my-plugin, which has no other way to spell it. */
+/* my_plugin.so serves the handler my-plugin: section names have no underscore. */
 static char *find_with_underscores(struct config *c, const char *plugin)
 {
     char *name = config_strdup(c, plugin);
@@ -96,10 +96,10 @@ static char *find_with_underscores(struct config *c, const char *plugin)
     return path;
 }
 
-static void missing_plugin(struct config *c, const struct section *s, const struct config_handler *h,
-                           const struct strv *found)
+static void report_missing_plugin(struct config *c, const struct section *s, const struct config_handler *h,
+                                  const struct strv *found)
 {
-    const char *suffix = has_so(h->plugin) ? "" : ".so";
+    const char *suffix = has_so_suffix(h->plugin) ? "" : ".so";
     const char *near = NULL;
     unsigned distance = near_limit(h->plugin);
 
@@ -109,19 +109,19 @@ static void missing_plugin(struct config *c, const struct section *s, const stru
     }
     for (size_t i = 0; i < found->n; i++)
         near_try(h->plugin, found->items[i], &near, &distance);
-    bool said = section_winner(s, opt_find(&section_handler, "plugin", NULL), NULL) != NULL;
-    config_add_problem(c, "%s: no %s%s in the plugin directories%s%s%s", said ? PLACE(s, "plugin") : s->origin,
+    bool is_configured = section_winner(s, opt_find(&section_handler, "plugin", NULL), NULL) != NULL;
+    config_add_problem(c, "%s: no %s%s in the plugin directories%s%s%s", is_configured ? PLACE(s, "plugin") : s->origin,
                        h->plugin, suffix, near ? " (did you mean " : " (seamqd.plugin_dir)", near ? near : "",
                        near ? "?)" : "");
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_strings(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Adds the names, less ".so", sorted: the order in a directory is nobody's wish. */
-static void scan(struct config *c, const char *dir, struct strv *names)
+/* Adds the names without ".so", sorted, so that the result does not depend on the order in the directory. */
+static void scan_plugin_dir(struct config *c, const char *dir, struct strv *names)
 {
     size_t first = names->n;
     struct dirent *e;
@@ -134,10 +134,10 @@ static void scan(struct config *c, const char *dir, struct strv *names)
     }
     while ((e = readdir(d)) != NULL) {
         size_t len = strlen(e->d_name);
-        if (e->d_name[0] == '.' || !has_so(e->d_name))
+        if (e->d_name[0] == '.' || !has_so_suffix(e->d_name))
             continue;
-        char *path = join(c, dir, e->d_name, "");
-        bool file = path && is_file(path);
+        char *path = path_join(c, dir, e->d_name, "");
+        bool file = path && is_file_or_dangling(path);
         free(path);
         if (!file)
             continue;
@@ -151,10 +151,10 @@ static void scan(struct config *c, const char *dir, struct strv *names)
     }
     closedir(d);
     if (names->n > first + 1)
-        qsort(names->items + first, names->n - first, sizeof(char *), by_name);
+        qsort(names->items + first, names->n - first, sizeof(char *), compare_strings);
 }
 
-static bool is_claimed(const struct config *c, const char *path)
+static bool has_handler(const struct config *c, const char *path)
 {
     struct stat a;
     struct stat b;
@@ -169,17 +169,17 @@ static bool is_claimed(const struct config *c, const char *path)
     return false;
 }
 
-static void add_implicit(struct config *c, const char *plugin)
+static void add_implicit_handler(struct config *c, const char *plugin)
 {
     char name[SECTION_NAME_MAX + 2];
     size_t len = 0;
     char *path = find_plugin(c, plugin);
 
-    if (!path || is_claimed(c, path)) {
+    if (!path || has_handler(c, path)) {
         free(path);
         return;
     }
-    if (is_dangling(path)) { /* left over, or on the way: whoever runs handlers knows whether one is of it */
+    if (is_dangling(path)) { /* no handler yet: the caller decides whether one still runs from it */
         strv_push(c, &c->dangling, path);
         free(path);
         return;
@@ -189,7 +189,7 @@ static void add_implicit(struct config *c, const char *plugin)
     name[len] = '\0';
     if (check_section_name(name, NULL) < 0) {
         config_add_problem(c,
-                           "%s: the file's name gives no handler's name (a-z, 0-9 and -, at most %d); rename it, or "
+                           "%s: the file name is not a handler name (a-z, 0-9 and -, at most %d); rename it, or "
                            "add a section [handler.NAME] with plugin = %s",
                            path, SECTION_NAME_MAX, plugin);
         free(path);
@@ -224,7 +224,7 @@ void config_discover(struct config *c)
     struct strv found = {0};
 
     for (size_t i = 0; i < c->plugin_dirs.n; i++)
-        scan(c, c->plugin_dirs.items[i], &found);
+        scan_plugin_dir(c, c->plugin_dirs.items[i], &found);
     for (size_t i = 0; i < c->n_handlers; i++) {
         struct config_handler *h = &c->handlers[i];
         struct section *s = section_find(c, &section_handler, h->name);
@@ -235,9 +235,9 @@ void config_discover(struct config *c)
         if (!h->plugin_path && !section_winner(s, opt_find(&section_handler, "plugin", NULL), NULL))
             h->plugin_path = find_with_underscores(c, h->plugin);
         if (!h->plugin_path && h->enabled)
-            missing_plugin(c, s, h, &found);
+            report_missing_plugin(c, s, h, &found);
     }
     for (size_t i = 0; i < found.n; i++)
-        add_implicit(c, found.items[i]);
+        add_implicit_handler(c, found.items[i]);
     strv_finish(&found);
 }

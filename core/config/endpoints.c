@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * endpoints - checks of URLs and host:port, and URLs without their secrets. */
+ * endpoints - checks of URLs and host:port, and masking of secrets in URLs. */
 #include "names.h"
 
 #include "base/value.h"
@@ -11,8 +11,8 @@
 
 #define SHOWN 160
 
-/* Where user:password or a token lies in a URL: its start and length; false if there is none.
- * Works on anything, so that text that is no URL leaks no more than one that is. */
+/* Finds "user:password" or a token in a URL; false: there is none. Any text is accepted, so that secrets are masked in
+ * a malformed URL as well. */
 static bool find_user(const char *url, const char **ret_start, size_t *ret_len)
 {
     const char *start = strstr(url, "://");
@@ -47,7 +47,7 @@ const char *url_mask(const char *url, char *out, size_t size)
     return out;
 }
 
-/* host or [IPv6]; advances to what follows it. */
+/* Reads a host or [IPv6] and advances *pos behind it. */
 static bool read_host(const char **pos)
 {
     static const char alnum[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -69,7 +69,7 @@ static bool read_host(const char **pos)
     return true;
 }
 
-/* Decimal port to the end of the text. */
+/* True: `s` is a decimal port of at least `least`, and nothing else. */
 static bool is_port(const char *s, int64_t least)
 {
     int64_t n;
@@ -105,15 +105,15 @@ int check_url(const char *text, struct error *err)
         if (memchr(start, '/', len) || memchr(start, '@', len))
             return bad_url(text, "in a password write / as %2F and @ as %40", err);
         if (strncmp(start + len - (len < 8 ? len : 8), "********", 8) == 0)
-            return bad_url(text, "it holds the mask that --print-config writes; put the secret there", err);
+            return bad_url(text, "it holds the mask that --print-config prints; write the secret instead", err);
         s = start + len + 1;
     }
     if (!read_host(&s))
-        return bad_url(text, "the host is missing or has a character that does not belong there", err);
+        return bad_url(text, "the host is missing or has an invalid character", err);
     if (*s == ':' && !is_port(s + 1, 1))
         return bad_url(text, "the port is a number from 1 to 65535", err);
     if (*s && *s != ':')
-        return bad_url(text, "nothing follows the port (try nats://127.0.0.1:4222)", err);
+        return bad_url(text, "only the port may follow the host (try nats://127.0.0.1:4222)", err);
     return 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * env - SEAMQ_* variables to sections and keys; NATS_* as fallbacks.
+ * env - assigns SEAMQ_* variables to sections and keys, and NATS_* variables as fallbacks.
  *
- * A name like SEAMQ_HANDLER_ORDERS_EU_ACK_WAIT can be cut in several places. Of the cuts that
- * give a known key, one whose section exists (in the file, on the command line) wins, then the
- * longest key.  Therefore everything waits until config_finish. */
+ * SEAMQ_HANDLER_ORDERS_EU_ACK_WAIT can be split into section and key in several places. Of the splits with a known key,
+ * one whose section exists (in the file, on the command line) wins, then the one with the longest key. Variables are
+ * therefore assigned in config_finish(), when all other sources are known. */
 #include "private.h"
 
 #include "names.h"
@@ -22,11 +22,11 @@ void config_load_env(struct config *c, char *const *env)
             strv_push(c, &c->priv->env, *env);
 }
 
-/* Names of other programs: of seamq stream (env_streams.c), its front, the build, and the compose files. */
+/* Variables of other programs: seamq, the test harness, the build and the compose files. */
 static const char *const foreign_names[] = {"SEAMQ_CONFIG",    "SEAMQ_STREAMS",     "SEAMQ_CONSUMERS", "SEAMQ_BIN",
                                             "SEAMQ_NATS_ROOT", "SEAMQ_NATS_SERVER", "SEAMQ_IMAGE",     "SEAMQ_SITE"};
 
-static bool is_foreign(const char *name, const char *value)
+static bool belongs_to_other_program(const char *name, const char *value)
 {
     static const char *const prefixes[] = {"SEAMQ_STREAM_", "SEAMQ_CONSUMER_", "SEAMQ_PROVISION_"};
 
@@ -39,42 +39,42 @@ static bool is_foreign(const char *name, const char *value)
     return env_is_service(name, value);
 }
 
-/* ---- where a name is cut -------------------------------------------------- */
+/* ---- section and key in a name --------------------------------------------- */
 
-struct cut {
+struct split {
     bool found;
     bool declared; /* the section exists */
-    bool doubtful; /* stream.CLUSTER of a cluster that nobody declares */
+    bool unlikely; /* stream.CLUSTER of a cluster without a section */
     size_t key_len;
     char section[NAME_MAX_LEN];
     char key[NAME_MAX_LEN];
 };
 
-static void offer(struct cut *best, const struct cut *cut)
+static void keep_better(struct split *best, const struct split *split)
 {
-    if (!best->found || (cut->declared && !best->declared) ||
-        (cut->declared == best->declared && !cut->doubtful && best->doubtful) ||
-        (cut->declared == best->declared && cut->doubtful == best->doubtful && cut->key_len > best->key_len))
-        *best = *cut;
+    if (!best->found || (split->declared && !best->declared) ||
+        (split->declared == best->declared && !split->unlikely && best->unlikely) ||
+        (split->declared == best->declared && split->unlikely == best->unlikely && split->key_len > best->key_len))
+        *best = *split;
 }
 
-/* The cut of `rest` (NAME_KEY) before position `at`, where `_KEY` begins. */
-static void try_cut(const struct config *c, const struct section_type *type, const char *rest, const char *at,
-                    const char *key, struct cut *best)
+/* Considers the split of `rest` (NAME_KEY) at `at`, where "_KEY" begins. */
+static void consider_split(const struct config *c, const struct section_type *type, const char *rest, const char *at,
+                           const char *key, struct split *best)
 {
-    struct cut cut = {.found = true, .key_len = strlen(at + 1)};
+    struct split split = {.found = true, .key_len = strlen(at + 1)};
 
     if (at == rest)
         return;
-    env_name_to_key(cut.section, sizeof(cut.section), rest, (size_t)(at - rest), true);
-    cut.declared = section_find(c, type, cut.section) != NULL;
-    snprintf(cut.key, sizeof(cut.key), "%s", key);
-    cut.doubtful = env_has_prefix(key, "stream.") && strcmp(key + 7, "default") != 0 &&
-                   !section_find(c, &section_cluster, key + 7);
-    offer(best, &cut);
+    env_name_to_key(split.section, sizeof(split.section), rest, (size_t)(at - rest), true);
+    split.declared = section_find(c, type, split.section) != NULL;
+    snprintf(split.key, sizeof(split.key), "%s", key);
+    split.unlikely = env_has_prefix(key, "stream.") && strcmp(key + 7, "default") != 0 &&
+                     !section_find(c, &section_cluster, key + 7);
+    keep_better(best, &split);
 }
 
-static void try_sub_keys(const struct config *c, const char *rest, struct cut *best)
+static void consider_sub_keys(const struct config *c, const char *rest, struct split *best)
 {
     static const struct {
         const char *infix;
@@ -90,14 +90,14 @@ static void try_sub_keys(const struct config *c, const char *rest, struct cut *b
                 continue;
             snprintf(key, sizeof(key), "%s", subs[i].prefix);
             env_name_to_key(key + 7, sizeof(key) - 7, name, strlen(name), subs[i].dashes);
-            try_cut(c, &section_handler, rest, at, key, best);
+            consider_split(c, &section_handler, rest, at, key, best);
         }
     }
 }
 
-/* The cut of `rest` where it ends in `name` and `file` ("", "_file"). */
-static void try_key(const struct config *c, const struct section_type *type, const char *rest, const char *name,
-                    const char *file, struct cut *best)
+/* Considers the split of `rest` before the key `name` + `file` ("", "_file"), if `rest` ends in it. */
+static void consider_key(const struct config *c, const struct section_type *type, const char *rest, const char *name,
+                         const char *file, struct split *best)
 {
     char key[64];
     char suffix[64] = "_";
@@ -105,28 +105,30 @@ static void try_key(const struct config *c, const struct section_type *type, con
     snprintf(key, sizeof(key), "%s%s", name, file);
     env_key_to_name(suffix + 1, sizeof(suffix) - 1, key);
     if (env_has_suffix(rest, suffix))
-        try_cut(c, type, rest, rest + strlen(rest) - strlen(suffix), key, best);
+        consider_split(c, type, rest, rest + strlen(rest) - strlen(suffix), key, best);
 }
 
-static void find_cut(const struct config *c, const struct section_type *type, const char *rest, struct cut *best)
+static void find_best_split(const struct config *c, const struct section_type *type, const char *rest,
+                            struct split *best)
 {
     for (const struct opt *o = type->options; o->key; o++) {
-        try_key(c, type, rest, o->key, "", best);
+        consider_key(c, type, rest, o->key, "", best);
         if (o->alias)
-            try_key(c, type, rest, o->alias, "", best);
+            consider_key(c, type, rest, o->alias, "", best);
         if (o->flags & OPT_FROM_FILE)
-            try_key(c, type, rest, o->key, "_file", best);
+            consider_key(c, type, rest, o->key, "_file", best);
         if ((o->flags & OPT_FROM_FILE) && o->alias)
-            try_key(c, type, rest, o->alias, "_file", best);
+            consider_key(c, type, rest, o->alias, "_file", best);
     }
     if (type == &section_handler)
-        try_sub_keys(c, rest, best);
+        consider_sub_keys(c, rest, best);
 }
 
-/* ---- names that nothing knows --------------------------------------------- */
+/* ---- unknown names ----------------------------------------------------------- */
 
-/* The best spelling of the last words of `rest` as a key; writes the whole name to out. */
-static bool nearest_name(const char *name, const struct section_type *type, const char *rest, char *out, size_t size)
+/* Writes the variable with the known key that is nearest to the last words of `rest`; false: no key is near. */
+static bool nearest_variable(const char *name, const struct section_type *type, const char *rest, char *out,
+                             size_t size)
 {
     const char *best = NULL;
     const char *best_at = NULL;
@@ -154,7 +156,8 @@ static bool nearest_name(const char *name, const struct section_type *type, cons
     return true;
 }
 
-static void unknown_name(struct config *c, const char *name, const struct section_type *type, const char *rest)
+static void report_unknown_variable(struct config *c, const char *name, const struct section_type *type,
+                                    const char *rest)
 {
     char near[NAME_MAX_LEN];
     char key[NAME_MAX_LEN];
@@ -174,7 +177,7 @@ static void unknown_name(struct config *c, const char *name, const struct sectio
             config_add_problem(c, "%s: unknown variable (did you mean %s?)", name, best);
             return;
         }
-    } else if (nearest_name(name, type, rest, near, sizeof(near))) {
+    } else if (nearest_variable(name, type, rest, near, sizeof(near))) {
         config_add_problem(c, "%s: unknown variable (did you mean %s?)", name, near);
         return;
     } else {
@@ -208,39 +211,39 @@ static const struct section_type *variable_section(const char *name, const char 
     return &section_seamqd;
 }
 
-static void resolve_one(struct config *c, const char *name, const char *value, const struct section_type *type,
-                        const char *rest)
+static void resolve_variable(struct config *c, const char *name, const char *value, const struct section_type *type,
+                             const char *rest)
 {
     struct error err = {0};
-    struct cut cut = {0};
+    struct split split = {0};
 
     if (strlen(name) >= NAME_MAX_LEN - 8) {
         config_add_problem(c, "%.40s...: the variable's name is longer than %d characters", name, NAME_MAX_LEN - 8);
         return;
     }
     if (type == &section_seamqd) {
-        env_name_to_key(cut.key, sizeof(cut.key), rest, strlen(rest), false);
+        env_name_to_key(split.key, sizeof(split.key), rest, strlen(rest), false);
         char again[NAME_MAX_LEN];
-        env_key_to_name(again, sizeof(again), cut.key);
-        cut.found = opt_find(type, cut.key, NULL) && strcmp(again, rest) == 0;
+        env_key_to_name(again, sizeof(again), split.key);
+        split.found = opt_find(type, split.key, NULL) && strcmp(again, rest) == 0;
     } else {
-        find_cut(c, type, rest, &cut);
+        find_best_split(c, type, rest, &split);
     }
-    if (!cut.found) {
-        if (!is_foreign(name, value))
-            unknown_name(c, name, type, rest);
+    if (!split.found) {
+        if (!belongs_to_other_program(name, value))
+            report_unknown_variable(c, name, type, rest);
         return;
     }
-    if (type != &section_seamqd && check_section_name(cut.section, &err) < 0) {
+    if (type != &section_seamqd && check_section_name(split.section, &err) < 0) {
         config_add_problem(c, "%s: %s", name, err.text);
         return;
     }
-    /* What compose files and charts pass for "not given". */
+    /* Compose files and charts pass an empty variable for "not set". */
     if (!*value)
         return;
-    struct section *s = section_get(c, type, cut.section, name);
+    struct section *s = section_get(c, type, split.section, name);
     if (s)
-        assign(c, s, &(struct assignment){name, cut.key, value, SOURCE_ENV, name, false});
+        assign(c, s, &(struct assignment){name, split.key, value, SOURCE_ENV, name, false});
 }
 
 static void resolve_if_of_type(struct config *c, const char *name, const char *value, void *data)
@@ -249,7 +252,7 @@ static void resolve_if_of_type(struct config *c, const char *name, const char *v
     const char *rest;
 
     if (variable_section(name, &rest) == type)
-        resolve_one(c, name, value, type, rest);
+        resolve_variable(c, name, value, type, rest);
 }
 
 static void resolve_section_variables(struct config *c, const struct section_type *type)
@@ -257,7 +260,7 @@ static void resolve_section_variables(struct config *c, const struct section_typ
     env_for_each(c, "SEAMQ_", resolve_if_of_type, (void *)(uintptr_t)type);
 }
 
-/* The way to log in that a key belongs to: user and password are one; 0: none. */
+/* Numbers the ways to log in; user and password are one. 0: the key is not part of a login. */
 static int login_kind(const struct opt *o)
 {
     static const char *const keys[] = {"password", "user", "token", "creds", "nkey"};
@@ -267,8 +270,8 @@ static int login_kind(const struct opt *o)
     return 0;
 }
 
-/* The family lies in many shells and images for other tools, so it only fills gaps; and who
- * configures one way to log in does not want another from there mixed in. */
+/* NATS_* variables are set in many shells and images for other tools. They therefore only fill gaps, and are not used
+ * for a second way to log in. */
 static void resolve_nats(struct config *c)
 {
     struct section *s = section_find(c, &section_cluster, "default");
@@ -289,16 +292,16 @@ static void resolve_nats(struct config *c)
     }
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_strings(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 void env_resolve(struct config *c)
 {
-    /* The same answer, and the same order of problems, for the same variables. */
+    /* Sorted, so that the result does not depend on the order of the environment. */
     if (c->priv->env.n)
-        qsort(c->priv->env.items, c->priv->env.n, sizeof(char *), by_name);
+        qsort(c->priv->env.items, c->priv->env.n, sizeof(char *), compare_strings);
     resolve_section_variables(c, &section_seamqd);
     resolve_section_variables(c, &section_cluster); /* before the handlers, whose stream.CLUSTER names them */
     resolve_section_variables(c, &section_handler);

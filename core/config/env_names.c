@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * env_names - spelling of environment variables, and look-ups among those that were loaded. */
+ * env_names - the spelling of variable names, and look-ups in the loaded environment. */
 #include "private.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * files - whole files as text: the ini file, secrets in files of their own (KEY_FILE). */
+ * files - reads whole files as text: the ini file, and secrets (KEY_file). */
 #include "private.h"
 
 #include "base/buf.h"
@@ -15,7 +15,7 @@
 #define QUOTED 200
 #define QUOTE(text) value_quote((text), (char[QUOTED]){0}, QUOTED)
 
-/* O_NONBLOCK: a fifo in the file's place must not hold the start up. */
+/* O_NONBLOCK: opening a fifo must not block the start. */
 static int open_file(const char *path, struct error *err)
 {
     struct stat st;
@@ -78,7 +78,7 @@ int read_secret_file(const char *path, char **ret, struct error *err)
 
     if (r < 0)
         return r;
-    /* Editors and `echo` end the file with one newline that nobody means. */
+    /* Editors and `echo` add one newline, which is not part of the secret. */
     if (len > 0 && text[len - 1] == '\n')
         text[--len] = '\0';
     if (len > 0 && text[len - 1] == '\r')

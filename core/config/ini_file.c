@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ini_file - an ini file into assignments.  The only user of inih.
+ * ini_file - reads an ini file into assignments.  The only user of inih.
  *
- * inih splits `name = value` and knows comments; it neither tells lines nor headings, cuts
- * lines at 198 bytes and reads on in their middle.  So it is fed by a reader of our own
- * (ini_lines.c); pieces of a long line arrive like continuation lines and are put together here. */
+ * inih splits `name = value` and knows comments. It does not report line numbers and headings, and it splits lines at
+ * 198 bytes. Its input therefore comes from ini_lines.c; pieces of a long line arrive like continuation lines and are
+ * joined here. */
 #include "ini_file.h"
 
 #include "base/value.h"
@@ -54,13 +54,13 @@ static bool is_duplicate(struct ini_source *in, const struct section *s, const c
         if (o ? e->o != o || e->from_file != file || e->by_alias != opt_is_alias(o, key)
               : e->o || strcmp(e->sub, key) != 0)
             continue;
-        ini_problem(in, "%s stands at %s already; keep one of them", QUOTE(key), e->origin);
+        ini_problem(in, "%s is already set at %s; keep one of them", QUOTE(key), e->origin);
         return true;
     }
     return false;
 }
 
-static void first_value(struct ini_source *in, const char *key, const char *value)
+static void add_value(struct ini_source *in, const char *key, const char *value)
 {
     struct section *s = ini_section(in);
     struct buf origin = {0};
@@ -68,7 +68,7 @@ static void first_value(struct ini_source *in, const char *key, const char *valu
     in->entry = INI_NOWHERE;
     if (!s) {
         if (!in->refused)
-            ini_problem(in, "%s stands before the first section (begin with [seamqd] or [handler.NAME])", QUOTE(key));
+            ini_problem(in, "%s comes before the first section (begin with [seamqd] or [handler.NAME])", QUOTE(key));
         return;
     }
     if (is_duplicate(in, s, key))
@@ -85,7 +85,7 @@ static void first_value(struct ini_source *in, const char *key, const char *valu
     buf_finish(&origin);
 }
 
-/* inih's handler. The section that it names is the one ini_section() is. */
+/* The handler for inih. `section` is not used: headings are read by ini_heading.c. */
 static int on_value(void *user, const char *section, const char *key, const char *value)
 {
     struct ini_source *in = user;
@@ -96,11 +96,11 @@ static int on_value(void *user, const char *section, const char *key, const char
     else if (in->continued)
         append_value(in, value, " ");
     else
-        first_value(in, key, value);
+        add_value(in, key, value);
     return 1;
 }
 
-static int nul_line(const char *text, const char *nul)
+static int line_of_nul(const char *text, const char *nul)
 {
     int line = 1;
     for (; text < nul; text++)
@@ -122,13 +122,13 @@ int config_load_file(struct config *c, const char *path)
     }
     const char *nul = memchr(text, '\0', len);
     if (nul) {
-        config_add_problem(c, "%s:%d: a NUL byte: this is not a text file", path, nul_line(text, nul));
+        config_add_problem(c, "%s:%d: a NUL byte: this is not a text file", path, line_of_nul(text, nul));
         r = -EINVAL;
     } else {
         in.next = text;
         if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
             in.next += 3;
-        /* Its return value says only that lines were wrong, and none that it gets is. */
+        /* A positive result would name a line that inih cannot parse; ini_lines.c passes it none. */
         if (ini_parse_stream(ini_read_line, &in, on_value, &in) < 0)
             c->priv->oom = true;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ini_heading - `[handler.orders]`: inih cuts long ones silently and does not tell of empty or
- * repeated sections, so headings are read here. */
+ * ini_heading - reads `[handler.orders]`: inih shortens long headings silently and does not report empty or repeated
+ * sections. */
 #include "ini_file.h"
 
 #include "names.h"
@@ -11,7 +11,7 @@
 
 #define MAX_HEADING TITLE_SIZE
 
-/* Remembers `heading` ("stream.NAME") if its first word is nearer to `name` than that of the best one. */
+/* Remembers `heading` ("stream.NAME") if its first word is nearer to `name` than the best one so far. */
 static void try_heading(const char *name, const char *heading, const char **best, unsigned *distance)
 {
     char word[32];
@@ -26,7 +26,7 @@ static void try_heading(const char *name, const char *heading, const char **best
     }
 }
 
-static void unknown_section(struct ini_source *in, const char *text, size_t len)
+static void report_unknown_section(struct ini_source *in, const char *text, size_t len)
 {
     char name[MAX_HEADING + 1];
     const char *candidate;
@@ -45,7 +45,7 @@ static void unknown_section(struct ini_source *in, const char *text, size_t len)
         ini_problem(in, "unknown section [%s] (there are [seamqd], [cluster.NAME] and [handler.NAME])", text);
 }
 
-/* `text` is what stands between the brackets. */
+/* `text` is the heading without its brackets. */
 static void enter_section(struct ini_source *in, const char *text)
 {
     struct error err = {0};
@@ -58,11 +58,11 @@ static void enter_section(struct ini_source *in, const char *text)
     if (!type && section_is_foreign(in->c, text, len))
         return;
     if (!type) {
-        unknown_section(in, text, len);
+        report_unknown_section(in, text, len);
         return;
     }
     if (!type->example && text[len]) {
-        ini_problem(in, "[%s] has no name behind it", type->name);
+        ini_problem(in, "[%s] takes no name", type->name);
         return;
     }
     if (type->example && !*name) {
@@ -82,7 +82,7 @@ static void enter_section(struct ini_source *in, const char *text)
     struct section *s = at && name ? section_get(in->c, type, name, at) : NULL;
     if (s) {
         if (s->heading && ini_same_file(in, s->heading))
-            ini_problem(in, "section [%s] stands at %s already; put its keys together there", text, s->heading);
+            ini_problem(in, "section [%s] is already at %s; merge its keys there", text, s->heading);
         free(s->heading);
         s->heading = config_strdup(in->c, at);
         in->section = (size_t)(s - in->c->priv->sections);
@@ -107,7 +107,7 @@ void ini_read_heading(struct ini_source *in, char *line)
     }
     const char *after = end + 1 + strspn(end + 1, " \t");
     if (*after && !(*after == ';' && after > end + 1)) {
-        ini_problem(in, "nothing follows the ] of a heading but a comment (\" ;\")");
+        ini_problem(in, "only a comment may follow the ] of a heading (\" ;\")");
         return;
     }
     while (end > name && isspace((unsigned char)end[-1]))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ini_lines - the reader that feeds inih: counts lines, takes out headings and everything that
- * is malformed, and hands a long line over in pieces that fit. */
+ * ini_lines - the line reader for inih: counts lines, keeps headings and malformed lines back, and passes a long line
+ * on in pieces. */
 #include "ini_file.h"
 
 #include "base/value.h"
@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_KEY 150 /* leaves room for the begin of a value on inih's lines */
+#define MAX_KEY 150 /* bytes; leaves room for the start of the value in a line of inih */
 #define QUOTE(text) value_quote((text), (char[80]){0}, 80)
 
-/* Where inih sees `key =` or `key :` end, or an inline comment begin: the same rule as its own. */
+/* The first of `marks`, or the start of an inline comment, by the rule of inih; else the end of the text. */
 static char *find_mark(char *s, const char *marks)
 {
     bool space = false;
@@ -23,8 +23,8 @@ static char *find_mark(char *s, const char *marks)
     return s;
 }
 
-/* An indented line: may it continue the key above?  Says why not. */
-static bool may_continue(struct ini_source *in, char *line)
+/* True: this indented line may continue the key above. Reports why not. */
+static bool can_continue(struct ini_source *in, char *line)
 {
     const struct section *s = ini_section(in);
     char *end = find_mark(line, "=:");
@@ -32,7 +32,7 @@ static bool may_continue(struct ini_source *in, char *line)
     size_t len = (size_t)(end - line);
 
     if (!s || in->entry == INI_NOWHERE)
-        return false; /* the problem was named where it began */
+        return false; /* reported at the first line of the key */
     while (len > 0 && isspace((unsigned char)line[len - 1]))
         len--;
     snprintf(key, sizeof(key), "%.*s", (int)(len < sizeof(key) ? len : 0), line);
@@ -49,15 +49,15 @@ static bool may_continue(struct ini_source *in, char *line)
     return true;
 }
 
-/* Only for messages: the first word of a line, since the rest may be a secret. */
-static const char *first_word(const char *line, char *out, size_t size)
+/* The first word of a line, for messages: the rest may be a secret. */
+static const char *copy_first_word(const char *line, char *out, size_t size)
 {
     snprintf(out, size, "%.*s", (int)strcspn(line, " \t"), line);
     return out;
 }
 
-/* Is this line for inih?  Headings and malformed lines are dealt with here. */
-static bool wants_inih(struct ini_source *in, char **ret_line)
+/* True: inih gets the line. Headings are read here, malformed lines reported. */
+static bool is_for_inih(struct ini_source *in, char **ret_line)
 {
     char word[64];
     char *line = *ret_line;
@@ -68,14 +68,14 @@ static bool wants_inih(struct ini_source *in, char **ret_line)
         return false;
     for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
         if ((*s < 0x20 && *s != '\t') || *s == 0x7f) {
-            ini_problem(in, "a control character (0x%02x) does not belong into the file", *s);
+            ini_problem(in, "control character 0x%02x is not allowed", *s);
             return false;
         }
     }
     *ret_line = text;
     if (text > line && in->key_seen) {
         in->continued = true;
-        return may_continue(in, text);
+        return can_continue(in, text);
     }
     if (*text == '[') {
         ini_read_heading(in, text);
@@ -90,14 +90,15 @@ static bool wants_inih(struct ini_source *in, char **ret_line)
         if (mark == text)
             ini_problem(in, "there is no key before the %c", *mark);
         else
-            ini_problem(in, "%s is too long for a key", QUOTE(first_word(text, word, sizeof(word))));
+            ini_problem(in, "%s is too long for a key", QUOTE(copy_first_word(text, word, sizeof(word))));
     } else {
-        ini_problem(in, "%s is not followed by = (write KEY = VALUE)", QUOTE(first_word(text, word, sizeof(word))));
+        ini_problem(in, "%s is not followed by = (write KEY = VALUE)",
+                    QUOTE(copy_first_word(text, word, sizeof(word))));
     }
     return false;
 }
 
-/* Cuts the next line off; NULL at the end. */
+/* The next line, NUL-terminated in place; NULL at the end. */
 static char *next_line(struct ini_source *in)
 {
     char *line = in->next;
@@ -116,11 +117,11 @@ static char *next_line(struct ini_source *in)
     return line;
 }
 
-/* Writes as much of `text` as fits into a line for inih, and keeps the rest.  The cut leaves no
- * space at either end and no comment sign at the front, which inih would take away. */
-static bool hand_over(struct ini_source *in, char *out, size_t size, char *text, size_t least)
+/* Writes the part of `text` that fits in a line for inih, and keeps the rest. A piece neither starts nor ends with a
+ * blank, nor starts with a comment character: inih would remove them. */
+static bool write_piece(struct ini_source *in, char *out, size_t size, char *text, size_t least)
 {
-    size_t room = size - 4; /* ' ' before, '\n' and NUL behind, one that inih compares with */
+    size_t room = size - 4; /* a blank before; newline, NUL and one spare byte after: inih checks for a full buffer */
     size_t n = strlen(text);
 
     in->rest = NULL;
@@ -156,18 +157,18 @@ char *ini_read_line(char *out, int size, void *stream)
         return NULL;
     if (in->rest) {
         in->piece = true;
-        if (hand_over(in, out, (size_t)size, in->rest, 0))
+        if (write_piece(in, out, (size_t)size, in->rest, 0))
             return out;
     }
     in->piece = false;
     while ((line = next_line(in)) != NULL) {
-        if (!wants_inih(in, &line))
+        if (!is_for_inih(in, &line))
             continue;
-        /* inih 55 leaves comments on continuation lines, later ones don't. */
+        /* inih 55 keeps comments on continuation lines, later versions remove them. */
         trim_comment(line);
         char *value = in->continued ? line : find_mark(line, "=:") + 1;
         size_t least = (size_t)(value - line) + strspn(value, " \t");
-        if (hand_over(in, out, (size_t)size, line, least))
+        if (write_piece(in, out, (size_t)size, line, least))
             return out;
     }
     return NULL;

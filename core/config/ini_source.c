@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ini_source - the place in an ini file that is being read. */
+ * ini_source - the current place in the ini file, for problems and origins. */
 #include "ini_file.h"
 
 #include <stdarg.h>

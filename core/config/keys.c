@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * keys - one assignment, from any source, to the entry that it makes; places in messages. */
+ * keys - stores one assignment of any source, and names places for problems. */
 #include "private.h"
 
 #include "base/value.h"
@@ -24,8 +24,8 @@ const char *section_title(const struct section *s, char *out, size_t size)
     return out;
 }
 
-/* "handler.orders.", "seamqd." */
-static void dotted(const struct section *s, char *out, size_t size)
+/* Writes "handler.orders." or "seamqd.". */
+static void write_path(const struct section *s, char *out, size_t size)
 {
     snprintf(out, size, "%s%s%s.", s->type->name, *s->name ? "." : "", s->name);
 }
@@ -36,7 +36,7 @@ const char *entry_place(const struct section *s, const struct entry *e, char *ou
     const char *file = e->from_file && e->o ? "_file" : "";
     char path[96];
 
-    dotted(s, path, sizeof(path));
+    write_path(s, path, sizeof(path));
     if (e->source == SOURCE_FILE)
         snprintf(out, size, "%s: %s%s", e->origin, key, file);
     else if (e->source == SOURCE_FLAG && !e->append)
@@ -55,12 +55,12 @@ const char *key_place(const struct section *s, const char *key, char *out, size_
 
     if (e)
         return entry_place(s, e, out, size);
-    dotted(s, path, sizeof(path));
+    write_path(s, path, sizeof(path));
     snprintf(out, size, "%s%s", path, key);
     return out;
 }
 
-/* "seamqd", "cluster.NAME", "handler.NAME" */
+/* `title` is "seamqd", "cluster.NAME", "handler.NAME". */
 static struct section *section_by_title(const struct config *c, const char *title)
 {
     const char *dot = strchr(title, '.');
@@ -94,16 +94,16 @@ int check_sub_key(const char *key, struct error *err)
     return 1;
 }
 
-static void unknown_key(struct config *c, const struct section *s, const struct assignment *a)
+static void report_unknown_key(struct config *c, const struct section *s, const struct assignment *a)
 {
     char title[TITLE_SIZE];
     section_title(s, title, sizeof(title));
 
-    /* A key of another section is a better hint than a similar one of this. */
+    /* A key of another section is a better hint than a similar key of this section. */
     const struct section_type *type;
     for (size_t i = 0; (type = section_type_at(c, i)) != NULL; i++) {
         if (type != s->type && opt_find(type, a->key, NULL)) {
-            config_add_problem(c, "%s: unknown key %s in %s (it belongs into [%s])", a->place, QUOTE(a->key), title,
+            config_add_problem(c, "%s: unknown key %s in %s (it belongs in [%s])", a->place, QUOTE(a->key), title,
                                type->heading);
             return;
         }
@@ -128,7 +128,7 @@ struct entry *assign(struct config *c, struct section *s, const struct assignmen
     if (!e.o) {
         int r = s->type == &section_handler ? check_sub_key(a->key, &err) : 1;
         if (r > 0)
-            unknown_key(c, s, a);
+            report_unknown_key(c, s, a);
         else if (r < 0)
             config_add_problem(c, "%s: %s", a->place, err.text);
         if (r != 0)
@@ -148,7 +148,7 @@ int section_check_name(const struct section_type *type, const char *name, struct
     return type->check_name ? type->check_name(name, err) : 0;
 }
 
-/* Splits "SECTION.KEY": the section's type, its name and the key; false: not of that form. */
+/* Splits "SECTION.KEY" into the type and name of the section, and the key; false: malformed, or an unknown section. */
 static bool split_path(const struct config *c, char *path, const struct section_type **ret_type, char **ret_name,
                        char **ret_key)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names - checks of names and subjects. */
+ * names - checks of names, subjects and deliver policies. */
 #include "names.h"
 
 #include "base/value.h"
@@ -24,8 +24,8 @@ int check_section_name(const char *text, struct error *err)
     return 0;
 }
 
-/* White space or a control byte; UTF-8 passes. */
-static bool has_space(const char *text)
+/* True: the text has a blank or a control byte. UTF-8 is allowed. */
+static bool has_blank(const char *text)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s; s++)
         if (*s <= 0x20 || *s == 0x7f)
@@ -35,7 +35,7 @@ static bool has_space(const char *text)
 
 int check_instance(const char *text, struct error *err)
 {
-    if (!*text || has_space(text) || strlen(text) > 128)
+    if (!*text || has_blank(text) || strlen(text) > 128)
         return error_set(err, -EINVAL, "%s is not an instance name (no spaces, at most 128 characters)", QUOTE(text));
     return 0;
 }
@@ -49,10 +49,10 @@ int check_plugin(const char *text, struct error *err)
     return 0;
 }
 
-/* One token of a subject: what stream, durable and domain names must be as well. */
+/* Names of streams, durables and domains are one token of a subject. */
 static int check_token(const char *text, const char *what, struct error *err)
 {
-    if (!*text || has_space(text) || strpbrk(text, ".*>/\\"))
+    if (!*text || has_blank(text) || strpbrk(text, ".*>/\\"))
         return error_set(err, -EINVAL, "%s is not a %s name (no spaces, no . * > / \\)", QUOTE(text), what);
     if (strlen(text) > NATS_NAME_MAX)
         return error_set(err, -EINVAL, "%s is too long for a %s name (at most %d characters)", QUOTE(text), what,
@@ -75,10 +75,10 @@ int check_durable(const char *text, struct error *err)
     return check_token(text, "consumer", err);
 }
 
-/* A stream's name, and behind `between` another that `second` checks. */
+/* Checks a stream name and, if `between` follows, the name after it with `second`. */
 static int check_halves(const char *text, char between, int (*second)(const char *, struct error *), struct error *err)
 {
-    char stream[NATS_NAME_MAX + 2]; /* one too many shows that it is too long */
+    char stream[NATS_NAME_MAX + 2]; /* one byte too many, so that check_stream() refuses it */
     const char *at = strchr(text, between);
     snprintf(stream, sizeof(stream), "%.*s", (int)(at ? at - text : NATS_NAME_MAX + 1), text);
     int r = check_stream(stream, err);
@@ -99,7 +99,7 @@ int check_origin(const char *text, struct error *err)
 
 int check_placement(const char *text, struct error *err)
 {
-    if (!*text || has_space(text) || strlen(text) > NATS_NAME_MAX)
+    if (!*text || has_blank(text) || strlen(text) > NATS_NAME_MAX)
         return error_set(err, -EINVAL, "%s is not a cluster or tag (no spaces)", QUOTE(text));
     return 0;
 }
@@ -125,7 +125,7 @@ static int check_subject(const char *text, bool wildcards, struct error *err)
 
     if (!*text)
         why = "it is empty";
-    else if (has_space(text))
+    else if (has_blank(text))
         why = "no spaces";
     for (const char *s = text; !why && *s;) {
         size_t len = strcspn(s, ".");
@@ -190,8 +190,8 @@ bool subject_covers(const char *pattern, const char *subject)
     }
 }
 
-/* `n` digits as a number; -1 if there are fewer. */
-static int digits(const char **pos, int n)
+/* Reads `n` digits as a number; -1: fewer digits. */
+static int read_digits(const char **pos, int n)
 {
     int v = 0;
     for (const char *s = *pos; n > 0; n--, s = ++*pos) {
@@ -202,7 +202,7 @@ static int digits(const char **pos, int n)
     return v;
 }
 
-static bool skip(const char **pos, const char *any)
+static bool skip_one_of(const char **pos, const char *any)
 {
     if (!**pos || !strchr(any, **pos))
         return false;
@@ -210,34 +210,34 @@ static bool skip(const char **pos, const char *any)
     return true;
 }
 
-/* RFC 3339: 2026-01-31T12:00:00Z, with fractions and +01:00. */
-static bool is_time(const char *s)
+/* True: RFC 3339, as 2026-01-31T12:00:00Z, 2026-01-31T12:00:00.5+01:00. */
+static bool is_rfc3339(const char *s)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int year = digits(&s, 4);
-    int month = year >= 1 && skip(&s, "-") ? digits(&s, 2) : -1;
-    int day = month >= 1 && month <= 12 && skip(&s, "-") ? digits(&s, 2) : -1;
+    int year = read_digits(&s, 4);
+    int month = year >= 1 && skip_one_of(&s, "-") ? read_digits(&s, 2) : -1;
+    int day = month >= 1 && month <= 12 && skip_one_of(&s, "-") ? read_digits(&s, 2) : -1;
     if (day < 1)
         return false;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day > days[month - 1] + (month == 2 && leap))
         return false;
 
-    int hour = skip(&s, "T") ? digits(&s, 2) : -1;
-    int minute = hour >= 0 && hour < 24 && skip(&s, ":") ? digits(&s, 2) : -1;
-    int second = minute >= 0 && minute < 60 && skip(&s, ":") ? digits(&s, 2) : -1;
+    int hour = skip_one_of(&s, "T") ? read_digits(&s, 2) : -1;
+    int minute = hour >= 0 && hour < 24 && skip_one_of(&s, ":") ? read_digits(&s, 2) : -1;
+    int second = minute >= 0 && minute < 60 && skip_one_of(&s, ":") ? read_digits(&s, 2) : -1;
     if (second < 0 || second > 59)
         return false;
-    if (skip(&s, ".")) {
+    if (skip_one_of(&s, ".")) {
         size_t n = strspn(s, "0123456789");
         if (n < 1 || n > 9)
             return false;
         s += n;
     }
-    if (skip(&s, "Z"))
+    if (skip_one_of(&s, "Z"))
         return *s == '\0';
-    hour = skip(&s, "+-") ? digits(&s, 2) : -1;
-    minute = hour >= 0 && hour < 24 && skip(&s, ":") ? digits(&s, 2) : -1;
+    hour = skip_one_of(&s, "+-") ? read_digits(&s, 2) : -1;
+    minute = hour >= 0 && hour < 24 && skip_one_of(&s, ":") ? read_digits(&s, 2) : -1;
     return minute >= 0 && minute < 60 && *s == '\0';
 }
 
@@ -258,7 +258,7 @@ int check_deliver_policy(const char *text, struct error *err)
         return error_set(err, -EINVAL, "%s: the sequence is a number from 1 (try by_start_sequence=1000)", QUOTE(text));
     }
     if (strncmp(text, by_time, sizeof(by_time) - 1) == 0) {
-        if (is_time(text + sizeof(by_time) - 1))
+        if (is_rfc3339(text + sizeof(by_time) - 1))
             return 0;
         return error_set(err, -EINVAL, "%s: the time is RFC 3339 (try by_start_time=2026-01-31T12:00:00Z)",
                          QUOTE(text));

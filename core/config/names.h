@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * names - what NATS and SeaMQ accept as a name, subject, URL, ...: one check for each kind
- * of value.  0, or -EINVAL with a sentence that quotes the text and shows a right one.  Pure.
+ * names - one check for each kind of name, subject, URL ... that NATS and SeaMQ accept.
+ * Each returns 0, or -EINVAL with a sentence that quotes the text and shows a valid one.  Pure, any thread.
  */
 #ifndef SEAMQ_CONFIG_NAMES_H
 #define SEAMQ_CONFIG_NAMES_H
@@ -31,12 +31,12 @@ int check_origin(const char *text, struct error *err);    /* STREAM or STREAM@DO
 int check_placement(const char *text, struct error *err); /* a cluster or tag of servers */
 int check_deliver_policy(const char *text, struct error *err);
 
-/* Do two filter subjects match a common subject?  The server refuses such a consumer. */
+/* True: a subject exists that both filters match. The server refuses a consumer with such filters. */
 bool subjects_overlap(const char *a, const char *b);
-/* Whether everything that `subject` (may hold wildcards) matches is matched by `pattern`. */
+/* True: `pattern` matches every subject that `subject` (may have wildcards) matches. */
 bool subject_covers(const char *pattern, const char *subject);
 
-/* The URL with user:password as user:********, and a token as ********.  Returns out. */
+/* Writes the URL with the password, or a token, as ********.  Returns out. */
 const char *url_mask(const char *url, char *out, size_t size);
 bool url_has_user(const char *url);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * options - the one table of everything that can be configured.  Parsing, defaults, bounds,
- * --help, --print-config and docs/configuration.md all come from it: a new key is one row.
+ * options - the tables of all keys, one for each type of section.  Parsing, defaults, bounds, --help, --print-config
+ * and docs/configuration.md are derived from them: a new key is one row.
  */
 #ifndef SEAMQ_CONFIG_OPTIONS_H
 #define SEAMQ_CONFIG_OPTIONS_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a value looks like, and the field that it lands in. */
+/* The form of a value, and the type of its field. */
 enum opt_type {
     OPT_TEXT,      /* char *; NULL for "" */
     OPT_PATH,      /* char *: a file that must be readable */
@@ -29,10 +29,10 @@ enum opt_type {
 
 enum {
     OPT_SECRET = 1,    /* never printed */
-    OPT_FROM_FILE = 2, /* also as KEY_file: the value is the file's content */
+    OPT_FROM_FILE = 2, /* KEY_file works, too: the value is the content of the file */
     OPT_NONE = 4,      /* the word `none` means 0 */
     OPT_MAY_BE_EMPTY = 8,
-    OPT_LIVE = 16, /* a reload takes it over in place: no new consumer, no restart of seamqd */
+    OPT_LIVE = 16, /* a reload applies it in place, without a new consumer or a restart of seamqd */
 };
 
 struct opt_word {
@@ -46,23 +46,23 @@ struct opt {
     const char *key;
     const char *alias;  /* the deprecated name of the key, which still works; NULL: none */
     const char *preset; /* as written in a file; "": none */
-    const char *shown;  /* for people, where the default is found at run time; else NULL */
+    const char *shown;  /* the default in words, where it is known at run time only; else NULL */
     size_t offset;
-    int64_t min, max; /* both 0: no bounds */
+    int64_t min, max; /* inclusive; both 0: no bounds */
     const struct opt_word *words;
     int (*check)(const char *text, struct error *err); /* each item of a list */
-    const char *nats_env;                              /* fallback for the cluster `default` */
+    const char *nats_env;                              /* variable that is a fallback for the cluster `default` */
     const char *help;
 };
 
-/* A type of section: the keys of "[handler.NAME]" and how its names look. */
+/* A type of section, such as "[handler.NAME]": its keys and the form of its names. */
 struct section_type {
     const char *name;      /* "handler" */
-    const char *heading;   /* for people: "handler.NAME" */
+    const char *heading;   /* as written in help and messages: "handler.NAME" */
     const char *example;   /* a NAME for messages: "orders"; NULL: sections of this type have no name */
-    const char *variables; /* how its environment variables begin, for people: "SEAMQ_HANDLER_NAME_" */
-    const char *program;   /* whose --help lists the keys: "seamqd" */
-    const char *intro;     /* its paragraph in docs/configuration.md */
+    const char *variables; /* the prefix of its variables, for the page: "SEAMQ_HANDLER_NAME_" */
+    const char *program;   /* the program whose --help lists the keys: "seamqd" */
+    const char *intro;     /* the paragraph above its table in docs/configuration.md */
     bool expands;          /* ${NAME} in a file's names and values is replaced (config/schema.h) */
     int (*check_name)(const char *name, struct error *err); /* NULL: sections of this type have no name */
     const struct opt *options;                              /* ends with a row without a key */
@@ -75,23 +75,22 @@ extern const struct section_type section_handler;
 /* The words of `ack`; ends with NULL. */
 extern const struct opt_word ack_words[];
 
-/* The row of `key`, which may be its alias; with `ret_is_file` also KEY_file of those that may come from a file.
- * NULL: unknown. */
+/* The row with the key or alias `key`; NULL: unknown. With `ret_is_file` (may be NULL) KEY_file is found as well. */
 const struct opt *opt_find(const struct section_type *type, const char *key, bool *ret_is_file);
 /* True: `key`, for which opt_find() found `o`, is the alias (or ALIAS_file). */
 bool opt_is_alias(const struct opt *o, const char *key);
 
-/* "did you mean": the nearest key of that section; NULL when nothing is near. */
+/* The nearest key of that section, for "did you mean"; NULL: no key is near. */
 const char *opt_nearest(const struct section_type *type, const char *key);
 
-/* Remembers the nearest of several candidates: start with *best = NULL, *distance = near_limit(name). */
+/* Keeps the nearest of several candidates. Start with *best = NULL, *distance = near_limit(name). */
 unsigned near_limit(const char *name);
 void near_try(const char *name, const char *candidate, const char **best, unsigned *distance);
 
-/* How the default is written for people: "30s", "the host name", "none". */
+/* The default as help shows it: "30s", "the host name", "none". */
 const char *opt_shown_preset(const struct opt *o);
 
-/* "duration", "list of subjects"; for OPT_WORD the words. Writes to out, returns it. */
+/* Writes the form of a value to `out` and returns it: "duration", "list"; for OPT_WORD the words. */
 const char *opt_shown_type(const struct opt *o, char *out, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * plugin - what a plugin declares (stream, subjects, options) meets what is configured. */
+ * plugin - merges the stream, subjects and options that a plugin declares into the configuration. */
 #include "private.h"
 
 #include "base/value.h"
@@ -30,9 +30,9 @@ void plugin_info_finish(struct plugin_info *info)
     *info = (struct plugin_info){0};
 }
 
-/* A value of the plugin's for a key that nobody set, with the plugin as its origin. */
-static void take_default(struct config *c, struct section *s, struct config_handler *h, const struct plugin_info *info,
-                         const char *key, const char *value)
+/* Takes the value that the plugin declares, if no source sets the key. */
+static void take_plugin_default(struct config *c, struct section *s, struct config_handler *h,
+                                const struct plugin_info *info, const char *key, const char *value)
 {
     struct error err = {0};
     const struct opt *o = opt_find(&section_handler, key, NULL);
@@ -45,7 +45,7 @@ static void take_default(struct config *c, struct section *s, struct config_hand
         config_add_problem(c, "%s: the plugin's own default for %s: %s", info->path, key, err.text);
 }
 
-/* Environment names came through upper case, so case is no distinction. */
+/* Case is ignored: names of variables are upper case. */
 static const struct plugin_option *find_option(const struct plugin_info *info, const char *name, size_t len)
 {
     for (size_t i = 0; i < info->n_options; i++)
@@ -54,7 +54,7 @@ static const struct plugin_option *find_option(const struct plugin_info *info, c
     return NULL;
 }
 
-/* The option that `name` means; NAME_file means NAME's value lies in a file. */
+/* The option `name`. NAME_file is the option NAME, with its value in a file. */
 static const struct plugin_option *match_option(const struct plugin_info *info, const char *name, bool *ret_file)
 {
     size_t len = strlen(name);
@@ -68,7 +68,7 @@ static const struct plugin_option *match_option(const struct plugin_info *info, 
     return o;
 }
 
-static int check_value(const struct plugin_option *o, const char *value, struct error *err)
+static int check_option_value(const struct plugin_option *o, const char *value, struct error *err)
 {
     void (*format)(int64_t, char *, size_t) = value_format_int;
     bool yes;
@@ -91,7 +91,8 @@ static int check_value(const struct plugin_option *o, const char *value, struct 
     return r < 0 ? r : value_check_bounds(n, o->min, o->max, QUOTE(value), format, err);
 }
 
-static void unknown_option(struct config *c, const struct section *s, const char *name, const struct plugin_info *info)
+static void report_unknown_option(struct config *c, const struct section *s, const char *name,
+                                  const struct plugin_info *info)
 {
     char sub[160];
     const char *near = NULL;
@@ -119,7 +120,7 @@ static void replace_text(struct config *c, char **field, const char *text)
     }
 }
 
-/* One configured option; reads its file, checks its value, gives it the plugin's spelling. */
+/* Checks one configured option: reads its file, checks its value, and renames it as the plugin spells it. */
 static void check_option(struct config *c, struct section *s, struct config_option *co, const struct plugin_info *info)
 {
     struct error err = {0};
@@ -131,22 +132,22 @@ static void check_option(struct config *c, struct section *s, struct config_opti
 
     snprintf(sub, sizeof(sub), "option.%s", co->name);
     if (!o) {
-        unknown_option(c, s, co->name, info);
+        report_unknown_option(c, s, co->name, info);
         return;
     }
     if (file && !o->secret) {
-        config_add_problem(c, "%s: only secret options may lie in a file; write option.%s", PLACE(s, sub), o->name);
+        config_add_problem(c, "%s: only secret options are read from a file; write option.%s", PLACE(s, sub), o->name);
         return;
     }
     if (file)
         r = read_secret_file(co->value, &secret, &err);
     else if (o->secret && strcmp(co->value, SECRET_MASK) == 0)
-        r = error_set(&err, -EINVAL, "the value is the mask that --print-config writes; put the secret there");
+        r = error_set(&err, -EINVAL, "the value is the mask that --print-config prints; write the secret instead");
     if (r == 0) {
-        r = check_value(o, secret ? secret : co->value, &err);
-        /* The sentence quotes the value. */
+        r = check_option_value(o, secret ? secret : co->value, &err);
+        /* The sentence quotes the value, which must not be shown. */
         if (r < 0 && o->secret)
-            error_set(&err, r, "the value is not what the option takes (it is secret and not shown)");
+            error_set(&err, r, "the value is invalid for this option (it is secret and not shown)");
     }
     if (r < 0)
         config_add_problem(c, "%s: %s", PLACE(s, sub), err.text);
@@ -158,8 +159,8 @@ static void check_option(struct config *c, struct section *s, struct config_opti
     replace_text(c, &co->name, o->name);
 }
 
-/* option.x and option.x_file, or two spellings: one name twice after check_option. */
-static void check_twice(struct config *c, const struct config_handler *h)
+/* option.x and option.x_file, or two spellings, have the same name after check_option(). */
+static void check_set_twice(struct config *c, const struct config_handler *h)
 {
     for (size_t i = 0; i < h->n_options; i++)
         for (size_t k = i + 1; k < h->n_options; k++)
@@ -168,7 +169,8 @@ static void check_twice(struct config *c, const struct config_handler *h)
                                    h->options[i].name, h->options[i].origin, h->options[k].origin);
 }
 
-static void add_presets(struct config *c, struct section *s, struct config_handler *h, const struct plugin_info *info)
+static void add_option_defaults(struct config *c, struct section *s, struct config_handler *h,
+                                const struct plugin_info *info)
 {
     for (size_t i = 0; i < info->n_options; i++) {
         const struct plugin_option *o = &info->options[i];
@@ -185,7 +187,7 @@ static void add_presets(struct config *c, struct section *s, struct config_handl
                                    o->name, info->name, o->help ? ": " : "", o->help ? o->help : "");
             continue;
         }
-        if (check_value(o, o->preset, &err) < 0)
+        if (check_option_value(o, o->preset, &err) < 0)
             config_add_problem(c, "%s: the plugin's own default for option.%s: %s", info->path, o->name, err.text);
         if (handler_add_option(c, h, o->name, o->preset, info->path) < 0)
             return;
@@ -199,8 +201,8 @@ void config_apply_plugin(struct config *c, struct config_handler *h, const struc
     struct section *s = section_find(c, &section_handler, h->name);
     if (!s)
         return;
-    take_default(c, s, h, info, "stream", info->stream);
-    take_default(c, s, h, info, "filter_subjects", info->subjects);
+    take_plugin_default(c, s, h, info, "stream", info->stream);
+    take_plugin_default(c, s, h, info, "filter_subjects", info->subjects);
     if (!h->stream && h->stream_for_cluster.n == 0 &&
         !section_winner(s, opt_find(&section_handler, "stream", NULL), NULL))
         config_add_problem(c, "handler.%s: no stream: the plugin %s declares none; set stream in [handler.%s]", h->name,
@@ -210,7 +212,7 @@ void config_apply_plugin(struct config *c, struct config_handler *h, const struc
                            PLACE(s, "batch_max"), info->name);
     for (size_t i = 0; i < h->n_options; i++)
         check_option(c, s, &h->options[i], info);
-    check_twice(c, h);
-    add_presets(c, s, h, info);
+    check_set_twice(c, h);
+    add_option_defaults(c, s, h, info);
     handler_check(c, s, h);
 }

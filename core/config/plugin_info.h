@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_info - what a plugin says of itself, as plain data.
+ * plugin_info - the declarations of a plugin, as plain data.
  *
- * Filled by the worker module from a short-lived worker process (no other program loads a
- * plugin), consumed by config, which takes defaults from it and checks `option.KEY` values.
- * Owns all its memory: plugin_info_finish() frees it.
+ * The worker module fills it from a short-lived worker process, because no other program loads a plugin. config takes
+ * defaults from it and checks `option.KEY` values.  Ownership: it owns its strings; plugin_info_finish() frees them.
  */
 #ifndef SEAMQ_CONFIG_PLUGIN_INFO_H
 #define SEAMQ_CONFIG_PLUGIN_INFO_H
@@ -28,7 +27,7 @@ struct plugin_option {
     bool secret;
     char *preset; /* as written in a config file; NULL: none */
     char *help;   /* NULL: none */
-    int64_t min;  /* as value_check_bounds() has it */
+    int64_t min;  /* bounds as in value_check_bounds() */
     int64_t max;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * print - the configuration as it holds, with the origin of each value; secrets masked. */
+ * print - prints the resolved configuration with the origin of each value; secrets are masked. */
 #include "private.h"
 
 #include "base/buf.h"
@@ -11,7 +11,7 @@
 
 #define ORIGIN_COLUMN 48
 
-/* Would inih read this value back as it is? */
+/* True: inih reads the value back unchanged. */
 static bool fits_ini(const char *value)
 {
     size_t len = strlen(value);
@@ -56,7 +56,7 @@ static void put_item(struct buf *b, const struct opt *o, const char *item)
     }
 }
 
-/* The items of a list, the flags' own as they are. */
+/* The items of a list, with URLs masked. An item of a flag is not split at blanks. */
 static void put_list(struct buf *b, const struct section *s, const struct entry *winner)
 {
     struct buf item = {0};
@@ -78,7 +78,7 @@ static void put_list(struct buf *b, const struct section *s, const struct entry 
     buf_finish(&item);
 }
 
-/* What the default is right now: computed ones are taken from the struct. */
+/* The default; a computed one (the host name) is taken from the struct. */
 static const char *default_value(const struct opt *o, const void *target)
 {
     if (o->type == OPT_TEXT && !*o->preset) {
@@ -137,7 +137,7 @@ static void print_sub_keys(FILE *out, const struct section *s, const struct conf
     }
     for (size_t i = 0; i < h->n_options; i++) {
         const struct config_option *o = &h->options[i];
-        /* Until the plugin says that an option is no secret, it may be one. */
+        /* An option counts as a secret until the plugin has declared that it is none. */
         snprintf(sub, sizeof(sub), "option.%s", o->name);
         print_line(out, sub, "", strv_has(&s->open_options, o->name) || !*o->value ? o->value : SECRET_MASK, o->origin);
     }

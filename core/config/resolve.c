@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resolve - config_finish: precedence, secret files, conversion of every key. */
+ * resolve - config_finish(): fills the structs of clusters and handlers from the sections. */
 #include "private.h"
 
 #include "base/buf.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void default_text(struct config *c, char **field, const char *text)
+static void set_if_unset(struct config *c, char **field, const char *text)
 {
     if (!*field)
         *field = config_strdup(c, text);
@@ -25,7 +25,7 @@ static void resolve_seamqd(struct config *c)
     section_resolve(c, s, NULL, c);
     if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
         strcpy(host, "seamqd");
-    default_text(c, &c->name, host);
+    set_if_unset(c, &c->name, host);
 }
 
 static void resolve_cluster(struct config *c, const struct section *s)
@@ -67,7 +67,7 @@ int handler_add_option(struct config *c, struct config_handler *h, const char *n
     return 0;
 }
 
-/* The options and stream.NAME of a handler, each once, in the order in which they were named. */
+/* Adds the option.KEY and stream.CLUSTER keys of a handler, each once, in the order of the sources. */
 static void resolve_sub_keys(struct config *c, const struct section *s, struct config_handler *h)
 {
     for (size_t i = 0; i < s->n_entries; i++) {
@@ -90,7 +90,7 @@ static void resolve_sub_keys(struct config *c, const struct section *s, struct c
     }
 }
 
-/* Apart from production in everything that it could touch there. */
+/* A shadow handler has a consumer of its own and stores no dead letters, so that production is not affected. */
 static void resolve_shadow(struct config *c, struct config_handler *h)
 {
     struct buf durable = {0};
@@ -111,8 +111,8 @@ int handler_resolve(struct config *c, struct section *s, struct config_handler *
     if (!h->name)
         return -ENOMEM;
     section_resolve(c, s, NULL, h);
-    default_text(c, &h->plugin, s->name);
-    default_text(c, &h->durable, s->name);
+    set_if_unset(c, &h->plugin, s->name);
+    set_if_unset(c, &h->durable, s->name);
     resolve_shadow(c, h);
     resolve_sub_keys(c, s, h);
     handler_check(c, s, h);

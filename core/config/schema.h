@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema - section types that a program adds to the option table, and what it needs to resolve them.
+ * schema - registers section types of a program with the option tables, and gives it what it needs to resolve them.
  *
  * seamq registers [provision], [stream.NAME] and [consumer.STREAM/NAME] (cli/stream/provision_config.h). A program that
- * does not register them skips these sections (config.c: foreign_sections).
+ * does not register them skips them.
  *
  * Thread and ownership: as config.h. Strings of sections belong to the config.
  */
@@ -45,22 +45,22 @@ bool strv_has(const struct strv *v, const char *s);
 
 /* NULL: out of memory, remembered. */
 char *config_strdup(struct config *c, const char *s);
-/* Remembers that the configuration is not complete: a problem of its own at the end. */
+/* Remembers that the configuration is incomplete, which is a problem at the end. */
 void config_out_of_memory(struct config *c);
 
 const char *section_name(const struct section *s); /* "" where the type has none */
 /* The section of that type behind `previous` (NULL: the first); NULL: no more. */
 struct section *section_next(const struct config *c, const struct section_type *type, const struct section *previous);
 struct section *section_find(const struct config *c, const struct section_type *type, const char *name);
-/* Finds or makes; NULL when out of memory. `origin` names where the section comes from. */
+/* Finds or creates the section; NULL: out of memory. `origin` names its source. */
 struct section *section_get(struct config *c, const struct section_type *type, const char *name, const char *origin);
 /* 0, or an error that says why a section of that type cannot have this name. */
 int section_check_name(const struct section_type *type, const char *name, struct error *err);
 
-/* Converts every key of a section into its struct `target`; where the section has no value, that of `defaults` (may be
- * NULL) counts, then the default. */
+/* Converts every key of a section into its struct `target`. A key without a value takes that of `defaults` (may be
+ * NULL), then the default of the table. */
 void section_resolve(struct config *c, const struct section *s, const struct section *defaults, void *target);
-/* Where the key got its value, for a problem: "orders.ini:12: ack_wait"; "handler.orders.KEY" if it has none. */
+/* Writes the place of a key for a problem: "orders.ini:12: ack_wait"; without a value "handler.orders.KEY". */
 const char *key_place(const struct section *s, const char *key, char *out, size_t size);
 /* Adds a problem if two filter subjects of one consumer overlap. */
 void check_filters(struct config *c, const struct section *s, const struct strv *filters);
@@ -68,9 +68,9 @@ void check_filters(struct config *c, const struct section *s, const struct strv 
 /* Adds an environment variable's value as `key` of the section. */
 void section_set_from_env(struct config *c, struct section *s, const char *variable, const char *key,
                           const char *value);
-/* The variable's value; NULL: not set, or empty. */
+/* The value of the variable; NULL: not set, or empty. */
 const char *env_value(const struct config *c, const char *name);
-/* Calls `each` for every variable whose name begins with `prefix`, by name once config_finish() has begun. */
+/* Calls `each` for every variable whose name begins with `prefix`; from config_finish() on sorted by name. */
 void env_for_each(struct config *c, const char *prefix,
                   void (*each)(struct config *c, const char *name, const char *value, void *data), void *data);
 /* True for the variables that Kubernetes sets in every pod for a service whose name begins with seamq. */

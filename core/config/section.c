@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * section - every key of one section into its struct: which assignment wins, secret files, conversion. */
+ * section - resolves one section into its struct: precedence, secret files, conversion of each key. */
 #include "private.h"
 
 #include "base/buf.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Items given by flags are taken whole: a directory's name may hold a space. */
+/* Items of flags are not split: the name of a directory may contain a space. */
 static void collect_items(struct config *c, const struct section *s, const struct entry *winner, struct strv *list)
 {
     strv_finish(list);
@@ -19,7 +19,7 @@ static void collect_items(struct config *c, const struct section *s, const struc
     }
 }
 
-/* KEY and KEY_FILE of one source: nobody can say which was meant. */
+/* KEY and KEY_file from one source are a problem: neither has precedence. */
 static void check_both_forms(struct config *c, const struct section *s, const struct entry *winner)
 {
     char here[256];
@@ -36,7 +36,7 @@ static void check_both_forms(struct config *c, const struct section *s, const st
     }
 }
 
-/* Records the use of a deprecated key. The key and its alias together are a problem, whatever their sources. */
+/* Records the use of a deprecated key. A key and its alias together are a problem, from any sources. */
 static void check_alias(struct config *c, const struct section *s, const struct opt *o)
 {
     const struct entry *by_alias = NULL;
@@ -90,7 +90,7 @@ static void entry_convert(struct config *c, const struct section *s, const struc
     if (e->from_file)
         r = read_secret_file(e->value, &secret, &err);
     else if ((e->o->flags & OPT_SECRET) && strcmp(e->value, SECRET_MASK) == 0)
-        r = error_set(&err, -EINVAL, "the value is the mask that --print-config writes; put the secret there");
+        r = error_set(&err, -EINVAL, "the value is the mask that --print-config prints; write the secret instead");
     const char *value = secret ? secret : e->value;
     entry_place(s, e, place, sizeof(place));
     if (is_expanded(s, e))
@@ -106,8 +106,8 @@ static void entry_convert(struct config *c, const struct section *s, const struc
 void section_resolve(struct config *c, const struct section *s, const struct section *defaults, void *target)
 {
     for (const struct opt *o = s->type->options; o->key; o++) {
-        /* The default first, so that a bad value leaves a usable one behind. A default is
-         * always right: the unit tests convert each. */
+        /* The default is stored first, so that a bad value leaves a usable one. Defaults always convert: the unit tests
+         * try each. */
         if (*o->preset)
             opt_convert(c, o, o->preset, target, NULL);
         if (o->alias) {

@@ -32,7 +32,7 @@ static struct image identity(const struct stat *st)
                           .ctime_ns = ns_of(st->st_ctim)};
 }
 
-/* Named as the file is, because backtraces show it. */
+/* The memfd has the name of the file, because backtraces show it. */
 static int new_memfd(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -50,7 +50,7 @@ static int copy(int to, int from, uint64_t size)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return n < 0 ? -errno : -EAGAIN; /* shorter than a moment ago */
+            return n < 0 ? -errno : -EAGAIN; /* the file was truncated meanwhile */
     }
     return fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ? -errno : 0;
 }

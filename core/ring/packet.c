@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * packet - texts in a datagram, and descriptors beside it. */
+ * packet - writes, sends, receives and reads packets. */
 #include "packet.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ int packet_send(int fd, struct buf *b, int pass)
     return b->failed ? -ENOMEM : packet_send_raw(fd, b->data, b->len, pass);
 }
 
-/* Takes the first descriptor, closes all others. */
+/* Takes the first descriptor and closes all others. */
 static int take_descriptor(struct msghdr *msg)
 {
     int first = -1;

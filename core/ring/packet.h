@@ -2,9 +2,9 @@
  *
  * packet - the control socket between the daemon and a worker: one SEQPACKET datagram each.
  *
- * A packet is NUL-terminated texts: its type, then key, value, key, value ...  A reader skips
- * keys that it does not know, so that a daemon and a worker of neighbouring versions understand
- * each other; `protocol` in the hello changes when they would not.
+ * A packet is a sequence of NUL-terminated texts: its type, then key, value, key, value ...  A reader skips unknown
+ * keys, so a daemon and a worker of different versions work together; an incompatible change increments
+ * PACKET_PROTOCOL.
  *
  *     daemon -> worker   hello     protocol parent mode(run|probe) plugin trust(strict|any) handler index count
  *                                  log_level timeout_ns batch_max batch_linger_ns image_* (see image.h,
@@ -62,10 +62,10 @@ struct packet {
     const char *end;
 };
 
-/* `data` ends with a NUL (packet_recv saw to it) and must outlive `p`. */
+/* `data` ends with a NUL (packet_recv() checks it) and must outlive `p`. */
 void packet_open(struct packet *p, const char *data, size_t len);
 bool packet_next(struct packet *p, const char **ret_key, const char **ret_value);
-/* The first value of `key`, "" if there is none; searches from where packet_next() stands. */
+/* The first value of `key` behind the last packet_next(); "": none. */
 const char *packet_get(const struct packet *p, const char *key);
 int64_t packet_get_int(const struct packet *p, const char *key);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * record - bodies in and out, with every length checked. */
+ * record - writes and reads bodies, and checks every length. */
 #include "record.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ void record_body_write(const struct record_body *b, char *out)
     put(out, b->data, b->data_len, true);
 }
 
-/* A text of exactly `len` bytes: no NUL within, one behind. */
+/* True: a text of exactly `len` bytes, with a NUL only behind it. */
 static bool text_ok(const char *at, size_t len)
 {
     return at[len] == '\0' && memchr(at, '\0', len) == NULL;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * record - what the ring's records hold: messages to the worker; outcomes, staged publishes and
- * extensions back.
+ * record - the records of the ring: messages to the worker; outcomes, staged publishes and extensions back.
  *
  * A record is a fixed part and, for messages and staged publishes, a body of texts:
  *     subject NUL | msg_id NUL (if msg_id_len) | headers | data NUL
- * where a message that goes to the worker has its key in the place of the message id, and
- * headers are "Name NUL value NUL" pairs.  A body that is larger than half of the ring travels in
- * a memfd passed over the control socket; then `serial`, counted from 1 by its sender, names it.
+ * A message to the worker has its ordering key in the place of the message id. Headers are "Name NUL value NUL" pairs.
+ * A body larger than half of the ring is passed as a memfd over the control socket; then `serial`, counted from 1 by
+ * its sender, identifies it.
  *
  * Fields are in host order: both processes run on one machine.  Fields are only added, at the
  * end; PACKET_PROTOCOL changes when that is not enough.  Pure functions, any thread.
@@ -28,9 +27,9 @@ enum record_type {
 };
 
 #define RECORD_BODY_MAX (UINT64_C(128) << 20) /* bytes; nats-server allows 64 MiB payloads */
-#define RECORD_ALONE 1u                       /* in a call of its own, at once: it may be what took a batch down */
-#define RECORD_TEXT_MAX 1024u                 /* bytes kept of an outcome's reason */
-#define RECORD_STAGED_MAX 65536u              /* publishes of one call */
+#define RECORD_ALONE 1u          /* the handler gets it in a call of its own: it may have crashed a batch */
+#define RECORD_TEXT_MAX 1024u    /* bytes kept of an outcome's reason */
+#define RECORD_STAGED_MAX 65536u /* publishes of one call */
 #define RECORD_STAGED_BYTES_MAX (UINT64_C(128) << 20)
 
 struct record_message {
@@ -85,17 +84,17 @@ struct record_body {
 /* Bytes that the body takes, all NULs included; UINT64_MAX: beyond RECORD_BODY_MAX. */
 uint64_t record_body_size(const struct record_body *b);
 void record_body_write(const struct record_body *b, char *out);
-/* Takes lengths from `b` (the peer's word), checks them against the `size` bytes at `at` and sets
- * the pointers; texts must end where they say, headers must be whole pairs. 0 or -EBADMSG. */
+/* Checks the lengths in `b`, which the peer wrote, against the `size` bytes at `at` and sets the pointers. Texts must
+ * have exactly their length, headers must be complete pairs. 0 or -EBADMSG. */
 int record_body_read(struct record_body *b, const char *at, uint64_t size);
 
-/* What a server takes, which its protocol's lines would break otherwise.  A literal subject: tokens between
- * dots, none empty, no wildcard, no blanks; a message id; a header. */
+/* True: the text is valid in the line protocol of the server: a literal subject (no wildcards, blanks or empty tokens),
+ * a message id, a header. */
 bool record_subject_ok(const char *subject);
 bool record_msg_id_ok(const char *id);
 bool record_header_ok(const char *name, const char *value);
 
-/* The pair at *pos of a block that record_body_read() accepted; false at the end. */
+/* The header at *pos of a block that record_body_read() accepted; false: at the end. */
 bool record_header_next(const char *headers, size_t len, size_t *pos, const char **ret_name, const char **ret_value);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ring - positions, records and the checks on what the other process says. */
+ * ring - positions and records, and the checks of everything that the peer wrote. */
 #include "ring.h"
 
 #include <errno.h>
@@ -107,18 +107,18 @@ void ring_detach(struct ring *r)
 
 uint32_t ring_payload_max(const struct ring *r)
 {
-    /* The pad before a record is shorter than the record: half of the ring always has both. */
+    /* A pad is shorter than the record after it, so both fit if the record is at most half of the ring. */
     return r->tx_size / 2 - HEADER;
 }
 
-/* Is there room for `need` bytes behind tx_head?  Reads the peer's tail only when it must. */
+/* True: `need` bytes fit behind tx_head.  Reads the tail of the peer only if the last known one is not enough. */
 static bool has_room(struct ring *r, uint64_t need)
 {
     if (r->tx_head + need - r->tx_tail <= r->tx_size)
         return true;
     uint64_t tail = atomic_load_explicit(&r->peer->tail, memory_order_acquire);
     if (tail % 8 || tail - r->tx_tail > r->tx_published - r->tx_tail) {
-        r->broken = true; /* it goes back, or beyond what was published */
+        r->broken = true; /* the tail went back, or beyond what was published */
         return false;
     }
     r->tx_tail = tail;
@@ -159,7 +159,7 @@ void ring_publish(struct ring *r)
     atomic_store_explicit(&r->own->head, r->tx_head, memory_order_release);
 }
 
-/* Does the worker sleep for one of `wants`, and was it not rung for that sleep yet? */
+/* True: the worker sleeps for one of `wants`, and was not woken from that sleep yet. */
 static bool must_ring(struct ring *r, uint32_t wants)
 {
     uint32_t word = atomic_load_explicit(&r->peer->sleep, memory_order_seq_cst);
@@ -178,7 +178,7 @@ bool ring_publish_wakes(struct ring *r)
     return must_ring(r, RING_WANTS_DATA);
 }
 
-/* Reads the peer's head, which may lie. */
+/* Reads the head of the peer and checks it. */
 static int refresh_head(struct ring *r)
 {
     uint64_t head = atomic_load_explicit(&r->peer->head, memory_order_acquire);
@@ -204,13 +204,14 @@ int ring_next(struct ring *r, struct ring_record *ret)
                 return 0;
         }
         uint32_t at = (uint32_t)(r->rx_tail & (r->rx_size - 1));
-        /* One load: the peer may change it between two looks. */
+        /* Loaded once: the peer may change it between two loads. */
         uint64_t word =
             atomic_load_explicit((const _Atomic uint64_t *)(const void *)(r->rx + at), memory_order_relaxed);
         struct record_header h;
         memcpy(&h, &word, HEADER);
         uint64_t total = ((uint64_t)h.size + 7u) & ~(uint64_t)7u;
-        /* A pad leads to the begin, where a record follows: whoever writes nothing else is not followed for ever. */
+        /* A record must follow a pad, at the start of the data: a peer that writes only pads must not loop us for ever.
+         */
         bool stray = h.type == RECORD_PAD && (at == 0 || total != r->rx_size - at);
         if (h.size < HEADER || total > r->rx_size - at || total > r->rx_head - r->rx_tail || stray) {
             r->broken = true;

@@ -78,7 +78,7 @@ struct ring {
     uint64_t rx_done;      /* before it */
     uint64_t rx_released;  /* the tail that the peer may see */
     uint32_t sleep_word;   /* worker: as last stored; daemon: as last rung for */
-    bool broken;           /* the peer wrote nonsense */
+    bool broken;           /* the peer wrote an invalid position or size */
 };
 
 /* A memfd for `bytes` of data (a power of two within the limits above), close-on-exec, that can
@@ -90,40 +90,40 @@ int ring_seal(int fd, bool writes);
 /* Checks that `fd` is such a memfd and returns its data bytes, or a negative errno. */
 int64_t ring_memfd_bytes(int fd);
 
-/* Maps both.  The descriptors are not kept. 0 or a negative errno. */
+/* Maps both memfds; the descriptors are not kept. 0 or a negative errno. */
 int ring_attach(struct ring *r, int own_fd, int peer_fd);
-void ring_detach(struct ring *r); /* zero-initialised and detached ones too */
+void ring_detach(struct ring *r); /* no effect on a zero-initialised or detached ring */
 
 /* ---- writing ---- */
 
-/* Largest payload that is sure to fit into an empty ring. */
+/* The largest payload that always fits into an empty ring. */
 uint32_t ring_payload_max(const struct ring *r);
-/* Room for one record, invisible to the peer until published. NULL: no room now, or broken. */
+/* Reserves a record, which the peer sees after ring_publish(). NULL: no room now, or broken. */
 void *ring_put(struct ring *r, uint32_t type, uint32_t size);
-/* Forgets the records written since `mark` (an earlier tx_head), if none was published. */
+/* Discards the records written since `mark` (an earlier tx_head), if none was published. */
 bool ring_rewind(struct ring *r, uint64_t mark);
 /* Makes all records visible; wakes nobody. */
 void ring_publish(struct ring *r);
-/* The same for the daemon; true: the worker sleeps for data and has to be rung. */
+/* For the daemon: as ring_publish(). True: the worker sleeps for data, and its eventfd must be written. */
 bool ring_publish_wakes(struct ring *r);
 
 /* ---- reading ---- */
 
 /* 1: a record; 0: none now; -EBADMSG: broken. */
 int ring_next(struct ring *r, struct ring_record *ret);
-/* The current record is not needed any more (the next ring_next() says so too). */
+/* Ends the use of the current record, as the next ring_next() does. */
 static inline void ring_done(struct ring *r)
 {
     r->rx_done = r->rx_tail;
 }
-/* Gives the peer the room of all records but the current one. */
+/* Gives the room of all records except the current one back to the peer. */
 void ring_release(struct ring *r);
-/* The same for the daemon; true: the worker sleeps for room and has to be rung. */
+/* For the daemon: as ring_release(). True: the worker sleeps for room, and its eventfd must be written. */
 bool ring_release_wakes(struct ring *r);
 
 /* ---- the worker's sleep ---- */
 
-/* Announces the sleep; false: what it wants is there already, do not sleep. */
+/* Announces the sleep; false: data or room is already available, do not sleep. */
 bool ring_sleep(struct ring *r, enum ring_wants wants);
 void ring_awake(struct ring *r);
 

@@ -39,9 +39,9 @@ static void cumulative_acks_need_a_consumer_of_their_own(void **state)
     static const struct ini_case cases[] = {
         {H "ack = cumulative\n",
          "t.ini:3: ack: cumulative needs exclusive = yes: one acknowledgement is for all earlier messages, also for "
-         "those that another process has; set it if no other process uses this consumer"},
+         "those of another process; set it if no other process uses this consumer"},
         {H "ack = cumulative\nexclusive = yes\nordering = subject\n",
-         "t.ini:3: ack: cumulative does not go with ordering; set ack = each, or ordering = none"},
+         "t.ini:3: ack: cumulative cannot be combined with ordering; set ack = each, or ordering = none"},
     };
     (void)state;
     EXPECT_INI_CASES(cases);
@@ -50,11 +50,12 @@ static void cumulative_acks_need_a_consumer_of_their_own(void **state)
 static void a_batch_that_cannot_be_is_named(void **state)
 {
     static const struct ini_case cases[] = {
-        {H "batch_linger = 5ms\n", "t.ini:3: batch_linger: nothing to wait for with batch_max = 1; set batch_max"},
-        {H "batch_max = 200\nmax_ack_pending = 100\n",
-         "t.ini:3: batch_max: no batch of 200 could fill, max_ack_pending is 100; set it to at least twice as much"},
-        {H "batch_max = 200\nmax_in_flight = 100\n",
-         "t.ini:3: batch_max: no batch of 200 could fill, max_in_flight is 100; set it to at least twice as much"},
+        {H "batch_linger = 5ms\n",
+         "t.ini:3: batch_linger: batch_linger has no effect with batch_max = 1; set batch_max"},
+        {H "batch_max = 200\nmax_ack_pending = 100\n", "t.ini:3: batch_max: a batch of 200 can never fill, because "
+                                                       "max_ack_pending is 100; set that to at least twice as much"},
+        {H "batch_max = 200\nmax_in_flight = 100\n", "t.ini:3: batch_max: a batch of 200 can never fill, because "
+                                                     "max_in_flight is 100; set that to at least twice as much"},
     };
     (void)state;
     EXPECT_INI_CASES(cases);
@@ -62,9 +63,9 @@ static void a_batch_that_cannot_be_is_named(void **state)
 
 static void a_handler_may_not_read_its_own_dead_letters(void **state)
 {
-#define LOOP                                                                                                  \
-    "is the handler's own stream: its dead letters would come back to it without end; set dead_letter = off " \
-    "or another stream, or filter_subjects that leave them out"
+#define LOOP                                                                                                         \
+    "is the handler's own stream: its dead letters would be delivered to it again and again; set dead_letter = off " \
+    "or another stream, or filter_subjects without them"
     static const struct ini_case cases[] = {
         {"[handler.a]\nstream = DLQ\n", "handler.a.dead_letter: DLQ " LOOP},
         {H "dead_letter = S\n", "t.ini:3: dead_letter: S " LOOP},
@@ -122,7 +123,7 @@ static void two_handlers_may_not_be_one_consumer(void **state)
 {
     static const struct ini_case cases[] = {
         {H "durable = d\n[handler.b]\nstream = S\ndurable = d\n",
-         "t.ini:6: durable: handlers a and b both are the consumer d of stream S; give one another durable"},
+         "t.ini:6: durable: handlers a and b both are the consumer d of stream S; give one of them another durable"},
         {"[cluster.x]\ndomain = x\n[cluster.y]\ndomain = y\n" H "clusters = x\ndurable = d\n[handler.b]\nstream = S\n"
          "clusters = y\ndurable = d\n",
          "t.ini:12: durable: the consumer d of a stream S on both x and y, in two JetStream domains: one ack would "

@@ -142,7 +142,7 @@ static void a_key_and_its_deprecated_name_together_are_refused(void **state)
     config_destroy(c);
 
     c = make_config("[handler.a]\nlane_max_held = 3\nlane_max_held = 4\n", NULL, NULL);
-    expect_problem(c, "t.ini:3: \"lane_max_held\" stands at t.ini:2 already; keep one of them");
+    expect_problem(c, "t.ini:3: \"lane_max_held\" is already set at t.ini:2; keep one of them");
     config_destroy(c);
 
     c = make_config("[handler.a]\nlane_max_held = 0\n", NULL, NULL);
@@ -370,7 +370,7 @@ static void the_mask_is_not_taken_for_a_secret(void **state)
 {
     struct config *c = make_config("[cluster.a]\ntoken = ********\n", NULL, NULL);
     (void)state;
-    expect_problem(c, "t.ini:2: token: the value is the mask that --print-config writes; put the secret there");
+    expect_problem(c, "t.ini:2: token: the value is the mask that --print-config prints; write the secret instead");
     config_destroy(c);
 }
 
@@ -393,7 +393,7 @@ static void wrong_flags_are_named(void **state)
         {"handler..workers=4", "command line: handler..workers: \"\" is not a name (use a-z, 0-9 and -)"},
         {"handler.a.workrs=4",
          "command line: handler.a.workrs: unknown key \"workrs\" in [handler.a] (did you mean \"workers\"?)"},
-        {"handler.a.workers=", "command line: handler.a.workers: there is no value (the default is 1)"},
+        {"handler.a.workers=", "command line: handler.a.workers: the value is empty (the default is 1)"},
         {"seamqd.log_level=loud", "command line: seamqd.log_level: \"loud\" is not one of error, warn, info, debug"},
         {"a\nb=4", "command line: a?b: not a key (seamqd.KEY, cluster.NAME.KEY or handler.NAME.KEY; try "
                    "handler.orders.workers=4)"},

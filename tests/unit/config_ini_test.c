@@ -108,10 +108,10 @@ static void malformed_lines_are_named(void **state)
         {"[seamqd]\npassword hunter2\n  more\n", "t.ini:2: \"password\" is not followed by = (write KEY = VALUE)"},
         {"[seamqd]\n = off\n", "t.ini:2: there is no key before the ="},
         {"[seamqd\nadmin = off\n", "t.ini:1: the heading has no ] (try [handler.orders])"},
-        {"[seamqd] admin = off\n", "t.ini:1: nothing follows the ] of a heading but a comment (\" ;\")"},
-        {"admin = off\n", "t.ini:1: \"admin\" stands before the first section (begin with [seamqd] or [handler.NAME])"},
-        {"[seamqd]\nadmin = a\rb\n", "t.ini:2: a control character (0x0d) does not belong into the file"},
-        {"[seamqd]\nadmin = \x7f\n", "t.ini:2: a control character (0x7f) does not belong into the file"},
+        {"[seamqd] admin = off\n", "t.ini:1: only a comment may follow the ] of a heading (\" ;\")"},
+        {"admin = off\n", "t.ini:1: \"admin\" comes before the first section (begin with [seamqd] or [handler.NAME])"},
+        {"[seamqd]\nadmin = a\rb\n", "t.ini:2: control character 0x0d is not allowed"},
+        {"[seamqd]\nadmin = \x7f\n", "t.ini:2: control character 0x7f is not allowed"},
         {"[seamqd]\nadmin = off\n  drain_timeout = 3s\n",
          "t.ini:3: an indented line continues the one above; remove the indent before \"drain_timeout\""},
         {"[handler.a]\nworkers = 2\n  option.x = 3s\n",
@@ -133,7 +133,7 @@ static void wrong_sections_are_named(void **state)
         {"[webserver]\n",
          "t.ini:1: unknown section [webserver] (there are [seamqd], [cluster.NAME] and [handler.NAME])"},
         {"[]\n", "t.ini:1: unknown section [] (there are [seamqd], [cluster.NAME] and [handler.NAME])"},
-        {"[seamqd.a]\n", "t.ini:1: [seamqd] has no name behind it"},
+        {"[seamqd.a]\n", "t.ini:1: [seamqd] takes no name"},
         {"[cluster]\n", "t.ini:1: [cluster] needs a name (try [cluster.default])"},
         {"[handler.]\n", "t.ini:1: [handler.] needs a name (try [handler.orders])"},
         {"[handler.My_Orders]\n", "t.ini:1: [handler.My_Orders]: \"My_Orders\" is not a name (use a-z, 0-9 and -)"},
@@ -142,7 +142,7 @@ static void wrong_sections_are_named(void **state)
          "\"abcdefghijklmnopqrstuvwxyzabcdefghijklmno\" is too long for a name (at most 40 characters)"},
         {"[streem.A]\n", "t.ini:1: unknown section [streem.A] (did you mean [stream.NAME]?)"},
         {"[handler.a]\nworkers = 2\n\n[handler.b]\n[handler.a]\nack = each\n",
-         "t.ini:5: section [handler.a] stands at t.ini:1 already; put its keys together there"},
+         "t.ini:5: section [handler.a] is already at t.ini:1; merge its keys there"},
     };
     char heading[700];
     (void)state;
@@ -159,8 +159,8 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
     static const struct ini_case cases[] = {
         {"[seamqd]\nlog_levl = info\n", "t.ini:2: unknown key \"log_levl\" in [seamqd] (did you mean \"log_level\"?)"},
         {"[handler.a]\nackwait = 3s\n", "t.ini:2: unknown key \"ackwait\" in [handler.a] (did you mean \"ack_wait\"?)"},
-        {"[handler.a]\nurls = x\n", "t.ini:2: unknown key \"urls\" in [handler.a] (it belongs into [cluster.NAME])"},
-        {"[cluster.a]\nadmin = x\n", "t.ini:2: unknown key \"admin\" in [cluster.a] (it belongs into [seamqd])"},
+        {"[handler.a]\nurls = x\n", "t.ini:2: unknown key \"urls\" in [handler.a] (it belongs in [cluster.NAME])"},
+        {"[cluster.a]\nadmin = x\n", "t.ini:2: unknown key \"admin\" in [cluster.a] (it belongs in [seamqd])"},
         {"[handler.a]\nretention_period = x\n",
          "t.ini:2: unknown key \"retention_period\" in [handler.a] (a plugin's own option is written "
          "option.retention_period)"},
@@ -170,9 +170,9 @@ static void wrong_keys_are_named_with_the_nearest(void **state)
         {"[handler.a]\noption.a b = x\n", "t.ini:2: \"a b\" is not an option's name (letters, digits and _)"},
         {"[handler.a]\nstream.Sea = x\n", "t.ini:2: \"Sea\" is not a name (use a-z, 0-9 and -)"},
         {"[handler.a]\nworkers = 1\nack = each\nworkers = 2\n",
-         "t.ini:4: \"workers\" stands at t.ini:2 already; keep one of them"},
+         "t.ini:4: \"workers\" is already set at t.ini:2; keep one of them"},
         {"[handler.a]\noption.x = 1\noption.x = 2\n",
-         "t.ini:3: \"option.x\" stands at t.ini:2 already; keep one of them"},
+         "t.ini:3: \"option.x\" is already set at t.ini:2; keep one of them"},
     };
     (void)state;
     EXPECT_INI_CASES(cases);
@@ -188,7 +188,7 @@ static void every_problem_of_a_file_is_named_in_one_run(void **state)
     assert_true(has_problem(c, "t.ini:2: unknown key \"admn\" in [seamqd] (did you mean \"admin\"?)"));
     assert_true(has_problem(c, "t.ini:3: log_level: \"loud\" is not one of error, warn, info, debug"));
     assert_true(has_problem(c, "t.ini:4: unknown section [handlr.x] (did you mean [handler.NAME]?)"));
-    assert_true(has_problem(c, "t.ini:7: \"workers\" stands at t.ini:6 already; keep one of them"));
+    assert_true(has_problem(c, "t.ini:7: \"workers\" is already set at t.ini:6; keep one of them"));
     assert_true(has_problem(c, "t.ini:6: workers: \"0\" is too small (at least 1)"));
     assert_true(has_problem(c, "t.ini:8: ack_wait: \"10x\" is not a duration (try 10s)"));
     assert_null(config_problem(c, 6));
@@ -288,7 +288,7 @@ static void garbage_makes_a_bounded_number_of_problems(void **state)
         n += (size_t)sprintf(ini + n, "garbage-%d\n", i);
     c = make_config(ini, NULL, NULL);
     assert_int_equal(config_n_problems(c), 1001);
-    assert_string_equal(config_problem(c, 1000), "there are more problems; these come first");
+    assert_string_equal(config_problem(c, 1000), "too many problems: the others are not shown");
     config_destroy(c);
 
     n = 0;

@@ -119,7 +119,7 @@ static void files_whose_names_give_no_handler_are_named(void **state)
     mkdir("odd", 0755);
     write_text("odd/a b.so", "x");
     struct config *c = discover("[seamqd]\nplugin_dir = odd\n");
-    expect_problem(c, "odd/a b.so: the file's name gives no handler's name (a-z, 0-9 and -, at most 40); rename it, or "
+    expect_problem(c, "odd/a b.so: the file name is not a handler name (a-z, 0-9 and -, at most 40); rename it, or "
                       "add a section [handler.NAME] with plugin = a b");
     config_destroy(c);
 
@@ -228,13 +228,13 @@ static void options_are_checked_against_the_plugins_table(void **state)
         {"[handler.orders]\noption.least = 1ms\n", "t.ini:2: option.least: \"1ms\" is too small (at least 1s)"},
         {"[handler.orders]\noption.dry = x\n", "t.ini:2: option.dry: \"x\" is neither yes nor no"},
         {"[handler.orders]\noption.pin = hunter2\n",
-         "t.ini:2: option.pin: the value is not what the option takes (it is secret and not shown)"},
+         "t.ini:2: option.pin: the value is invalid for this option (it is secret and not shown)"},
         {"[handler.orders]\noption.limit_file = x\n",
-         "t.ini:2: option.limit_file: only secret options may lie in a file; write option.limit"},
+         "t.ini:2: option.limit_file: only secret options are read from a file; write option.limit"},
         {"[handler.orders]\noption.password_file = absent\n",
          "t.ini:2: option.password_file: can't read \"absent\": No such file or directory"},
         {"[handler.orders]\noption.password = ********\n", "t.ini:2: option.password: the value is the mask that "
-                                                           "--print-config writes; put the secret there"},
+                                                           "--print-config prints; write the secret instead"},
         {"[handler.orders]\noption.password = a\noption.password_file = secret\n",
          "handler.orders: option.password is set twice, at t.ini:2 and at t.ini:3; keep one of them"},
     };

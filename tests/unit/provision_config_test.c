@@ -128,8 +128,8 @@ static void variables_in_a_file_are_replaced(void **state)
                        NULL, NULL);
     assert_true(has_problem(c, "t.ini:1: ${NOPE}: the environment has no variable NOPE"));
     assert_true(has_problem(c, "t.ini:3: subjects: ${ALSO_NOT}: the environment has no variable ALSO_NOT"));
-    assert_true(
-        has_problem(c, "t.ini:5: subjects: \"${open\": ${ is the begin of ${NAME}, a variable of the environment"));
+    assert_true(has_problem(
+        c, "t.ini:5: subjects: \"${open\": ${ must be followed by the name of an environment variable and }"));
     free_provision(&p, c);
 }
 
@@ -153,7 +153,7 @@ static void what_cannot_be_is_named(void **state)
         {"[stream.A]\nsubjects = a\nmax_age = 1m\nduplicate_window = 2m\n", NULL,
          "t.ini:4: duplicate_window: longer than max_age (t.ini:3: max_age), which the server refuses"},
         {"[stream.A]\nmirror = B\nduplicate_window = 2m\n", NULL,
-         "t.ini:3: duplicate_window: a mirror has none (t.ini:2: mirror); remove it"},
+         "t.ini:3: duplicate_window: a mirror has no duplicate window (t.ini:2: mirror); remove it"},
         {"[stream.A]\nsubjects = a.*\n[stream.B]\nsubjects = b a.b\n", NULL,
          "t.ini:4: subjects: \"a.b\" overlaps \"a.*\" of stream A, which the server refuses"},
         {"[stream.A]\nsubjects = a\nreplicsa = 3\n", NULL,
@@ -164,24 +164,23 @@ static void what_cannot_be_is_named(void **state)
          "t.ini:1: [stream.A.B]: \"A.B\" is not a stream name (no spaces, no . * > / \\)"},
         {"[consumer.A/b]\nfilter_subjects = a.> a.b\n", NULL,
          "t.ini:2: filter_subjects: \"a.>\" and \"a.b\" overlap, which the server refuses; keep the wider one"},
-        {"[provision.a]\n", NULL, "t.ini:1: [provision] has no name behind it"},
+        {"[provision.a]\n", NULL, "t.ini:1: [provision] takes no name"},
         {"[consumer.billing]\n", NULL,
          "t.ini:1: [consumer.billing]: \"billing\" is not STREAM/NAME (try ORDERS/billing)"},
         {"[consumr.A/b]\n", NULL, "t.ini:1: unknown section [consumr.A/b] (did you mean [consumer.STREAM/NAME]?)"},
-        {NULL, "SEAMQ_STREAMS=DEFAULT",
-         "SEAMQ_STREAMS: DEFAULT stands for the defaults of all and cannot be a name here"},
+        {NULL, "SEAMQ_STREAMS=DEFAULT", "SEAMQ_STREAMS: DEFAULT is the section of defaults and cannot be a name here"},
         {NULL, "SEAMQ_STREAMS=a.b", "SEAMQ_STREAMS: \"a.b\" is not a stream name (no spaces, no . * > / \\)"},
         {"[stream.A]\nsubjects = a\n", "SEAMQ_STREAM_A_REPLICSA=1",
          "SEAMQ_STREAM_A_REPLICSA: unknown variable (did you mean SEAMQ_STREAM_A_REPLICAS?)"},
         {"[stream.ORDERS]\nsubjects = a\n", "SEAMQ_STREAM_ORDRES_REPLICAS=1",
          "SEAMQ_STREAM_ORDRES_REPLICAS: unknown variable (did you mean SEAMQ_STREAM_ORDERS_REPLICAS?)"},
         {NULL, "SEAMQ_STREAM_SOMETHING_ELSE=1",
-         "SEAMQ_STREAM_SOMETHING_ELSE: unknown variable (it is SEAMQ_STREAM_NAME_KEY, with a name that stands in "
+         "SEAMQ_STREAM_SOMETHING_ELSE: unknown variable (the form is SEAMQ_STREAM_NAME_KEY, with a NAME of "
          "SEAMQ_STREAMS)"},
         {NULL, "SEAMQ_PROVISION_TIMOUT=1s",
          "SEAMQ_PROVISION_TIMOUT: unknown variable (did you mean SEAMQ_PROVISION_TIMEOUT?)"},
         {"[stream.a-b]\nsubjects = a\n[stream.a_b]\nsubjects = b\n", "SEAMQ_STREAM_A_B_REPLICAS=1",
-         "SEAMQ_STREAM_A_B_REPLICAS: it could mean a-b and a_b; put them into a file"},
+         "SEAMQ_STREAM_A_B_REPLICAS: it could belong to a-b and a_b; set the keys in a file"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

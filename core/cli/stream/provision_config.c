@@ -56,7 +56,7 @@ static void check_stream_section(struct config *c, const struct section *s, cons
         config_add_problem(c, "%s: longer than max_age (%s), which the server refuses", PLACE(s, "duplicate_window"),
                            PLACE(s, "max_age"));
     if (st->mirror && st->duplicate_window_ns)
-        config_add_problem(c, "%s: a mirror has none (%s); remove it", PLACE(s, "duplicate_window"),
+        config_add_problem(c, "%s: a mirror has no duplicate window (%s); remove it", PLACE(s, "duplicate_window"),
                            PLACE(s, "mirror"));
 }
 

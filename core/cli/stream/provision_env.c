@@ -38,7 +38,7 @@ static void declare(struct config *c, const struct family *f)
 
     while (list && value_list_next(&list, name, sizeof(name))) {
         if (strcmp(name, DEFAULTS_NAME) == 0)
-            config_add_problem(c, "%s: %s stands for the defaults of all and cannot be a name here", f->list, name);
+            config_add_problem(c, "%s: %s is the section of defaults and cannot be a name here", f->list, name);
         else if (section_check_name(f->type, name, &err) < 0)
             config_add_problem(c, "%s: %s", f->list, err.text);
         else
@@ -94,8 +94,8 @@ static void unknown(struct config *c, const struct family *f, const char *variab
     if (*near)
         config_add_problem(c, "%s: unknown variable (did you mean %s?)", variable, near);
     else if (f->list)
-        config_add_problem(c, "%s: unknown variable (it is %sNAME_KEY, with a name that stands in %s)", variable,
-                           f->prefix, f->list);
+        config_add_problem(c, "%s: unknown variable (the form is %sNAME_KEY, with a NAME of %s)", variable, f->prefix,
+                           f->list);
     else
         config_add_problem(c, "%s: unknown variable (seamq stream apply --help lists the keys)", variable);
 }
@@ -114,8 +114,8 @@ static void resolve_variable(struct config *c, const char *variable, const char 
     for (struct section *s = NULL; (s = section_next(c, f->type, s)) != NULL;) {
         const struct opt *o = key_in(f->type, s, rest);
         if (o && found) {
-            config_add_problem(c, "%s: it could mean %s and %s; put them into a file", variable, section_name(found),
-                               section_name(s));
+            config_add_problem(c, "%s: it could belong to %s and %s; set the keys in a file", variable,
+                               section_name(found), section_name(s));
             return;
         }
         found = o ? s : found;

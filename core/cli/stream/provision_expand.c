@@ -26,7 +26,7 @@ bool provision_expand(struct config *c, char *const *env, const char *place, con
         char shown[64];
         snprintf(shown, sizeof(shown), "%.*s", (int)(len < 60 ? len : 60), name);
         if (!len || !name[len]) {
-            config_add_problem(c, "%s: %s: ${ is the begin of ${NAME}, a variable of the environment", place,
+            config_add_problem(c, "%s: %s: ${ must be followed by the name of an environment variable and }", place,
                                QUOTE(at));
             return false;
         }
@@ -40,7 +40,7 @@ bool provision_expand(struct config *c, char *const *env, const char *place, con
     }
     buf_puts(out, text);
     if (out->len > MAX_TEXT)
-        config_add_problem(c, "%s: with its variables the value is longer than %d bytes", place, MAX_TEXT);
+        config_add_problem(c, "%s: after replacing its variables the value is longer than %d bytes", place, MAX_TEXT);
     else if (!buf_str(out))
         config_out_of_memory(c);
     return !out->failed && out->len <= MAX_TEXT;
