@@ -30,7 +30,7 @@ usage: bootstrap.sh [--for SET]
   build      compiler, CMake, libraries, nats.c, nats-server (the default)
   demo       the same
   bench      the same
-  test       build + cmocka, a C++ compiler, the openssl, wget and ip commands
+  test       build + cmocka, a C++ compiler, SQLite, the openssl, wget and ip commands
   fuzz       test + clang and its runtime
   test-full  fuzz + the older nats-servers of the distribution's other releases
   mutants    test + python3, git

@@ -9,7 +9,7 @@ packages_of()
 {
     local build="gcc libc6-dev cmake ninja-build make pkg-config
         libinih-dev libjansson-dev libssl-dev libprotobuf-c-dev libsodium-dev"
-    local test="$build libcmocka-dev g++ openssl wget iproute2"
+    local test="$build libcmocka-dev g++ openssl wget iproute2 libsqlite3-dev sqlite3"
 
     case $1 in
     build | demo | bench) echo "$build" ;;
@@ -39,6 +39,7 @@ provided()
     libprotobuf-c-dev) pkg-config --exists libprotobuf-c ;;
     libsodium-dev) pkg-config --exists libsodium ;;
     libcmocka-dev) pkg-config --exists cmocka ;;
+    libsqlite3-dev) pkg-config --exists sqlite3 ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }

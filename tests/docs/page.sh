@@ -240,11 +240,17 @@ by_language()
     esac
 }
 
-# Blocks behind a missing command are left out too, up to the next heading that has its own `needs`.
+# needs WORD...: commands and headers. Without one of them all blocks up to the next `needs` are left out.
 needs()
 {
+    local word
     missing_command=
-    command -v "$1" >/dev/null || missing_command=$1
+    for word in $1; do
+        case $word in
+        *.h) echo "#include <$word>" | cc -E - >/dev/null 2>&1 || missing_command=$word ;;
+        *) command -v "$word" >/dev/null || missing_command=$word ;;
+        esac
+    done
 }
 
 do_block()
@@ -257,7 +263,7 @@ do_block()
     needs) needs "$rest"; [ -n "$missing_command" ] || by_language "$lang" ;;
     before | after) cp "$block" "$scratch/$word"; return ;;
     esac
-    [ -z "$missing_command" ] || { leave_out skipped "no command \"$missing_command\""; return; }
+    [ -z "$missing_command" ] || { leave_out skipped "this machine has no $missing_command"; return; }
     case $word in
     needs) ;;
     run) run_block 0 ;;
