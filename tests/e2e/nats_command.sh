@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # The nats command for tests: E2E_NATS_CLI, that of an earlier run in .deps/bin, or the one on the PATH; else Go builds
 # it once into .deps/bin, in about two minutes of a processor. Wants $root and $scratch.
+# shellcheck disable=SC2034 # cli and why are for those who source this
+
+: "${root?}" "${scratch?}"
 
 readonly NATS_COMMAND=github.com/nats-io/natscli/nats@v0.5.1
 
 # Sets cli; or fails, and sets why.
-# shellcheck disable=SC2034 # both are for the caller
 find_nats_command()
 {
     local candidate
