@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * discovery - answers to $SRV.PING, $SRV.INFO and $SRV.STATS. */
+ * discovery - responses to $SRV.PING, $SRV.INFO and $SRV.STATS. */
 #include "discovery.h"
 
 #include "snapshot.h"

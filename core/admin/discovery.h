@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * discovery - answers the NATS micro protocol's $SRV.PING, INFO and STATS, so that
- * `nats micro ls|info|stats` shows the fleet: one service "seamqd" for each daemon, one endpoint
- * for each handler.  Done with one subscription instead of nats.c's nine and ten threads.
+ * discovery - responds to $SRV.PING, INFO and STATS of the NATS micro protocol, so that `nats micro ls|info|stats`
+ * shows one service "seamqd" for each daemon and one endpoint for each handler.  It needs one subscription; nats.c's
+ * own implementation would need nine and ten threads.
  *
  * Thread: the loop's.  Source: ADR-32 (service API).
  */
@@ -13,7 +13,7 @@
 
 struct discovery;
 
-/* Answers on `link` for what `report` shows; both outlive it. 0 or -ENOMEM. */
+/* Responds on `connection` with the state in `report`; both outlive the discovery. 0 or -ENOMEM. */
 int discovery_create(struct discovery **ret, struct connection *connection, const struct report *report);
 void discovery_destroy(struct discovery *d);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * http - the admin server: listens, accepts as many as it may have, makes room. */
+ * http - listens, and accepts up to HTTP_CONNECTIONS_MAX connections. */
 #include "http_private.h"
 
 #include "http_listen.h"
@@ -16,9 +16,9 @@
 #define REQUEST_NS (5 * NS_PER_SEC)
 #define IDLE_NS (60 * NS_PER_SEC)
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
-#define ACCEPT_BATCH 16 /* a turn of the loop */
+#define ACCEPT_BATCH 16 /* connections in one iteration of the loop */
 
-/* The one that was kept alive the longest without asking for anything; NULL if all are busy. */
+/* The connection that has been idle for the longest time; NULL if all are busy. */
 static struct http_conn *oldest_idle(struct http *h)
 {
     list_for_each(node, &h->conns)
@@ -68,7 +68,7 @@ static void listener_ready(struct loop_fd *f, uint32_t events)
                 return;
             if (errno == EINTR || errno == ECONNABORTED)
                 continue;
-            accept_failed(h, -errno); /* no descriptors, no memory: asking again at once would spin */
+            accept_failed(h, -errno); /* no descriptors or memory: another try at once would spin */
             return;
         }
         if (idle)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http - the admin server: GET and HEAD, and POST for what changes something, over HTTP/1.1 on the loop's thread, for
- * probes, scrapers and people; nothing here is meant for the open network.
+ * http - the HTTP/1.1 server for probes, scrapers and operators: GET and HEAD, and POST for requests that change
+ * something.  It is not meant for the open network.  Thread: the loop's.
  *
  * Limits: HTTP_REQUEST_MAX bytes a request, HTTP_CONNECTIONS_MAX connections (further ones wait
- * in the kernel's queue; a connection kept alive without a request makes room for them), 5 s to
+ * in the kernel's queue; an idle connection is closed to make room for them), 5 s to
  * send a request (then 408) and 5 s to take the answer (then reset), 60 s between requests.
  * Pipelined requests are answered in order, one per turn of the loop.  A response may be as
  * large as memory allows; one that memory did not allow is a 500.
@@ -23,8 +23,8 @@
 struct http;
 
 struct http_response {
-    int status;               /* begins as 404; one of the table in http_conn.c, else sent as 500 */
-    const char *content_type; /* begins as plain text; a constant */
+    int status;               /* initially 404; a status that is not in the table of http_conn.c is sent as 500 */
+    const char *content_type; /* initially plain text; a constant */
     struct buf body;          /* owned by the server; empty: the status in words */
 };
 
@@ -39,16 +39,17 @@ int http_create(struct http **ret, struct loop *loop, const char *addr, http_ser
                 struct error *err);
 void http_destroy(struct http *h);
 
-/* POST: as above; `r` begins as 405, for a path that does nothing. Called only for requests with the field
- * "Seamq: 1" (else 403): no page of another site can make a browser send it. Without it POST is a 405. */
+/* Sets the function that serves POST; `r->status` is initially 405. It is called only for requests with the field
+ * "Seamq: 1" (others get 403), which no page of another site can make a browser send. Without a function every POST
+ * gets 405. */
 typedef void http_act_fn(void *data, const char *path, struct http_response *r);
 void http_allow_post(struct http *h, http_act_fn *fn);
 
-/* The port that it listens on. */
+/* The port that the server listens on. */
 uint16_t http_port(const struct http *h);
 
-/* Other times than 5 s for each half of a request and 60 s between requests, for connections
- * accepted from now on. */
+/* Sets the limits of connections accepted from now on, by default 5 s for each half of a request and 60 s between
+ * requests. */
 void http_set_timeouts(struct http *h, int64_t request_ns, int64_t idle_ns);
 
 #endif

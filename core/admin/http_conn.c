@@ -58,7 +58,7 @@ void conn_close(struct http_conn *c)
     http_accept_again(h);
 }
 
-/* What comes next on this connection, and how long it may take. */
+/* Sets the state and the deadline of the next step. */
 static void conn_expect(struct http_conn *c, enum conn_state state, int64_t within_ns)
 {
     struct http *h = c->http;
@@ -167,7 +167,7 @@ static void act(struct http *h, const struct http_request *request, struct http_
     }
 }
 
-/* Answers the first request among the bytes that are here, or waits for the rest of it. */
+/* Serves the first request in the buffer, or waits for the rest of it. */
 static void conn_next(struct http_conn *c)
 {
     struct http *h = c->http;
@@ -178,7 +178,7 @@ static void conn_next(struct http_conn *c)
     if (n < 0) {
         conn_refuse(c, -n);
     } else if (n == 0) {
-        c->state = CONN_READING; /* under the deadline that runs already */
+        c->state = CONN_READING; /* the deadline of this request runs already */
         loop_mod_fd(h->loop, &c->io, EPOLLIN);
     } else {
         c->in_len -= (size_t)n;
@@ -235,7 +235,7 @@ static void conn_late(struct loop_timer *t)
         return;
     }
     if (c->state == CONN_WRITING) {
-        /* A reset: the kernel must not hold for minutes what nobody reads. */
+        /* Reset the connection: otherwise the kernel keeps unread data for minutes. */
         struct linger off = {.l_onoff = 1, .l_linger = 0};
         setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
     }

@@ -20,7 +20,7 @@ union address {
     struct sockaddr_in6 v6;
 };
 
-/* Numeric only: the loop must not wait for a name server. */
+/* Parses a numeric address: the loop must not wait for a name server. */
 static int parse_address(const char *addr, union address *ret, struct error *err)
 {
     const char *colon = strrchr(addr, ':');
@@ -42,7 +42,7 @@ static int parse_address(const char *addr, union address *ret, struct error *err
         value_parse_int(colon + 1, &port, NULL) < 0 || port > 65535)
         return error_set(err, -EINVAL, "admin: %s is not an address with a port (try 127.0.0.1:9222 or [::1]:9222)",
                          value_quote(addr, quoted, sizeof(quoted)));
-    ret->v4.sin_port = htons((uint16_t)port); /* the same place in both */
+    ret->v4.sin_port = htons((uint16_t)port); /* sin_port and sin6_port have the same offset */
     return 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* The descriptor, which is the caller's; or a negative errno with a sentence. */
+/* Returns the listening descriptor, which the caller owns, or a negative errno with a sentence in `err`. */
 int http_listen(const char *addr, uint16_t *ret_port, struct error *err);
 
 #endif

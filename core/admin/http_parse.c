@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What the fields said. */
+/* Result of the header fields. */
 struct fields {
     bool intended;
     unsigned hosts;
@@ -31,9 +31,9 @@ static bool same_name(const char *s, size_t len, const char *name)
     return len == strlen(name) && strncasecmp(s, name, len) == 0;
 }
 
-/* Bytes up to and with the line's end, 0 if it is not there yet, -400 at a byte that no line
- * may hold: noise and TLS are refused at once instead of at the deadline.  A bare LF ends a
- * line too (RFC 9112, 2.2), so that a request can be typed. */
+/* Returns the length of the line with its end, 0 if the end has not arrived, or -400 for a byte that no line may have:
+ * so TLS is refused at once and not at the deadline.  A bare LF ends a line too (RFC 9112, 2.2), so that a request can
+ * be typed. */
 static int take_line(const char *s, size_t left, size_t *ret_len)
 {
     for (size_t i = 0; i < left; i++) {
@@ -86,7 +86,7 @@ static int parse_target(const char *s, size_t len, struct http_request *ret)
         if (s[i] < 0x21 || s[i] > 0x7e || s[i] == '#')
             return -400;
 
-    /* What a proxy sends, and every server must take (RFC 9112, 3.2.2). */
+    /* Absolute form, sent to proxies; every server must accept it (RFC 9112, 3.2.2). */
     bool absolute = len >= 7 && strncasecmp(s, "http://", 7) == 0;
     if (absolute) {
         size_t host = 7;
@@ -108,7 +108,7 @@ static int parse_target(const char *s, size_t len, struct http_request *ret)
     return path_len > 0 && s[0] == '/' ? decode_path(s, path_len, ret->path) : -400;
 }
 
-/* The version is judged first: under another one the rest may mean anything. */
+/* The version is checked first, because another one may give the rest another meaning. */
 static int parse_request_line(const char *s, size_t len, struct http_request *ret, bool *ret_http_1_0)
 {
     const char *end = s + len;

@@ -13,11 +13,12 @@
 enum conn_state {
     CONN_READING,
     CONN_WRITING,
-    CONN_PIPELINED, /* answered, and bytes of the next request are here already */
-    CONN_LINGERING, /* answered and shut: what still comes is thrown away, so that no reset overtakes the answer */
+    CONN_PIPELINED, /* the response is sent, and bytes of the next request are in the buffer */
+    CONN_LINGERING, /* the response is sent and the socket shut down: input is discarded, so that no reset overtakes the
+                       response */
 };
 
-/* Owned by its http's list; ends in conn_close(). */
+/* Owned by the server's list `conns`; freed by conn_close(). */
 struct http_conn {
     struct loop_fd io;
     struct loop_timer deadline;
@@ -38,10 +39,10 @@ struct http_conn {
 struct http {
     struct loop *loop;
     struct loop_fd listener;
-    struct loop_timer resume; /* of accepting */
+    struct loop_timer resume; /* accepts again after an error */
     struct list conns;        /* the longest idle first */
     unsigned n_conns;
-    bool warned; /* that accepting failed; once until it works again */
+    bool warned; /* the failure to accept was logged; reset by the next success */
     uint16_t port;
     int64_t request_ns;
     int64_t idle_ns;
@@ -54,11 +55,11 @@ struct http {
 /* Takes over `fd`, which stays the caller's on failure. 0 or a negative errno. */
 int conn_create(struct http *h, int fd);
 void conn_close(struct http_conn *c);
-/* It was kept alive, and asks for nothing. */
+/* True for a connection that is kept alive and has sent no byte of another request. */
 bool conn_idle(const struct http_conn *c);
 
 /* http.c */
-/* A place is free. */
+/* To be called when a connection was closed: a waiting client may be accepted. */
 void http_accept_again(struct http *h);
 
 #endif

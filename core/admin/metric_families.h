@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* What has one sample, or one set of samples, of the family; it decides the first labels. */
+/* The objects that have samples of the family; the scope decides the first labels. */
 enum metric_scope {
     SCOPE_DAEMON,             /* struct admin_snapshot; no label */
     SCOPE_CLUSTER,            /* struct snapshot_connection; label `cluster` */
@@ -23,9 +23,9 @@ enum metric_scope {
     N_METRIC_SCOPES
 };
 
-/* What lies at `offset` in the scope's struct. */
+/* The type of the field at `offset` in the scope's struct. */
 enum metric_value {
-    VALUE_ONE,       /* nothing: the value is always 1, and the labels tell */
+    VALUE_ONE,       /* no field: the value is always 1, the labels carry the information */
     VALUE_BOOL,      /* bool */
     VALUE_UINT,      /* uint64_t */
     VALUE_SECONDS,   /* int64_t, nanoseconds */
@@ -48,7 +48,7 @@ struct metric_row {
     size_t offset;
     struct metric_row_label labels[METRIC_ROW_LABELS];
     const char *help; /* for # HELP: one sentence that is read without its neighbours */
-    const char *use;  /* what the value tells an operator: for docs/metrics.md */
+    const char *use;  /* meaning for an operator, for docs/metrics.md */
 };
 
 extern const struct metric_row metric_rows[];

@@ -53,8 +53,8 @@ static bool labels_fit(const struct metric_label *labels, enum metric_kind kind)
     return true;
 }
 
-/* The page itself knows what it holds: HELP goes before every TYPE, and no text on the page can
- * forge a line, because line ends in texts are escaped. */
+/* Searches the page itself for the family. The search is exact: HELP precedes each TYPE, and no text can contain this
+ * line, because line ends in texts are escaped. */
 static bool is_written(const struct buf *b, const char *name)
 {
     char line[256];

@@ -6,10 +6,9 @@
  *     metrics_family(&m, METRIC_COUNTER, "seamq_messages_processed_total", "Messages settled.");
  *     metrics_uint(&m, METRIC_LABELS({"handler", name}, {"outcome", "ack"}), n);
  *
- * A family is begun once, and all its samples follow it before the next one begins.  What would
- * make the scraper refuse the page (a bad or repeated name, a broken label value) is left out and
- * counted in `refused`.  Memory that runs out shows in the buffer's `failed`.  Any thread, each
- * with its own writer.
+ * A family is started once, and all its samples follow before the next family.  Input that would make the scraper
+ * refuse the page (a bad or repeated name, a bad label name) is left out and counted in `refused`.  Out of memory sets
+ * the buffer's `failed`.  Any thread, each with its own writer.
  */
 #ifndef SEAMQ_ADMIN_METRICS_H
 #define SEAMQ_ADMIN_METRICS_H
@@ -25,7 +24,7 @@
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-/* Any bytes may be a value; what is not UTF-8 is shown as U+FFFD. */
+/* A value may have any bytes; invalid UTF-8 is replaced by U+FFFD. */
 struct metric_label {
     const char *name;
     const char *value; /* NULL: this label is left out */
@@ -41,14 +40,14 @@ struct metrics {
     unsigned refused;
 };
 
-/* Names are constants [a-z0-9_:], counters end in _total, the others in nothing that the format
- * gives a meaning to.  0; -EINVAL for a bad name, -EEXIST for one that is there already: its
- * samples are then left out.  `name` must live until the next family. */
+/* Names have the characters [a-z0-9_:]; counters end in _total, other kinds in no suffix that the format reserves.
+ * Returns 0, -EINVAL for a bad name or -EEXIST for a repeated one; the samples of a refused family are left out. `name`
+ * must live until the next family. */
 int metrics_family(struct metrics *m, enum metric_kind kind, const char *name, const char *help);
 
 /* One sample of a counter or gauge. */
 void metrics_uint(struct metrics *m, const struct metric_label *labels, uint64_t value);
-/* A duration or a time, in seconds as Prometheus wants them, to the nanosecond. */
+/* One sample of a duration or a Unix time, written in seconds with nanosecond precision. */
 void metrics_seconds(struct metrics *m, const struct metric_label *labels, int64_t ns);
 
 /* The samples of one histogram: _bucket, _sum, _count; in seconds. */

@@ -31,7 +31,7 @@ static int send_state(const char *state)
         return -ENAMETOOLONG;
     memcpy(to.sun_path, path, len);
     if (path[0] == '@')
-        to.sun_path[0] = '\0'; /* abstract: the length says where the name ends */
+        to.sun_path[0] = '\0'; /* abstract socket: the address length ends the name */
 
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -76,7 +76,7 @@ int notify_status(const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(state + start, sizeof(state) - start, fmt, ap);
     va_end(ap);
-    /* A second line would be a message of its own. */
+    /* A line end would start another assignment of the datagram. */
     for (char *s = state; *s; s++)
         if (*s == '\n' || *s == '\r')
             *s = ' ';

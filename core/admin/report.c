@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report - pages of the admin server. */
+ * report - the text pages, /reload and the table of paths. */
 #include "report.h"
 
 #include "scrape.h"
@@ -83,7 +83,7 @@ static void request_lag(const struct report *r)
             consumer_refresh_lag(handler_consumer(r->handlers[i], k));
 }
 
-/* `wanted` is the number of the reload that comprises everything up to now.
+/* `wanted` is the number of the reload that includes all changes made up to now.
  * {"number":2,"wanted":2,"running":false,"failed":false,"why":...,"changes":[{"handler":...,"action":...,"text":...}]}
  */
 static void serve_reload(const struct report *r, struct http_response *out)

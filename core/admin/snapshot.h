@@ -13,7 +13,7 @@
 
 #define SNAPSHOT_NOTE_MAX 512
 
-struct snapshot_count { /* one part of a number that is divided by a label */
+struct snapshot_count { /* a number for one value of a label */
     const char *name;   /* value of the label */
     uint64_t n;
 };
@@ -92,7 +92,7 @@ struct admin_snapshot {
     int64_t up_seconds;
     bool ready;
     const char *state;         /* "ready", "not ready" or "draining" */
-    bool last_reload_complete; /* nothing was refused */
+    bool last_reload_complete; /* the last reload refused nothing */
     int64_t last_reload_ns;    /* Unix time */
     uint64_t log_lines_dropped;
     struct snapshot_connection *connections;
