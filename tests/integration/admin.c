@@ -15,7 +15,7 @@ static void health_is_always_200_and_readiness_follows_nats(struct world *w)
 
     assert_int_equal(daemon_get(s->daemon, "/healthz", NULL), 200);
     server_kill(s->server);
-    daemon_expect_not_ready(s->daemon, "default", 20); /* the cluster is named */
+    daemon_expect_not_ready(s->daemon, "default", 20); /* the text names the cluster */
     assert_int_equal(daemon_get(s->daemon, "/healthz", NULL), 200);
     server_restart(s->server);
     daemon_wait_ready(s->daemon, 20);
@@ -63,15 +63,15 @@ static void metrics_agree_with_what_was_processed(struct world *w)
     assert_int_equal(processed(s, "term"), 5);
     assert_int_equal(processed(s, "dead"), 3);
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_dead_letters_total", NULL), 3);
-    assert_int_equal((int)daemon_metric(s->daemon, "seamq_retries_total", NULL), 8); /* the NAKs and the crash */
+    assert_int_equal((int)daemon_metric(s->daemon, "seamq_retries_total", NULL), 8); /* sum of the NAKs and the crash */
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_published_total", NULL), 4);
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_exits_total", NULL), 1);
-    /* each run of the handler that returned */
+    /* one sample for each run of the handler that returned */
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_handler_duration_seconds_count", "handler=\"scripted\""),
                      124);
 }
 
-/* A sample line: name, labels, value; the last of its family's TYPE must precede it. */
+/* Checks a sample line: name, labels, value. The TYPE line of its family must be the last TYPE line before it. */
 static void check_sample(const char *line, const char *family, const char *kind)
 {
     size_t n = strcspn(line, "{ ");
@@ -116,7 +116,7 @@ static void what_is_held_is_counted_by_what_it_waits_for(struct world *w)
     scene_publish(s, "1 sleep 1000");
     assert_true(daemon_wait_metric(s->daemon, "seamq_messages_held", "state=\"running\"", 1, 10));
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_messages_held", "state=\"done\""), 0);
-    server_freeze(s->server); /* an acknowledgement that it cannot confirm */
+    server_freeze(s->server); /* leaves an acknowledgement that the server cannot confirm */
     assert_true(daemon_wait_metric(s->daemon, "seamq_messages_held", "state=\"acked\"", 1, 10));
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_messages_held", "state=\"running\""), 0);
     server_thaw(s->server);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Getting in: passwords, tokens, keys, credentials, TLS, permissions, and being refused. */
+ * Authentication and authorization: passwords, tokens, keys, credentials, TLS, permissions, and refusals. */
 #include "scene.h"
 
 #include "identity.h"
@@ -9,7 +9,7 @@
 
 #define ADMIN "{ user: admin, password: secret-of-admin }"
 
-/* The test's own way in beside whoever else may. */
+/* The test's own user, beside the users of the case. */
 static struct client *connect_admin(struct world *w, struct server *s)
 {
     return client_connect(w, world_text(w, "nats://admin:secret-of-admin@127.0.0.1:%d", s->port));
@@ -172,7 +172,7 @@ static void tls_with_another_authority_is_refused(struct world *w)
     daemon_env(d, "NATS_CA=%s", t.other_ca);
     daemon_start(d);
     daemon_expect_not_ready(d, "certificate", 15);
-    /* Without any: the system's authorities do not know this one either. */
+    /* Without tls_ca: the system's certificate authorities do not know this one either. */
     assert_int_equal(daemon_stop(d, 15), 0);
     daemon_env_unset(d, "NATS_CA");
     daemon_start(d);
@@ -197,7 +197,7 @@ static void a_certificate_for_another_host_is_refused(struct world *w)
 {
     struct certs t;
     certs_make(w, &t);
-    t.server_cert = t.client_cert; /* names no host at all */
+    t.server_cert = t.client_cert; /* the certificate names no host */
     t.server_key = t.client_key;
     struct server *s = server_start(w, &(struct server_options){.extra = certs_server_conf(w, &t, false)});
     struct daemon *d = new_daemon(w, s);
@@ -207,7 +207,7 @@ static void a_certificate_for_another_host_is_refused(struct world *w)
     daemon_expect_not_ready(d, "certificate", 15);
 }
 
-/* ---- refused, and let in later ---------------------------------------------------------- */
+/* ---- refused first, accepted later ---------------------------------------------------------- */
 
 static void a_wrong_password_is_named_and_tried_again(struct world *w)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a hostile or broken neighbour can send to the daemon's own subjects: nothing crashes it. */
+ * Messages from a hostile or broken client to the daemon's own subjects do not crash the daemon. */
 #include "scene.h"
 
 #include "raw.h"
@@ -11,7 +11,7 @@
 
 #define PAIR(text) (text), sizeof(text) - 1
 
-/* Hears every pull request; the last one's reply subject is the inbox that the daemon listens to now. */
+/* Receives every pull request; the reply subject of the last one is the daemon's present inbox. */
 struct spy {
     struct scene *scene;
     natsSubscription *sub;
@@ -138,7 +138,7 @@ static void messages_with_strange_replies_do_no_harm(struct world *w)
     const char *inbox = spy_inbox(spy);
     for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
         size_t len = strlen(replies[i]);
-        if (replies[i][len - 1] == '.') /* the server refuses that one itself */
+        if (replies[i][len - 1] == '.') /* the server refuses this one itself */
             continue;
         raw_publish(raw, inbox, replies[i], NULL, 0, "900001 ack", 10);
         raw_publish(raw, inbox, replies[i], PAIR("NATS/1.0\r\nA: b\r\n\r\n"), "900002 dead x", 13);
@@ -153,7 +153,7 @@ static void messages_with_strange_replies_do_no_harm(struct world *w)
 static void huge_headers_reach_the_handler_or_are_refused(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
-    size_t size = 60 * 1024; /* JetStream takes less than 64 KiB */
+    size_t size = 60 * 1024; /* JetStream accepts less than 64 KiB */
     char *headers = calloc(1, size + 64);
     size_t n = 0;
 
@@ -161,13 +161,13 @@ static void huge_headers_reach_the_handler_or_are_refused(struct world *w)
     world_at_end(w, free, headers);
     scene_start(s);
     struct raw *raw = raw_connect(w, s->server->port);
-    /* a single one */
+    /* one large header */
     n = (size_t)sprintf(headers, "NATS/1.0\r\nX-Test: ");
     memset(headers + n, 'h', size - n - 4);
     memcpy(headers + size - 4, "\r\n\r\n", 4);
     raw_publish(raw, "work.huge", NULL, headers, size, "1 echo", 6);
     raw_publish(raw, "work.huge", NULL, headers, size, "2 dead x", 8);
-    /* very many small ones */
+    /* very many small headers */
     n = (size_t)sprintf(headers, "NATS/1.0\r\n");
     for (int i = 0; n < size - 64; i++)
         n += (size_t)sprintf(headers + n, "H%d: v\r\n", i);
@@ -182,7 +182,7 @@ static void huge_headers_reach_the_handler_or_are_refused(struct world *w)
     assert_int_equal(client_stream_messages(s->client, "DLQ"), 2);
 }
 
-/* ---- garbage instead of JetStream's answers ------------------------------------------- */
+/* ---- garbage instead of JetStream's responses ------------------------------------------- */
 
 static const char *const answers[] = {
     "",
@@ -229,9 +229,10 @@ static void garbage_api_answers_do_no_harm(struct world *w)
     pthread_t thread;
 
     assert_int_equal(pthread_create(&thread, NULL, answer_garbage, s), 0);
-    daemon_start(s->daemon); /* asks for stream and consumer again and again */
+    daemon_start(s->daemon); /* the daemon requests stream and consumer again and again */
     pthread_join(thread, NULL);
-    /* What made it ready may have been a lie; a restart sees the truth, and the process is still there for it. */
+    /* A forged response may have made the daemon ready. It must still run, and after a restart it sees the true state.
+     */
     if (process_wait(s->daemon->proc, 0))
         fail_msg("seamqd ended with %d", process_exit_code(s->daemon->proc));
     assert_int_equal(daemon_get(s->daemon, "/healthz", NULL), 200);

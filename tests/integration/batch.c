@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Batches: an outcome for each message, nobody blamed for a neighbour, nothing lost. */
+ * Batches: an outcome for each message, no strike for a message because of another one, nothing lost. */
 #include "scene.h"
 
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *calls; /* file: the size of each batch, a line each */
+static const char *calls; /* file with the size of each batch, one line each */
 
 static struct scene *prepare(struct world *w, const char *batch_max, const char *linger)
 {
@@ -66,7 +66,7 @@ static void what_a_refused_message_staged_is_not_sent(struct world *w)
     assert_int_equal(client_stream_messages(s->client, "OUT"), 10);
 }
 
-/* The guilty one has its strikes, its neighbours none. */
+/* The message that crashes has its strikes, the other messages of the batch have none. */
 static void expect_only_13_is_blamed(struct scene *s, const char *reason)
 {
     struct stored dead;
@@ -95,7 +95,7 @@ static void a_crash_in_a_batch_is_blamed_on_the_one_that_did_it(struct world *w)
     scene_start(s);
     expect_only_13_is_blamed(s, "crash");
     assert_true(largest_call() > 13);
-    /* The batch, and the message twice. */
+    /* The batch, and the crashing message twice alone. */
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"crash\""), 3);
 }
 
@@ -173,10 +173,10 @@ static void drain_gives_a_lingering_batch_back(struct world *w)
         scene_publish(s, "%d ack", i);
     assert_true(daemon_wait_metric(s->daemon, "seamq_messages_held", "state=\"running\"", 20, 20));
     assert_int_equal(daemon_stop(s->daemon, 15), 0);
-    assert_int_equal(effects_lines(s->effects), 0); /* nothing new was begun */
+    assert_int_equal(effects_lines(s->effects), 0); /* no other message was started */
     scene_set(s, "BATCH_LINGER", "10ms");
     scene_start(s);
-    scene_expect_settled(s, 20); /* long before the lease of a minute */
+    scene_expect_settled(s, 20); /* long before ack wait, which is a minute */
     assert_int_equal(effects_lines(s->effects), 20);
 }
 
@@ -191,17 +191,17 @@ static void drain_lets_the_running_batch_finish(struct world *w)
     scene_expect_effects(s, 1, 10);
     assert_int_equal(daemon_stop(s->daemon, 20), 0);
     uint64_t n = effects_lines(s->effects);
-    assert_in_range(n, 1, 10); /* all of that call, none of the next */
+    assert_in_range(n, 1, 10); /* all messages of that call, none of the next one */
     json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
     assert_int_equal(json_at(info, "ack_floor.stream_seq"), (int)n);
 }
 
-/* What a batch waits for has to be asked for: the window is larger than prefetch by time would be. */
+/* A full batch must be requested, so the window is larger than the prefetch by time. */
 static void a_slow_handler_s_batch_fills(struct world *w)
 {
     struct scene *s = prepare(w, "40", "5s");
 
-    scene_set(s, "OPTION_PAUSE", "20ms"); /* a message: by time one would be enough */
+    scene_set(s, "OPTION_PAUSE", "20ms"); /* for each message: by time, a prefetch of one would be enough */
     for (int i = 1; i <= 200; i++)
         scene_publish(s, "%d ack", i);
     scene_start(s);

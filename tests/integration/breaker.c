@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A handler whose dependency is down ("needs FILE"): everything waits, no attempt is burned. */
+ * A handler whose dependency is down ("needs FILE"): all messages wait, and no attempt is counted. */
 #include "scene.h"
 
 #include <inttypes.h>
@@ -25,7 +25,7 @@ static void expect_open(struct scene *s, const char *file)
     if (!strstr(page, world_text(s->w, "breaker open: no %s yet", file)))
         fail_msg("the status page does not say it:\n%s", page);
     assert_true(daemon_metric(s->daemon, "seamq_breaker_open", LABEL) == 1);
-    assert_int_equal(daemon_get(s->daemon, "/readyz", NULL), 200); /* the handler is well, its dependency is not */
+    assert_int_equal(daemon_get(s->daemon, "/readyz", NULL), 200); /* the handler works, its dependency does not */
 }
 
 static void expect_closed(struct scene *s)
@@ -34,7 +34,7 @@ static void expect_closed(struct scene *s)
     assert_true(daemon_metric(s->daemon, "seamq_breaker_open", LABEL) == 0);
 }
 
-/* The last run of each message was its first attempt, however often it was tried. */
+/* The last run of each message has attempt number 1, however often it was tried. */
 static void expect_no_attempt_burned(struct scene *s)
 {
     char *line = NULL;
@@ -64,7 +64,7 @@ static void it_opens_probes_and_closes_without_burning_an_attempt(struct world *
         scene_publish(s, "%u needs %s", i, file);
     expect_open(s, file);
     assert_true(daemon_wait_metric(s->daemon, "seamq_messages_processed_total", "outcome=\"unavailable\"", 4, 30));
-    /* Each probe is one message: what ran is what was in the rings, and a few probes. */
+    /* Each probe is one message, so only the messages in the rings and a few probes ran. */
     assert_true(scene_effects(s, "needs") <= total / 2);
     int64_t unsettled = json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_ack_pending");
     world_write(file, "up\n");
@@ -76,7 +76,7 @@ static void it_opens_probes_and_closes_without_burning_an_attempt(struct world *
     assert_int_equal(daemon_stop(s->daemon, 20), 0);
 }
 
-/* The last runs, one for each message, go by their place in the stream. */
+/* The last runs, one for each message, are in the order of the stream. */
 static void expect_last_runs_in_order(struct scene *s, unsigned n)
 {
     const char *runs = world_read(s->w, s->effects);
@@ -100,7 +100,8 @@ static void what_comes_back_keeps_its_order(struct world *w)
     struct scene *s = prepare(w, &file);
     const unsigned total = 100;
 
-    for (unsigned i = 0; i < 500; i++) /* they show that it is fast: many go to a worker at a time */
+    for (unsigned i = 0; i < 500;
+         i++) /* these messages show that the handler is fast, so a worker gets many at a time */
         scene_publish(s, "0 ack");
     for (unsigned i = 1; i <= total; i++)
         scene_publish(s, "%u needs %s", i, file);
@@ -113,7 +114,7 @@ static void what_comes_back_keeps_its_order(struct world *w)
     expect_last_runs_in_order(s, total);
 }
 
-/* Longer than timeout and ack wait: the message that probes stays here, under a lease that is renewed. */
+/* Longer than timeout and ack wait: the probe message stays in flight, and its lease is renewed. */
 static void it_holds_its_message_under_a_renewed_lease(struct world *w)
 {
     const char *file;
@@ -127,14 +128,14 @@ static void it_holds_its_message_under_a_renewed_lease(struct world *w)
     assert_true(daemon_wait_metric(s->daemon, "seamq_messages_processed_total", "outcome=\"unavailable\"", 4, 60));
     json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
     assert_int_equal(json_at(info, "num_redelivered"), 0);
-    assert_int_equal(json_at(info, "delivered.consumer_seq"), 1); /* never given back */
+    assert_int_equal(json_at(info, "delivered.consumer_seq"), 1); /* the message was never given back to the server */
     world_write(file, "up\n");
     expect_closed(s);
     scene_expect_settled(s, 20);
     expect_no_attempt_burned(s);
 }
 
-/* A crash proves nothing about the dependency, and is an attempt as ever. */
+/* A crash says nothing about the dependency, and counts as an attempt. */
 static void a_probe_that_crashes_keeps_it_open(struct world *w)
 {
     const char *file;

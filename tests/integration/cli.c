@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seamqd's command line: exit codes, configuration and its mistakes, --dev. */
+ * seamqd's command line: exit codes, configuration and its errors, --dev. */
 #include "scene.h"
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@
 
 #define RUN(d, out, err, ...) daemon_run((d), (const char *[]){__VA_ARGS__, NULL}, (out), (err))
 
-/* Without a server: for what ends before a connection matters. */
+/* Starts seamqd without a server, for commands that end before a connection is needed. */
 static struct daemon *offline(struct world *w)
 {
     struct daemon *d = daemon_new(w, world_text(w, "nats://127.0.0.1:%d", world_port(w)));
@@ -145,7 +145,7 @@ static void print_config_masks_secrets_and_names_origins(struct world *w)
     assert_null(strstr(out, "hunter3"));
 }
 
-/* The line of --print-config for a key, whatever stands behind it as a comment. */
+/* Compares the line of --print-config for a key without its comment. */
 static void expect_printed(struct daemon *d, const char *key, const char *value)
 {
     const char *out, *err;
@@ -192,7 +192,7 @@ static void the_environment_alone_is_enough(struct world *w)
     scene_start(s);
     scene_publish(s, "1 ack");
     scene_expect_settled(s, 10);
-    /* Not a terminal, so JSON without being told. */
+    /* Standard error is no terminal, so the log is JSON by default. */
     assert_non_null(daemon_event(s->daemon, 0, "ready", "handlers=1", 5));
 }
 
@@ -285,7 +285,7 @@ static void dev_brings_its_own_server_and_leaves_nothing(struct world *w)
     assert_non_null(line);
     int port = (int)strtol(strstr(line, "nats://127.0.0.1:") + 17, NULL, 10);
     struct client *c = client_connect(w, world_text(w, "nats://127.0.0.1:%d", port));
-    client_publish(c, "work.test", "1 ack"); /* the stream that the handler asks for is there */
+    client_publish(c, "work.test", "1 ack"); /* the stream that the handler needs exists */
     client_expect_settled(c, "WORK", "scripted", 10);
     assert_int_equal(daemon_stop(d, 20), 0);
     assert_int_equal(entries(world_path(w, "tmp")), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A cluster of three with R3 streams: its servers are killed and frozen under the daemon. */
+ * A cluster of three servers with R3 streams: servers are killed and frozen while the daemon uses them. */
 #include "scene.h"
 
 #include "http.h"
@@ -128,7 +128,7 @@ static void a_killed_connected_server_loses_nothing(struct world *w)
         struct server *node = connected_node(s);
         print_message("killing the daemon's server, %s\n", node->name);
         server_kill(node);
-        connected_node(s); /* it has found another one */
+        connected_node(s); /* the daemon has connected to another server */
         server_restart(node);
     }
     finish(s, l);
@@ -169,7 +169,7 @@ static bool leads_elsewhere(void *data)
     return false;
 }
 
-/* The node that leads the consumer, made to be another than the first. */
+/* The node that leads the consumer; leadership is moved until it is another node than the first. */
 static struct server *lead_elsewhere(struct scene *s)
 {
     struct leader_query q = {.s = s};
@@ -178,7 +178,7 @@ static struct server *lead_elsewhere(struct scene *s)
     return cluster_node(s->cluster, q.name);
 }
 
-/* Its successor has never seen them, and answers as if all were well. */
+/* The new leader never received these acknowledgements, and responds as if there were none. */
 static void acknowledgements_that_a_dead_leader_took_along_are_sent_again(struct world *w)
 {
     struct scene *s = scene_prepare(w, &(struct scene_options){.cluster = true});
@@ -198,7 +198,7 @@ static void acknowledgements_that_a_dead_leader_took_along_are_sent_again(struct
     assert_int_equal(effects_lines(s->effects), 4);
 }
 
-/* What the leader sends to the daemon's server must not meet a daemon that has just left. */
+/* Messages that the leader sends to the daemon's server must not arrive after the daemon has left. */
 static void drain_under_flow(struct world *w, double rate)
 {
     struct scene *s = scene_prepare(w, &(struct scene_options){.cluster = true});

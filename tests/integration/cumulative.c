@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ack = cumulative: one acknowledgement for many, and nothing lost by it.
+ * ack = cumulative: one acknowledgement for many messages, without loss.
  *
  * IT_MESSAGES sets the size of each run (20000). */
 #include "scene.h"
@@ -34,7 +34,7 @@ static struct scene *prepare(struct world *w)
     return s;
 }
 
-/* Mostly ack; what else an outcome can be is sprinkled in. */
+/* Mostly ack, with a few of every other outcome. */
 static const char *mixed(uint32_t id, uint64_t roll)
 {
     (void)id;
@@ -74,7 +74,7 @@ static void every_outcome_is_settled_in_its_turn(struct world *w)
 {
     struct scene *s = prepare(w);
 
-    scene_set(s, "ACK_WAIT", "60s"); /* a busy machine must not make any of them come again */
+    scene_set(s, "ACK_WAIT", "60s"); /* long enough that a busy machine causes no redelivery */
     scene_start(s);
     struct ledger_count c = finish(s, publish(s, mixed));
     json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
@@ -133,25 +133,25 @@ static void a_slow_message_holds_the_acknowledgement_not_the_others(struct world
     struct scene *s = prepare(w);
 
     scene_start(s);
-    scene_publish(s, "1 sleep 5000"); /* longer than ack wait: what is done keeps its lease */
+    scene_publish(s, "1 sleep 5000"); /* longer than ack wait: the lease of finished messages is renewed */
     scene_expect_effects(s, 1, 10);
     for (int i = 2; i <= 200; i++)
         scene_publish(s, "%d ack", i);
-    scene_expect_effects(s, 150, 4); /* some wait in its ring, behind it */
+    scene_expect_effects(s, 150, 4); /* some messages wait behind it in the ring */
     assert_int_equal(json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "ack_floor.stream_seq"), 0);
     scene_expect_settled(s, 30);
     assert_int_equal(effects_lines(s->effects), 200);
     assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
 }
 
-/* What was finished for the old consumer must not acknowledge what the new one delivers. */
+/* Messages that were finished for the old consumer must not acknowledge deliveries of the new one. */
 static void a_consumer_made_anew_is_not_answered_for_the_old_one(struct world *w)
 {
     struct scene *s = prepare(w);
     const unsigned n = 20;
 
     scene_start(s);
-    scene_publish(s, "1 nak 60000"); /* waits here, and all that is finished waits behind it */
+    scene_publish(s, "1 nak 60000"); /* waits for its retry, so all finished messages behind it wait too */
     for (unsigned i = 2; i <= n; i++)
         scene_publish(s, "%u ack", i);
     scene_expect_effects(s, n, 20);
@@ -163,7 +163,7 @@ static void a_consumer_made_anew_is_not_answered_for_the_old_one(struct world *w
     client_api_ok(s->client, body, "CONSUMER.DURABLE.CREATE.WORK." SCENE_HANDLER);
     free(body);
     daemon_expect_event(s->daemon, 0, "consumer-recreated", NULL, 30);
-    scene_expect_effects(s, 2 * n, 30); /* each anew, the first as a first attempt */
+    scene_expect_effects(s, 2 * n, 30); /* all messages run again, the first one with attempt number 1 */
     assert_int_equal(scene_effects(s, "1 1 1 nak"), 2);
     scene_publish(s, "21 ack");
     scene_expect_effects(s, 2 * n + 1, 10);
@@ -173,7 +173,7 @@ static void a_consumer_made_anew_is_not_answered_for_the_old_one(struct world *w
     daemon_kill(s->daemon);
 }
 
-/* Both were told that they are alone: nothing is acknowledged for the other. */
+/* Both daemons are configured as exclusive. Neither acknowledges messages of the other one. */
 static void two_daemons_lose_nothing(struct world *w)
 {
     struct scene *s = prepare(w);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Plugin files with random damage: seamqd reads thousands of them, says what is wrong with each, and lives; hundreds
- * take a serving handler's place, and nothing is lost.
+ * Plugin files with random damage: seamqd checks thousands of them, reports what is wrong with each, and survives;
+ * hundreds replace the plugin of a running handler, and no message is lost.
  *
  * IT_DAMAGED_PLUGINS sets how many (10000, one in 30 of them to a serving handler), IT_SEED which ones.  Damage goes
  * where it hurts: the headers, the dynamic section, code and data, the length. */
@@ -16,10 +16,10 @@
 
 #define BATCH 100 /* files in one run of seamqd --check */
 #define HEADERS_SIZE 1024
-#define HANG_LIMIT_S 15 /* one that hangs is not waited for */
+#define HANG_LIMIT_S 15 /* a plugin that hangs longer is skipped */
 #define LOAD_PER_S 50
-#define LAST_ID 1000000u                /* more than are ever sent */
-#define HANDLED_NS INT64_C(10000000000) /* the latest after it was stored */
+#define LAST_ID 1000000u                /* above all ids that are sent */
+#define HANDLED_NS INT64_C(10000000000) /* limit from the publish to the run */
 
 struct image {
     unsigned char *bytes;
@@ -80,7 +80,7 @@ static void write_damaged_copy(struct world *w, const struct image *good, const 
     free(m.bytes);
 }
 
-/* It ends by itself, with its verdict. */
+/* seamqd --check ends by itself with an exit status. */
 static void check(struct world *w, const char *dir, uint32_t first)
 {
     const char *argv[] = {IT_SEAMQD, "--check", "--plugin-dir", dir, NULL};
@@ -112,7 +112,7 @@ static void damaged_plugins_do_not_kill_seamqd(struct world *w)
     }
 }
 
-/* ---- in the place of a handler that serves ------------------------------------------------------ */
+/* ---- in the place of a running handler's plugin ------------------------------------------------------ */
 
 struct spell { /* a time in which a damaged plugin may have served: what its code does with a message is unknown */
     int64_t begin_ns;
@@ -128,7 +128,7 @@ struct siege {
     uint32_t refused;
 };
 
-/* As `cp` does or as `mv` does; NULL: the good file. */
+/* Replaces the plugin as `cp` or as `mv` does; NULL: with the good file. */
 static void deploy(struct siege *g, const struct image *good)
 {
     const char *fresh = world_text(g->s->w, "%s/fresh", g->s->daemon->plugin_dir);
@@ -150,7 +150,7 @@ static void restore(struct siege *g)
     daemon_expect_event(g->s->daemon, from, "reload-done", "refused=0", 60);
 }
 
-/* Refused: the good code serves on.  Taken, or no word yet: back to the good file. */
+/* Refused: the good code continues. Accepted, or not decided yet: restore the good file. */
 static void try_one(struct siege *g, const struct image *good)
 {
     size_t from = daemon_mark(g->s->daemon);

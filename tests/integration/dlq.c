@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seamq dlq: which letters, what is in them, back to where they came from, or away. */
+ * seamq dlq: lists, shows, replays and drops dead letters. */
 #include "scene.h"
 #include "seamq.h"
 
@@ -12,9 +12,9 @@
 #include <string.h>
 
 #define RUN(s, status, ...) SEAMQ_EXPECT((s)->w, (s)->urls, (status), __VA_ARGS__)
-#define CREATED 1700000000000000000 /* when the stream was made that the written letters speak of */
+#define CREATED 1700000000000000000 /* creation time of the stream that the written dead letters name */
 
-/* A letter as seamqd writes it: its tests have seamqd write them. */
+/* Writes a dead letter in seamqd's format; the tests of seamqd prove that format. */
 static uint64_t write_letter(struct scene *s, const char *consumer, unsigned n, const char *reason, const char *more)
 {
     const char *headers = world_text(s->w,
@@ -43,7 +43,7 @@ static void expect_text(const char *text, const char *part)
         fail_msg("\"%s\" is not in:\n%s", part, text);
 }
 
-/* Each payload "1 ack" ... "<n> ack" once in WORK. */
+/* Checks that WORK has each payload "1 ack" ... "<n> ack" once. */
 static void expect_each_once(struct scene *s, unsigned n)
 {
     unsigned *seen = calloc(n + 1, sizeof(*seen));
@@ -63,7 +63,7 @@ static void expect_each_once(struct scene *s, unsigned n)
     assert_int_equal(json_at(info, "state.messages"), n);
 }
 
-/* ---- looking ----------------------------------------------------------------------------- */
+/* ---- ls and show ----------------------------------------------------------------------------- */
 
 static void filters_choose_letters(struct world *w)
 {
@@ -73,7 +73,7 @@ static void filters_choose_letters(struct world *w)
     write_letter(s, "a", 2, "crash", NULL);
     write_letter(s, "b", 3, "rejected", NULL);
     write_letter(s, "b", 4, "timeout", NULL);
-    client_publish(s->client, "dlq.WORK.replay", "{}"); /* no letter */
+    client_publish(s->client, "dlq.WORK.replay", "{}"); /* not a dead letter */
     client_api_ok(s->client, world_text(w, "{\"seq\":%" PRIu64 "}", gap), "STREAM.MSG.DELETE.DLQ");
     static const struct {
         const char *args[6];
@@ -176,7 +176,7 @@ static void dropping_needs_a_yes_and_takes_what_is_meant(struct world *w)
     assert_int_equal(count(s, "WORK"), 0);
 }
 
-/* A filter that can never match would say "nothing to do" to somebody who means something else. */
+/* A filter that can never match is an error: "nothing to do" would hide the user's mistake. */
 static void filters_that_cannot_match_are_refused(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -259,13 +259,14 @@ static void all_letters_are_replayed_only_when_that_is_said(struct world *w)
     struct seamq_said said = RUN(s, 1, "dlq", "replay");
     expect_text(said.err, "all 5 dead letters of DLQ were meant: nothing is replayed without --yes");
     expect_text(said.out, "work.");
-    assert_non_null(memmem(said.out, strlen(said.out), "Z  WORK", 7)); /* times are of one width: to the millisecond */
+    assert_non_null(
+        memmem(said.out, strlen(said.out), "Z  WORK", 7)); /* all times have the same width, to the millisecond */
     assert_int_equal(strcspn(strstr(said.out, "20"), "Z"), strlen("2026-01-31T12:00:00.123"));
     assert_int_equal(seamq_rows(RUN(s, 1, "dlq", "replay", "--to=fixed", "--json").out), 5);
     assert_int_equal(count(s, "DLQ"), 5);
     assert_int_equal(count(s, "WORK"), 0);
     RUN(s, 0, "dlq", "replay", "1-");
-    RUN(s, 0, "dlq", "replay"); /* nothing is left */
+    RUN(s, 0, "dlq", "replay"); /* no dead letter remains */
     expect_each_once(s, 5);
 }
 
@@ -313,13 +314,13 @@ static void a_pointer_brings_its_message_while_that_is_there(struct world *w)
     struct stored m;
     int64_t created = 0;
 
-    scene_publish(s, "1 dead"); /* its letter says when the stream was created */
+    scene_publish(s, "1 dead"); /* the dead letter has the creation time of the stream */
     assert_true(client_wait_messages(s->client, "DLQ", 1, 20));
     assert_true(client_get(s->client, "DLQ", 1, &m));
     assert_int_equal(sscanf(m.subject, "dlq.WORK.scripted.%" PRId64, &created), 1);
     assert_int_equal(daemon_stop(s->daemon, 20), 0);
     uint64_t seq = client_publish_full(s->client, "work.big", "X-Test: big", "2 ack", 5);
-    write_pointer(s, "a", CREATED, seq); /* of an earlier stream of that name */
+    write_pointer(s, "a", CREATED, seq); /* creation time of an earlier stream of that name */
     write_pointer(s, "b", created, seq);
     write_pointer(s, "c", created, 77);
     expect_text(RUN(s, 1, "dlq", "replay", "--consumer=a").err, "is gone");
@@ -340,11 +341,11 @@ static void a_rate_is_kept(struct world *w)
     RUN(s, 0, "dlq", "replay", "--rate=20/s", "--yes");
     int64_t took_ms = (deadline_in(0) - began) / 1000000;
     expect_each_once(s, 30);
-    if (took_ms < 500) /* a second's worth at once, and the rest half a second later */
+    if (took_ms < 500) /* the messages of one second at once, the rest half a second later */
         fail_msg("30 messages at 20/s took %" PRId64 " ms", took_ms);
 }
 
-/* What docs/dead-letters.md says that a user needs, and nothing more. */
+/* Exactly the permissions that docs/dead-letters.md lists. */
 static void the_permissions_of_the_manual_are_enough(struct world *w)
 {
     static const char users[] =
@@ -371,7 +372,7 @@ static void the_permissions_of_the_manual_are_enough(struct world *w)
 
 /* ---- interrupted --------------------------------------------------------------------------------- */
 
-/* What a killed client had sent is in the stream once its connection is gone. */
+/* Messages of a killed client are in the stream once its connection is closed. */
 static bool alone(void *data)
 {
     struct scene *s = data;
@@ -387,10 +388,10 @@ static bool alone(void *data)
 struct run {
     struct scene *s;
     struct process *process;
-    int64_t last_seq; /* of the dead letters before it */
+    int64_t last_seq; /* the dead letters before it are replayed */
 };
 
-/* Its first note makes the stream longer. */
+/* The first journal entry is one more message in the stream. */
 static bool at_work(void *data)
 {
     struct run *r = data;
@@ -421,7 +422,7 @@ static void kill_often(struct scene *s, unsigned n)
     assert_true(kills >= 5);
 }
 
-/* Without the server's memory of message ids, so that the journal alone has to tell. */
+/* A duplicate window that has ended, so that only the journal shows what was published. */
 static void killed_replays_lose_and_double_nothing(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -430,7 +431,7 @@ static void killed_replays_lose_and_double_nothing(struct world *w)
     kill_often(s, 1000);
 }
 
-/* A lot whose publishes were not confirmed, in a stream that does not keep what was handled. */
+/* A replay batch with unconfirmed publishes, into a stream that deletes handled messages. */
 static void interrupt_in_a_work_queue(struct scene *s)
 {
     client_api_ok(s->client, NULL, "STREAM.DELETE.WORK");
@@ -445,9 +446,9 @@ static void what_cannot_be_told_is_left_alone(struct world *w)
     struct scene *s = scene_prepare(w, NULL);
 
     interrupt_in_a_work_queue(s);
-    for (int i = 0; i < 2; i++) { /* the journal keeps it */
+    for (int i = 0; i < 2; i++) { /* the journal still has the entry */
         expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "cannot be told");
-        assert_int_equal(count(s, "DLQ"), 2); /* the letter and the journal */
+        assert_int_equal(count(s, "DLQ"), 2); /* the dead letter and the journal entry */
         assert_int_equal(count(s, "WORK"), 1);
     }
     RUN(s, 0, "dlq", "replay", "--again", "--yes");
@@ -455,7 +456,7 @@ static void what_cannot_be_told_is_left_alone(struct world *w)
     expect_each_once(s, 2);
 }
 
-/* An unsure lot is written again with every other: that makes its publish no younger. */
+/* An unconfirmed replay batch is written again with each other entry, which must not change its time of publish. */
 static void an_old_lot_does_not_get_young_with_the_journal(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -479,7 +480,8 @@ static bool both_published(void *data)
     return json_at(client_api_ok(s->client, NULL, "STREAM.INFO.WORK"), "state.last_seq") == 2;
 }
 
-/* Nobody confirms, and the stream keeps the last of two only: the first is sent again, as the server knows its id. */
+/* No publish is confirmed, and the stream keeps only the last of two messages: the first one is published again, and
+ * the server recognises its id. */
 static void what_is_unconfirmed_is_sent_again_within_the_duplicate_window(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);

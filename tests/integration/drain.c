@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * SIGTERM, outages and single faults: what the daemon does with the messages in its hands. */
+ * SIGTERM, outages and single faults: what the daemon does with its in-flight messages. */
 #include "scene.h"
 
 #include <signal.h>
@@ -19,9 +19,9 @@ static void drain_lets_the_running_message_finish(struct world *w)
     assert_int_equal(daemon_stop(s->daemon, 20), 0);
     json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
     assert_int_equal(json_at(info, "ack_floor.stream_seq"), 1);
-    assert_int_equal(effects_lines(s->effects), 1); /* nothing new was begun */
+    assert_int_equal(effects_lines(s->effects), 1); /* no other message was started */
     scene_start(s);
-    scene_expect_settled(s, 20); /* long before the lease of a minute */
+    scene_expect_settled(s, 20); /* long before ack wait, which is a minute */
     assert_int_equal(effects_lines(s->effects), 20);
 }
 
@@ -38,7 +38,7 @@ static void a_hung_handler_does_not_outlast_the_drain(struct world *w)
     daemon_stop(s->daemon, 8);
     daemon_expect_event(s->daemon, from, "worker-exit", "level=warn reason=stopped seq=1 subject=work.test", 0);
     scene_start(s);
-    scene_expect_effects(s, 2, 10); /* given back: not after ack_wait */
+    scene_expect_effects(s, 2, 10); /* given back, so redelivery does not wait for ack_wait */
 }
 
 static void a_hung_handler_is_replaced_after_its_timeout(struct world *w)
@@ -52,7 +52,7 @@ static void a_hung_handler_is_replaced_after_its_timeout(struct world *w)
     for (int i = 2; i <= 20; i++)
         scene_publish(s, "%d ack", i);
     scene_expect_settled(s, 15);
-    assert_int_equal(effects_lines(s->effects), 21); /* the one that hung twice, the others once */
+    assert_int_equal(effects_lines(s->effects), 21); /* the message that hung ran twice, the others once */
     assert_true(daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"timeout\"") >= 1);
 }
 
@@ -65,7 +65,7 @@ static void the_next_message_is_handled_soon_after_a_crash(struct world *w)
     scene_start(s);
     scene_publish(s, "1 crash 1");
     scene_publish(s, "2 ack");
-    scene_expect_effects(s, 2, 20); /* not after the back-off of the first, nor after ack_wait */
+    scene_expect_effects(s, 2, 20); /* neither the backoff of the first one nor ack_wait delays it */
 }
 
 static void a_frozen_worker_is_replaced(struct world *w)
@@ -94,7 +94,7 @@ static void workers_are_recycled_without_repeats(struct world *w)
     scene_expect_settled(s, 20);
     assert_int_equal(effects_lines(s->effects), 1000);
     assert_true(daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"recycle\"") >=
-                3); /* what is in its ring goes along */
+                3); /* the messages in its ring are affected too */
 }
 
 static void a_leak_ends_its_worker_and_counts_against_its_message(struct world *w)
@@ -108,7 +108,7 @@ static void a_leak_ends_its_worker_and_counts_against_its_message(struct world *
     for (int i = 2; i <= 20; i++)
         scene_publish(s, "%d ack", i);
     scene_expect_settled(s, 30);
-    assert_int_equal(effects_lines(s->effects), 21); /* crash_limit is 2; the others ran once */
+    assert_int_equal(effects_lines(s->effects), 21); /* crash_limit is 2; the other messages ran once */
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_worker_exits_total", "reason=\"memory\""), 2);
     struct stored dead;
     assert_true(client_get(s->client, "DLQ", 1, &dead));
@@ -122,7 +122,7 @@ static void an_ack_during_an_outage_arrives_afterwards(struct world *w)
     scene_start(s);
     scene_publish(s, "1 sleep 1500");
     scene_expect_effects(s, 1, 10);
-    server_stop(s->server); /* in order: a killed one may forget that it delivered */
+    server_stop(s->server); /* an orderly stop: a killed server may forget deliveries */
     assert_true(daemon_wait_metric(s->daemon, "seamq_handler_duration_seconds_count", NULL, 1, 10));
     server_restart(s->server);
     scene_expect_settled(s, 15); /* the lease would last 30 s */
@@ -154,7 +154,7 @@ static void drain_without_a_server_ends_in_time(struct world *w)
 
     daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=4s");
     scene_start(s);
-    scene_publish(s, "1 nak 60000 1"); /* held here */
+    scene_publish(s, "1 nak 60000 1"); /* waits in the daemon */
     scene_expect_effects(s, 1, 10);
     server_kill(s->server);
     daemon_expect_not_ready(s->daemon, "default", 15);
@@ -172,10 +172,10 @@ static void drain_gives_back_what_waits_for_its_retry(struct world *w)
     assert_true(daemon_wait_metric(s->daemon, "seamq_retries_total", NULL, 1, 10));
     assert_int_equal(daemon_stop(s->daemon, 15), 0);
     scene_start(s);
-    scene_expect_effects(s, 2, 20); /* after what is left of its delay, not after ack_wait */
+    scene_expect_effects(s, 2, 20); /* after the rest of its delay, not after ack_wait */
 }
 
-/* More retries than may wait here go back to the server, come again, and are as good as new. */
+/* Retries above the limit go back to the server, and run when they are redelivered. */
 static void returned_messages_come_again_and_drain(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A handler dropped into a folder: binding, readiness, drift, and neighbours that do not load. */
+ * A plugin in the plugin directory: binding, readiness, drift, and other plugins that do not load. */
 #include "scene.h"
 
 #include <signal.h>
@@ -102,7 +102,7 @@ static void a_filter_that_the_stream_never_matches_is_said_until_something_comes
     client_add_stream(s->client, "EU_WORK", "eu.>", NULL);
     scene_set(s, "STREAM", "EU_WORK");
     scene_set(s, "FILTER_SUBJECTS", "deep.>");
-    scene_start(s); /* it is ready: the stream may get the subject */
+    scene_start(s); /* ready, because the subject may be added to the stream later */
     daemon_expect_event(s->daemon, 0, "subject-not-in-stream", "level=warn msg=*eu.>*", 10);
     assert_non_null(strstr(page(s, "/status.json"), "nothing will come"));
     client_api_ok(s->client, "{\"name\":\"EU_WORK\",\"subjects\":[\"eu.>\",\"deep.>\"]}", "STREAM.UPDATE.EU_WORK");
@@ -175,15 +175,16 @@ static void a_stream_deleted_while_running_is_an_alarm(struct world *w)
     daemon_expect_not_ready(s->daemon, "WORK", 15);
     client_add_stream(s->client, "WORK", "work.>", NULL);
     scene_publish(s, "2 ack");
-    daemon_expect_not_ready(s->daemon, "deleted", 15); /* its consumer; that is not made anew unasked */
+    daemon_expect_not_ready(s->daemon, "deleted",
+                            15); /* the consumer is missing; a running daemon never recreates it */
     assert_int_equal(daemon_stop(s->daemon, 15), 0);
-    scene_start(s); /* asked: create = missing */
+    scene_start(s); /* at start, create = missing creates it */
     scene_expect_settled(s, 10);
     assert_int_equal(effects_lines(s->effects), 2);
 }
 
-/* The new stream's first message has the old one's sequence, so its dead-letter subject and message ids
- * would be the same if the daemon took it for the old one. */
+/* The first message of the new stream has the sequence of the old one's. Without a check of the stream's creation time
+ * both would have the same dead-letter subject and message ids. */
 static void a_stream_made_anew_during_an_outage_is_told_from_the_old_one(struct world *w)
 {
     struct scene *s = scene_open(w);
@@ -210,7 +211,7 @@ static void copy_tree(struct world *w, const char *from, const char *to)
     assert_int_equal(process_run(w, argv, NULL, 30, NULL, NULL), 0);
 }
 
-/* As after a power loss: the numbers of what was lost are given to other messages. */
+/* As after a power failure: the server gives the sequences of lost messages to other messages. */
 static void a_stream_that_lost_its_end_is_told(struct world *w)
 {
     struct scene *s = scene_open(w);
@@ -326,7 +327,7 @@ static void a_plugin_replaced_in_place_does_not_crash_the_worker(struct world *w
 
     scene_publish(s, "1 ack");
     scene_expect_effects(s, 1, 10);
-    /* What a deploy's cp does: truncate, then write. */
+    /* A deployment by cp truncates the file, then writes it. */
     world_write(world_text(w, "%s/scripted.so", s->daemon->plugin_dir), "");
     for (int i = 2; i <= 100; i++)
         scene_publish(s, "%d ack", i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Processes are killed in the middle of a run; the ledger proves that nothing is lost.
+ * Processes are killed during a run; the ledger proves that no message is lost.
  *
  * IT_MESSAGES sets the size of each run (20000).  Faults happen when the effects reach
  * random marks of the seeded sequence, so that a run can be repeated. */
@@ -29,7 +29,7 @@ static struct scene *prepare(struct world *w)
     struct scene *s = scene_prepare(w, &(struct scene_options){.sync_always = true});
     scene_set(s, "ACK_WAIT", "5s");
     scene_set(s, "BACKOFF", "20ms 100ms");
-    scene_set(s, "OPTION_PAUSE", "150us"); /* so that there is always one under way, and more waiting */
+    scene_set(s, "OPTION_PAUSE", "150us"); /* so that one message always runs and more wait */
     return s;
 }
 
@@ -39,7 +39,7 @@ static struct ledger *publish(struct scene *s, ledger_verb verb)
     return ledger_start(s->w, &o);
 }
 
-/* Waits for the next of `n` marks, spread over the run with some chance. */
+/* Waits for the next of `n` marks, which the seed spreads over the run. */
 static void wait_mark(struct scene *s, unsigned i, unsigned n)
 {
     uint64_t step = messages() / (n + 1);
@@ -77,7 +77,7 @@ static void killed_workers_lose_nothing(struct world *w)
     assert_true(killed > kills / 2);
     assert_int_equal(c.dead, 0);
     assert_int_equal(c.handled, messages());
-    assert_true(c.repeated <= killed); /* only what a dead worker was executing is handled twice */
+    assert_true(c.repeated <= killed); /* only messages that a dead worker was running are handled twice */
     assert_true(daemon_metric(s->daemon, "seamq_worker_exits_total", NULL) >= killed);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
 }
@@ -120,7 +120,7 @@ static void a_killed_daemon_takes_its_workers_along(struct world *w)
         assert_true(world_until(is_gone, &pids[i], 5));
 }
 
-/* As in a container that the kernel ends as one: no daemon is left that could count. */
+/* As when the kernel kills a whole container: no daemon remains that could count the crash. */
 static void a_message_that_ends_every_daemon_is_dead_at_last(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -158,7 +158,7 @@ static void killed_servers_lose_nothing(struct world *w)
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
 }
 
-/* Two daemons on one durable; one dies in the middle. */
+/* Two daemons use one durable; one dies during the run. */
 static void the_other_daemon_takes_over(struct world *w)
 {
     struct scene *s = prepare(w);
@@ -183,7 +183,7 @@ static void set_short(struct daemon *d)
 {
     daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_ACK_WAIT=1s");
     daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_TIMEOUT=3s");
-    daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_MAX_ACK_PENDING=1"); /* no request stays open beside the message */
+    daemon_env(d, "SEAMQ_HANDLER_SCRIPTED_MAX_ACK_PENDING=1"); /* no pull request is open beside the message */
 }
 
 static struct daemon *start_other(struct scene *s)

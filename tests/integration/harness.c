@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The harness against real nats-servers, without seamqd: what the other tests stand on. */
+ * Tests of the harness itself against real nats-servers, without seamqd. */
 #include "client.h"
 #include "identity.h"
 #include "ledger.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rate_limit and max_in_flight: bounds that hold however fast or slow the machine is. */
+ * rate_limit and max_in_flight: upper bounds hold independent of the speed of the machine. */
 #include "scene.h"
 
 #include <inttypes.h>
@@ -13,12 +13,13 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Each start is a line of the effects file, so a count is a bound from above at any moment. */
+/* Each start writes a line to the effects file, so the number of lines is checked against an upper bound. */
 static void expect_rate(struct scene *s, double started, double rate, uint64_t total)
 {
     uint64_t n;
     do {
-        n = effects_lines(s->effects); /* before the clock is read: a late look is no excess */
+        n = effects_lines(
+            s->effects); /* counted before the clock is read, so that a delay is not taken for an excess */
         double most = rate * (now() - started) + rate / 10 + 1;
         if ((double)n > most)
             fail_msg("%" PRIu64 " messages started, %g were allowed", n, most);
@@ -58,7 +59,7 @@ static void retries_count_too(struct world *w)
     scene_expect_settled(s, 10);
 }
 
-/* A slow pace must not keep from others what it cannot start. */
+/* A low rate_limit must leave messages that it cannot start to other daemons. */
 static void what_may_not_start_soon_is_not_pulled(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -70,12 +71,12 @@ static void what_may_not_start_soon_is_not_pulled(struct world *w)
     for (unsigned n = 1; n <= 4; n++) {
         scene_expect_effects(s, n, 20);
         json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
-        assert_in_range(json_at(info, "num_ack_pending"), 0, 2); /* an ack under way, and the next one */
+        assert_in_range(json_at(info, "num_ack_pending"), 0, 2); /* an unconfirmed ack, and the next message */
     }
     assert_int_equal(daemon_stop(s->daemon, 20), 0);
 }
 
-/* Slow handlers wait for no token: the pace limits starts, not how many run. */
+/* rate_limit limits starts, not the number of running messages, so slow handlers do not wait. */
 static void a_rate_limit_lets_slow_messages_overlap(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);

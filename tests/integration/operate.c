@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seamq pause, resume and seek, and what seamqd makes of them. */
+ * seamq pause, resume and seek, and how seamqd reacts. */
 #include "scene.h"
 #include "seamq.h"
 
@@ -40,7 +40,7 @@ static void a_paused_consumer_is_shown_and_no_trouble(struct world *w)
 
     RUN(s, 0, "pause", TARGET);
     scene_publish(s, "1 ack");
-    /* Whoever looks at the page makes seamqd ask. */
+    /* Each request of the page makes seamqd request CONSUMER.INFO. */
     assert_true(daemon_wait_metric(s->daemon, "seamq_consumer_paused", NULL, 1, 20));
     assert_int_equal(daemon_get(s->daemon, "/", &page), 200);
     expect_text(page, "paused on cluster default until");
@@ -80,19 +80,19 @@ static void mistakes_are_named(struct world *w)
     expect_text(RUN(s, 2, "seek", TARGET, "--first", "--new").err, "say where to");
     expect_text(RUN(s, 2, "seek", TARGET, "--sequence=0").err, "no sequence");
     expect_text(RUN(s, 2, "seek", TARGET, "--time=soon").err, "no time");
-    /* A configured handler stands for its consumer. */
+    /* A handler's name selects its consumer. */
     expect_text(RUN(s, 1, "seek", "mine", "--first", "handler.mine.stream=WORK", "handler.mine.durable=yours").err,
                 "no consumer yours of a stream WORK");
 }
 
-/* The server's heartbeats go on meanwhile: a pause must not look like a dead pull. */
+/* The server sends heartbeats during a pause, so seamqd does not take it for a dead pull request. */
 static void a_long_pause_is_no_silence(struct world *w)
 {
     need_pause(w);
     struct scene *s = scene_open(w);
 
     RUN(s, 0, "pause", TARGET);
-    assert_null(daemon_event(s->daemon, 0, "pull-silent", NULL, 12)); /* two heartbeats and a little */
+    assert_null(daemon_event(s->daemon, 0, "pull-silent", NULL, 12)); /* more than two heartbeats */
     assert_int_equal(daemon_get(s->daemon, "/readyz", NULL), 200);
 }
 
@@ -152,7 +152,7 @@ static void seeking_forward_skips(struct world *w)
     assert_int_equal(scene_effects(s, ""), 4);
 }
 
-/* Where a consumer begins is for its beginning: the same file must go on fitting it. */
+/* A start position counts at creation only: the same file is not drift after seek. */
 static void a_consumer_that_was_moved_is_still_what_was_provisioned(struct world *w)
 {
     struct server *server = server_start(w, NULL);
@@ -168,7 +168,7 @@ static void a_consumer_that_was_moved_is_still_what_was_provisioned(struct world
     assert_int_equal(json_at(info, "config.opt_start_seq"), 5);
 }
 
-/* Between the old consumer and the new one there must be no step that can be known to fail. */
+/* Everything that can be checked is checked before the old consumer is deleted. */
 static void nothing_is_deleted_that_could_not_be_made_anew(struct world *w)
 {
     static const char users[] =
@@ -187,7 +187,7 @@ static void nothing_is_deleted_that_could_not_be_made_anew(struct world *w)
     expect_text(said.err, "Permissions Violation");
     assert_true(json_is_false(json_object_get(seamq_row(w, said.out, 0), "moved")));
     assert_non_null(client_consumer(c, "WORK", "c"));
-    /* Where nobody knows whether it was deleted, the configuration is there to make it by hand. */
+    /* If it is unknown whether the consumer was deleted, the output has the configuration to recreate it by hand. */
     url = world_text(w, "nats://half:pw@127.0.0.1:%d", server->port);
     said = SEAMQ_EXPECT(w, url, 1, "seek", "WORK/c", "--new", "--yes");
     expect_text(said.err, "its configuration was to be: {");
@@ -222,21 +222,21 @@ static void nothing_moves_under_a_daemon_unless_forced(struct world *w)
     assert_int_equal(scene_effects(s, ""), 21);
 }
 
-/* What ran when the consumer was moved must not settle what the new one delivers. */
+/* Runs that started before the move must not settle deliveries of the new consumer. */
 static void what_was_held_of_the_old_consumer_settles_nothing(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
 
-    scene_set(s, "WORKERS", "3"); /* the second runs beside both runs of the first */
+    scene_set(s, "WORKERS", "3"); /* the second message runs beside both runs of the first */
     scene_start(s);
     scene_publish(s, "1 sleep 4000");
-    scene_publish(s, "2 nak 60000 1"); /* waits here for its second attempt */
+    scene_publish(s, "2 nak 60000 1"); /* waits in the daemon for its second attempt */
     scene_expect_effects(s, 2, 20);
     RUN(s, 0, "seek", TARGET, "--first", "--yes", "--force");
     daemon_expect_event(s->daemon, 0, "consumer-recreated", "forgotten=2", 20);
-    scene_expect_effects(s, 4, 30); /* each anew, while the first run of 1 may still go on */
+    scene_expect_effects(s, 4, 30); /* all run again, while the first run of message 1 may not have ended */
     assert_int_equal(scene_effects(s, " 1 sleep"), 2);
-    assert_int_equal(scene_effects(s, "2 1 2 nak"), 2); /* a first attempt again */
+    assert_int_equal(scene_effects(s, "2 1 2 nak"), 2); /* counted as a first attempt again */
     assert_int_equal(json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_ack_pending"), 2);
     daemon_kill(s->daemon);
 }
@@ -285,13 +285,13 @@ static void a_shadow_tells_and_does_nothing(struct world *w)
     assert_int_equal(daemon_get(d, "/", &page), 200);
     expect_text(page, "in the shadow");
     assert_true(daemon_metric(d, "seamq_shadow_outputs_total", "handler=\"next\"") == 2);
-    /* Production's own, and nothing twice. */
+    /* The outputs of production only, each once. */
     assert_int_equal(client_stream_messages(s->client, "OUT"), 2);
     assert_int_equal(client_stream_messages(s->client, "DLQ"), 1);
     assert_int_equal(scene_effects(s, " 3 nak"), 2);
 }
 
-/* At the level that is there by default, and without a breaker that would hold up what comes next. */
+/* Logged at the default level, and no breaker delays the next messages. */
 static void a_shadow_records_outputs_and_what_was_not_available(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -353,7 +353,7 @@ static void reload_waits_and_tells(struct world *w)
 
     expect_text(RUN(s, 0, "reload", "--wait", admin_of(s)).out, "nothing has changed");
     daemon_handler(s->daemon, IT_SCRIPTED, "more");
-    expect_text(RUN(s, 0, "reload", "--wait", admin_of(s)).out, "added"); /* also if the watch was faster */
+    expect_text(RUN(s, 0, "reload", "--wait", admin_of(s)).out, "added"); /* also if the directory watch was faster */
     expect_text(RUN(s, 0, "reload", "--wait", admin_of(s)).out, "nothing has changed");
     world_write(world_path(w, "%s/broken.so", strrchr(s->daemon->plugin_dir, '/') + 1), "no plugin");
     daemon_expect_event(s->daemon, 0, "reload-refused", "handler=broken", 30);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ordering: per key one message at a time, in the order of the stream, whatever dies.
+ * ordering: one message of a key at a time, in the order of the stream, whatever process dies.
  *
- * The oracle reads what handlers/ordered.c wrote.  Messages go round the keys, so that the next of a key is
- * KEYS further on in the stream.  A follower may begin only after the one before it was done; nothing is
- * left out.  After the death of a daemon a key may go back to what was not acknowledged, and then comes
- * forward again without a gap.  A server that dies forgets acknowledgements of the last moments, in no order. */
+ * The oracle reads the record of handlers/ordered.c. Keys take turns, so the next message of a key is KEYS sequences
+ * later. A message may start only after its predecessor was done, and none is skipped. After the death of a daemon a
+ * key may go back to its first unacknowledged message, and then advances again without a gap. A killed server forgets
+ * some of the latest acknowledgements, in no order. */
 #include "scene.h"
 
 #include <inttypes.h>
@@ -38,16 +38,16 @@ static void publish(struct scene *s, unsigned key, const char *text)
 #define ANY UINT_MAX
 
 struct oracle {
-    unsigned backs; /* how often a key may go back; ANY: messages that are done may run again, however it comes */
+    unsigned backs; /* how often a key may go back; ANY: finished messages may run again in any order */
     bool begun[TOTAL_MAX + 1];
     bool done[TOTAL_MAX + 1];
-    struct track {     /* of a key */
-        uint64_t last; /* began last */
+    struct track {     /* state of one key */
+        uint64_t last; /* the message that started last */
         unsigned backs;
     } tracks[KEYS];
 };
 
-/* A first run: the one in front must be done. */
+/* A first run: its predecessor must be done. */
 static void began_first(const struct oracle *o, uint64_t seq)
 {
     if (seq > KEYS && !o->done[seq - KEYS])
@@ -151,7 +151,7 @@ static void a_failing_head_holds_up_its_own_key_only(struct world *w)
     for (unsigned i = 0; i < total; i++)
         publish(s, i % KEYS, i == 0 ? "nak 600000 9" : "ack");
     wait_done(s, total - total / KEYS, 60);
-    assert_int_equal(starts_of(s, 0), 1); /* the head, and nothing behind it */
+    assert_int_equal(starts_of(s, 0), 1); /* the first message of the key, and none behind it */
     json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
     assert_int_equal(json_at(info, "num_pending"), 0);
     assert_int_equal(json_at(info, "num_redelivered"), 0);
@@ -168,7 +168,7 @@ static void a_slow_key_does_not_block_others(struct world *w)
     scene_start(s);
     publish(s, 0, world_text(w, "block %s", file));
     scene_expect_effects(s, 1, 10);
-    publish(s, 1, "sleep 50"); /* by then the first is known to be slow: nothing is put behind it any more */
+    publish(s, 1, "sleep 50"); /* the first message is known to be slow by now, so no other is put behind it */
     wait_done(s, 1, 10);
     for (unsigned i = 2; i < total; i++)
         publish(s, i % KEYS, "ack");
@@ -195,7 +195,7 @@ static void key_max_in_flight_bounds_a_hot_key(struct world *w)
     if (!strstr(page, "not pulling: key \"work.k0\" holds"))
         fail_msg("the status page does not say it:\n%s", page);
     int64_t here = json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_ack_pending");
-    assert_in_range(here, 10, 30); /* and what was asked for before */
+    assert_in_range(here, 10, 30); /* plus the messages that were already requested */
     assert_int_equal(scene_effects(s, "done"), 0);
     world_write(file, "go\n");
     scene_expect_settled(s, 60);
@@ -204,13 +204,13 @@ static void key_max_in_flight_bounds_a_hot_key(struct world *w)
     assert_true(daemon_metric(s->daemon, "seamq_lanes", "handler=\"scripted\"") == 0);
 }
 
-/* More retries than may wait here, were it not for the order. */
+/* More retries than the limit, which does not apply in ordered mode. */
 static void heads_are_never_given_back(struct world *w)
 {
     struct scene *s = prepare(w);
 
     scene_set(s, "MAX_ACK_PENDING", "40");
-    scene_set(s, "ACK_WAIT", "60s"); /* a busy machine must not make any of them come again */
+    scene_set(s, "ACK_WAIT", "60s"); /* long enough that a busy machine causes no redelivery */
     scene_start(s);
     for (unsigned i = 0; i < 300; i++)
         client_publish(s->client, world_text(w, "work.u%u", i), "nak 300 1");
@@ -250,7 +250,7 @@ static void keys_come_from_tokens_and_headers(struct world *w)
 
 /* ---- deaths ------------------------------------------------------------------------------ */
 
-/* `strike` n times, spread over the run; then everything must have been done, in order. */
+/* Calls `strike` n times during the run; then every message must be done, in order. */
 static void run_with(struct world *w, struct scene *s, void (*strike)(struct scene *s), unsigned n, unsigned backs)
 {
     const unsigned total = TOTAL_MAX;
@@ -311,7 +311,7 @@ static void stop_daemon(struct scene *s)
     scene_start(s);
 }
 
-/* What is drained is given back at once, and nothing of it runs twice: not even ack wait passes. */
+/* A drain gives messages back immediately: none waits for ack wait, and none runs twice. */
 static void order_outlives_a_restart_without_waiting(struct world *w)
 {
     struct scene *s = prepare(w);
@@ -325,7 +325,7 @@ static bool any_redelivered(void *data)
     return json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_redelivered") > 0;
 }
 
-/* The daemon sleeps until its leases have run out. */
+/* The daemon is frozen until its leases have expired. */
 static void freeze_daemon(struct scene *s)
 {
     kill(s->daemon->proc->pid, SIGSTOP);
@@ -338,9 +338,9 @@ static void order_outlives_lost_leases(struct world *w)
     run_with(w, prepare(w), freeze_daemon, 3, 0);
 }
 
-/* ---- what was lost on the way comes first, however long nobody leads --------------------------- */
+/* ---- lost deliveries run first, however long there is no leader --------------------------- */
 
-/* Delivered to somebody who has died with it. */
+/* Delivers messages to a client that dies without settling them. */
 static void take_and_die(struct scene *s, unsigned n)
 {
     natsSubscription *sub = NULL;
@@ -388,7 +388,7 @@ static void order_outlives_a_frozen_leader(struct world *w)
     take_and_die(s, 2);
     scene_start(s);
     world_until(followers_are_here, s, 2);
-    server_freeze(leader); /* its successor is elected later than the others' leases would have run out */
+    server_freeze(leader); /* the new leader is elected after the leases of the others would have expired */
     scene_expect_effects(s, 4, 60);
     assert_string_equal(world_read(w, s->effects), "1 1 1 ack\n2 1 2 ack\n3 1 3 ack\n4 1 4 ack\n");
     server_thaw(leader);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What becomes of a message for each outcome of its handler. */
+ * The result of each outcome of a handler for its message. */
 #include "scene.h"
 
 #include <inttypes.h>
@@ -56,7 +56,7 @@ static void nak_delays_redelivery(struct world *w)
     scene_expect_effects(s, 2, 20);
     clock_gettime(CLOCK_MONOTONIC, &after);
     int64_t ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
-    if (ms < 1300) /* what was seen of the first may be 50 ms late */
+    if (ms < 1300) /* the first run may be seen 50 ms late */
         fail_msg("asked for 1500 ms, redelivered after %" PRId64 " ms", ms);
     scene_expect_settled(s, 10);
     assert_int_equal(scene_effects(s, "1 2 1 nak"), 1); /* attempt 2 */
@@ -207,7 +207,7 @@ static void a_publish_that_no_stream_takes_is_not_an_ack(struct world *w)
     scene_set(s, "BACKOFF", "100ms");
     scene_start(s);
     scene_publish(s, "1 publish out.a 1");
-    scene_expect_effects(s, 2, 30); /* it was not acknowledged: it comes again */
+    scene_expect_effects(s, 2, 30); /* the message is redelivered because it was not acknowledged */
     assert_non_null(daemon_says(s->daemon, 0, 5, "publish-failed", "out.a"));
     add_out_stream(s);
     scene_expect_settled(s, 30);
@@ -235,7 +235,7 @@ static void dead_letters_wait_for_their_stream(struct world *w)
     scene_publish(s, "2 ack");
     scene_expect_effects(s, 2, 10);
     assert_non_null(daemon_event(s->daemon, 0, "dead-letter-failed", "seq=1", 15));
-    /* the other one's ack is not held up by it */
+    /* the ack of the other message does not wait for it */
     int64_t deadline = deadline_in(10);
     while (json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_ack_pending") != 1)
         assert_true(deadline_left_ms(deadline) > 0);
@@ -273,7 +273,7 @@ static void a_message_of_the_largest_size_is_handled(struct world *w)
     client_publish(s->client, "work.small", "3 ack");
     scene_expect_settled(s, 20);
     assert_int_equal(scene_effects(s, "1 echo 1048576 work.big"), 1);
-    /* With its headers the dead letter is above the server's limit: a pointer is kept instead. */
+    /* With its headers the dead letter exceeds the server's limit, so it has a pointer instead of the payload. */
     struct stored m = expect_dead_letter(s, 2, 1);
     assert_true(m.size < size || strlen(m.headers) > 0);
 }
@@ -298,7 +298,7 @@ static void leases_are_renewed_while_the_handler_works(struct world *w)
     scene_set(s, "TIMEOUT", "20s");
     scene_start(s);
     scene_publish(s, "1 sleep 3500");
-    scene_publish(s, "2 ack"); /* waits behind it, its lease too */
+    scene_publish(s, "2 ack"); /* waits behind it, and its lease runs too */
     scene_expect_settled(s, 20);
     assert_int_equal(effects_lines(s->effects), 2);
     assert_int_equal(json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "delivered.consumer_seq"), 2);

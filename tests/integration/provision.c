@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seamq stream plan and apply against real servers: idempotent, mends drift, refuses what loses data, waits, races. */
+ * seamq stream plan and apply against real servers: idempotence, drift, refusal of data loss, waiting, races. */
 #include "scene.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #define SECONDS 60
 #define RACERS 4
 
-/* One seamq: its environment, and what it said. */
+/* One run of seamq: its environment and its output. */
 struct seamq {
     struct world *w;
     char *env[MAX_ENV + 1];
@@ -65,7 +65,7 @@ static json_t *stream_info(struct client *c, const char *name)
     return client_api_ok(c, NULL, "STREAM.INFO.%s", name);
 }
 
-/* The config, as text, to tell whether anything changed at all. */
+/* The configuration as text, to see whether it changed at all. */
 static const char *config_text(struct client *c, const char *name)
 {
     char *text = json_dumps(json_object_get(stream_info(c, name), "config"), JSON_SORT_KEYS);
@@ -159,7 +159,7 @@ static void what_would_lose_data_is_refused_and_nothing_is_changed(struct world 
     expect_run(s, RUN(s, "apply", ini), 0, "subjects: gone.> kept.> -> kept.>", "");
 }
 
-/* The server's word is passed on, for each, and the others are done. */
+/* The server's error is printed for each stream, and the other streams are applied. */
 static void what_the_server_refuses_is_named(struct world *w)
 {
     struct server *server = server_start(w, NULL);
@@ -258,7 +258,7 @@ static void a_user_who_may_not_is_told_what_is_missing(struct world *w)
     expect_run(s, RUN(s, "apply", "--env"), 1, "", "refuses these credentials");
 }
 
-/* Many are refused in one go, and each by name, at once. */
+/* All refused streams are reported in one run, each by name. */
 static void each_refusal_is_named_and_none_is_waited_for(struct world *w)
 {
     struct server *server = server_start(
@@ -292,7 +292,8 @@ static const char *many_streams(struct world *w, int count)
     return ini_file(w, text);
 }
 
-/* More than a page and a window; and four that do the same at once. */
+/* More streams than a page of the API and a window of requests; and four processes that apply the same input at once.
+ */
 static void from_many_places_at_once_the_result_is_one(struct world *w)
 {
     struct server *server = server_start(w, NULL);
@@ -322,7 +323,7 @@ static bool has_begun(void *data)
     return !json_object_get(names, "error") && json_at(names, "total") > 20;
 }
 
-/* What had no answer is asked again on the next connection. */
+/* A request without a response is repeated on the next connection. */
 static void a_server_killed_on_the_way_costs_only_time(struct world *w)
 {
     struct server *server = server_start(w, NULL);
@@ -358,7 +359,7 @@ static void mirrors_and_sources_come_after_their_origins(struct world *w)
     expect_run(s, RUN(s, "apply", ini), 0, "0 created, 0 updated, 4 unchanged", "");
 }
 
-/* What is provisioned is what seamqd with create = never wants, without a word about drift. */
+/* seamqd with create = never accepts the provisioned consumer without reporting drift. */
 static void seamqd_binds_to_what_was_provisioned(struct world *w)
 {
     struct server *server = server_start(w, NULL);

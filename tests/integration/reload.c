@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Plugins and configuration that change while seamqd runs: relieved, replaced, added, removed, refused. */
+ * Plugins and configuration that change while seamqd runs: rolling restart, replacement, addition, removal, refusal. */
 #include "scene.h"
 
 #include <dirent.h>
@@ -15,7 +15,7 @@ static const char *plugin_path(struct scene *s)
     return world_text(s->w, "%s/scripted.so", s->daemon->plugin_dir);
 }
 
-/* A deploy: `cp` over the file, or `mv` of a new one into its place. */
+/* Deploys a version: `cp` over the file, or `mv` of a new file into its place. */
 static void deploy(struct scene *s, bool by_rename)
 {
     const char *fresh = world_text(s->w, "%s/fresh", s->daemon->plugin_dir);
@@ -35,7 +35,7 @@ static void hang_up(struct scene *s)
     kill(s->daemon->proc->pid, SIGHUP);
 }
 
-/* The handler's keys come from a file, so that they can change. */
+/* The handler's keys come from a file, so that they can change while seamqd runs. */
 static void configure(struct scene *s, const char *keys)
 {
     world_write(world_path(s->w, "seamq.ini"), world_text(s->w, "[handler.scripted]\n%s", keys));
@@ -74,7 +74,7 @@ static uint32_t rounds(void)
     return n ? (uint32_t)atoi(n) / 20 : 40;
 }
 
-/* ---- other workers -------------------------------------------------------------------------- */
+/* ---- rolling restarts -------------------------------------------------------------------------- */
 
 static void reloads_under_load_lose_and_repeat_nothing(struct world *w)
 {
@@ -98,7 +98,7 @@ static void reloads_under_load_lose_and_repeat_nothing(struct world *w)
     assert_int_equal(count.missing, 0);
     assert_int_equal(count.repeated, 0);
     assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
-    /* One more or less: the reader of /metrics, a worker that is being relieved. */
+    /* Tolerates one more: the reader of /metrics, or a worker that is being replaced. */
     if (open_files(s) > files + 12)
         fail_msg("%zu descriptors after %u reloads, %zu after %u", open_files(s), n, files, n / 10);
     print_message("%u reloads, %u messages, none lost or repeated, %zu -> %zu descriptors\n", n, count.handled, files,
@@ -108,7 +108,7 @@ static void reloads_under_load_lose_and_repeat_nothing(struct world *w)
 static void a_changed_file_is_noticed_by_itself(struct world *w)
 {
     struct scene *s = scene_open(w);
-    assert_null(daemon_event(s->daemon, 0, "handler-not-ready", "msg=*starting*", 0)); /* no trouble, no warning */
+    assert_null(daemon_event(s->daemon, 0, "handler-not-ready", "msg=*starting*", 0)); /* no failure, no warning */
 
     for (int by_rename = 0; by_rename < 2; by_rename++) {
         size_t from = daemon_mark(s->daemon);
@@ -123,7 +123,7 @@ static void a_changed_file_is_noticed_by_itself(struct world *w)
     }
 }
 
-/* inotify follows a directory and not its name, so each of these needs more than a watch on it. */
+/* inotify follows a directory, not its name, so a watch on the directory alone misses each of these changes. */
 static void another_directory_under_the_name_is_noticed(struct world *w)
 {
     struct scene *s = scene_open(w);
@@ -132,14 +132,14 @@ static void another_directory_under_the_name_is_noticed(struct world *w)
     const char *next = world_text(w, "%s.next", dir);
     const char *plugin = plugin_path(s);
 
-    size_t from = daemon_mark(s->daemon); /* moved away, and a new one moved there */
+    size_t from = daemon_mark(s->daemon); /* moved away, and a new directory moved to its name */
     assert_int_equal(mkdir(next, 0755), 0);
     world_copy(IT_SCRIPTED, world_text(w, "%s/scripted.so", next));
     assert_int_equal(rename(dir, aside), 0);
     assert_int_equal(rename(next, dir), 0);
     expect_action(s, from, SCENE_HANDLER, "renewed");
 
-    from = daemon_mark(s->daemon); /* removed: what runs goes on; and made again */
+    from = daemon_mark(s->daemon); /* removed while its handlers continue to run, and created again */
     assert_int_equal(unlink(plugin), 0);
     assert_int_equal(rmdir(dir), 0);
     daemon_expect_event(s->daemon, from, "reload-refused", "msg=*directory*", 20);
@@ -148,7 +148,7 @@ static void another_directory_under_the_name_is_noticed(struct world *w)
     world_copy(IT_SCRIPTED, plugin);
     expect_action(s, from, SCENE_HANDLER, "renewed");
 
-    from = daemon_mark(s->daemon); /* a link to a release, as on the way to the next one */
+    from = daemon_mark(s->daemon); /* a link to one release, which then leads to the next one */
     assert_int_equal(rename(dir, next), 0);
     assert_int_equal(symlink(next, dir), 0);
     daemon_expect_event(s->daemon, from, "reload-done", "refused=0", 20);
@@ -171,14 +171,14 @@ static void a_long_message_ends_in_its_old_worker(struct world *w)
     deploy(s, false);
     expect_action(s, from, SCENE_HANDLER, "renewed");
     scene_publish(s, "2 ack");
-    scene_expect_effects(s, 2, 2); /* not behind the long one */
+    scene_expect_effects(s, 2, 2); /* does not wait for the long message */
     assert_int_equal(daemon_workers(s->daemon, NULL, 0), 2);
     scene_expect_settled(s, 20);
     assert_int_equal(scene_effects(s, " 1 sleep"), 1);
     assert_true(daemon_wait_workers(s->daemon, 1, 10));
 }
 
-/* drain_timeout is for the end of the daemon. */
+/* drain_timeout applies to the end of the daemon only. */
 static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
 {
     struct scene *s = prepare_with_file(w, "timeout = 10s\n");
@@ -197,7 +197,7 @@ static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
     assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
 }
 
-/* The long time is for what runs, not for a retry that is due in a minute. */
+/* Only running messages get the long time, not a retry that is due in a minute. */
 static void a_retry_does_not_hold_up_the_successor(struct world *w)
 {
     static const char keys[] = "timeout = 5m\nack = cumulative\nexclusive = yes\n";
@@ -228,7 +228,7 @@ static void a_stop_does_not_wait_for_a_handler_that_leaves(struct world *w)
     configure(s, "timeout = 60s\nmax_ack_pending = 100\n");
     hang_up(s);
     expect_action(s, from, SCENE_HANDLER, "replaced");
-    assert_int_equal(daemon_stop(s->daemon, 20), 0); /* in time to give it back */
+    assert_int_equal(daemon_stop(s->daemon, 20), 0); /* early enough to give the message back */
 }
 
 static void attempts_are_counted_on(struct world *w)
@@ -259,7 +259,7 @@ static void a_broken_file_leaves_the_old_code_serving(struct world *w)
     daemon_expect_event(s->daemon, from, "reload-done", "refused=1", 20);
     assert_int_equal((int)daemon_metric(s->daemon, "seamq_last_reload_successful", NULL), 0);
     assert_int_equal(daemon_get(s->daemon, "/readyz", NULL), 200);
-    for (int i = 1; i <= 3; i++) { /* a worker that has to start again finds the code that was checked */
+    for (int i = 1; i <= 3; i++) { /* a worker that restarts runs the code that was checked */
         assert_true(daemon_wait_workers(s->daemon, 1, 10));
         assert_int_equal(daemon_workers(s->daemon, &worker, 1), 1);
         kill(worker, SIGKILL);
@@ -324,7 +324,7 @@ static void a_cure_does_not_wait_for_what_hangs(struct world *w)
     scene_expect_settled(s, 10);
 }
 
-/* A storm of SIGHUPs must not call off again and again what it asks for. */
+/* Repeated SIGHUPs must not cancel each other's reload for ever. */
 static void what_is_still_wanted_goes_on_whoever_asks_again(struct world *w)
 {
     struct scene *s = scene_with_file(w, "");
@@ -416,7 +416,7 @@ static void a_successor_that_finds_no_stream_leaves_the_old_one_serving(struct w
     hang_up(s);
     scene_publish(s, "1 ack");
     scene_expect_effects(s, 1, 10);
-    configure(s, "stream = WORK\n"); /* the newest reading counts, not the one that waits */
+    configure(s, "stream = WORK\n"); /* the newest configuration snapshot counts, not the one that waits */
     hang_up(s);
     daemon_expect_event(s->daemon, from, "reload-done", NULL, 60);
     scene_publish(s, "2 ack");
@@ -424,7 +424,7 @@ static void a_successor_that_finds_no_stream_leaves_the_old_one_serving(struct w
     scene_expect_settled(s, 10);
 }
 
-/* While the old one is still at work, others wait: the newest reading is the one that runs in the end, alone. */
+/* Successors wait while the old instance runs. In the end only the newest configuration snapshot runs. */
 static void an_ordered_handler_is_followed_by_one_only(struct world *w)
 {
     struct scene *s = scene_with_file(w, "ordering = subject\n");
@@ -438,7 +438,7 @@ static void an_ordered_handler_is_followed_by_one_only(struct world *w)
         daemon_expect_event(s->daemon, from, "reload-done", "refused=0", 30);
         scene_publish(s, "%d ack", i + 2);
     }
-    assert_int_equal(effects_lines(s->effects), 1); /* none beside the first, which is of their key */
+    assert_int_equal(effects_lines(s->effects), 1); /* no message runs beside the first one, which has the same key */
     scene_expect_effects(s, 4, 30);
     scene_expect_settled(s, 30);
     assert_true(daemon_wait_workers(s->daemon, 1, 15));
@@ -465,7 +465,8 @@ static void a_new_file_is_a_new_handler_and_a_removed_one_drains(struct world *w
     assert_true(daemon_wait_workers(s->daemon, 1, 15));
     scene_publish(s, "2 ack");
     scene_expect_settled(s, 15);
-    json_t *info = client_consumer(s->client, "WORK", "billing"); /* it stays, with what it has not seen */
+    json_t *info = client_consumer(s->client, "WORK",
+                                   "billing"); /* the durable remains, with the messages that were not delivered */
     assert_int_equal(json_at(info, "num_pending"), 1);
 }
 

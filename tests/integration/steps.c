@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The protocols of settling are cut off at every step: before the first message between seamqd and the server, before
- * the second, and so on, until a run gets through.  By kill -9 of seamqd, and by a lost connection.
+ * The protocols of settling are interrupted at every step: before the first message between seamqd and the server,
+ * before the second, and so on, until a run completes. The interruption is kill -9 of seamqd, or a lost connection.
  *
- * Dead letters and outputs must be there exactly once, each time. */
+ * Each time, dead letters and outputs must be stored exactly once. */
 #include "scene.h"
 
 #include "proxy.h"
@@ -13,19 +13,19 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#define STEPS_MAX 500 /* more than any protocol has */
+#define STEPS_MAX 500 /* more steps than any protocol has */
 
 struct protocol {
     struct scene *s;
     struct proxy *proxy;
-    const char *message; /* what the handler is asked for */
-    const char *stream;  /* where the result goes ... */
-    int64_t each;        /* ... so many of them */
+    const char *message; /* verb of the message */
+    const char *stream;  /* stream of the result */
+    int64_t each;        /* number of results */
     bool kill;
-    atomic_int pid; /* of seamqd; 0: not known yet */
+    atomic_int pid; /* pid of seamqd; 0: not known yet */
 };
 
-/* On the proxy's thread, maybe before daemon_start() has returned. */
+/* Called on the proxy's thread, possibly before daemon_start() has returned. */
 static void kill_seamqd(void *data)
 {
     struct protocol *p = data;
@@ -41,7 +41,7 @@ static bool through(void *data)
     return proxy_has_cut(p->proxy) || client_wait_settled(p->s->client, "WORK", SCENE_HANDLER, 0);
 }
 
-/* One message, cut off at step `n`. False: it was through before. */
+/* Runs one message, interrupted at step `n`. False: it had completed before. */
 static bool cut_at(struct protocol *p, unsigned n)
 {
     struct scene *s = p->s;
@@ -61,7 +61,7 @@ static bool cut_at(struct protocol *p, unsigned n)
     }
     scene_expect_settled(s, 30);
     daemon_wait_ready(s->daemon, 10);
-    daemon_kill(s->daemon); /* what it knew is forgotten */
+    daemon_kill(s->daemon); /* its state is lost */
     int64_t there = client_stream_messages(s->client, p->stream);
     if (there != n * p->each)
         fail_msg("after a cut at step %u %s holds %" PRId64 " messages, expected %" PRId64, n, p->stream, there,
@@ -85,7 +85,7 @@ static void cut_everywhere(struct world *w, const char *message, const char *str
     while (n < STEPS_MAX && cut_at(&p, n))
         n++;
     assert_true(n < STEPS_MAX);
-    assert_true(n > 10); /* it has seen more than the start */
+    assert_true(n > 10); /* the interruption was after the start */
     print_message("%u steps\n", n - 1);
 }
 

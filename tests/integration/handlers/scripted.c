@@ -175,7 +175,7 @@ static void scripted_handle_batch(void *data, const seamq_msg *const *msgs, size
 
     if (self->calls_fd >= 0 && dprintf(self->calls_fd, "%zu\n", n) < 0)
         abort();
-    for (size_t i = 0; i < n; i++) /* a plain NAK has said nothing: left without an outcome */
+    for (size_t i = 0; i < n; i++) /* a NAK without delay is left without an outcome, which means the same */
         if (scripted_handle(self, msgs[i]) == SEAMQ_ACK)
             seamq_ack(msgs[i]);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * client - JetStream requests of the test and the decoding of their answers. */
+ * client - sends the JetStream requests of the test and decodes the responses. */
 #include "client.h"
 
 #include <inttypes.h>
@@ -69,7 +69,7 @@ struct client *client_connect(struct world *w, const char *urls)
     return client_connect_with(w, urls, NULL, NULL);
 }
 
-/* No responders (a server that is starting, a leader that is being elected) and time-outs are asked again. */
+/* Repeats a request after a time-out and after no responders (a starting server, an election). */
 static natsStatus request(struct client *c, natsMsg **ret, const char *subject, const char *body)
 {
     int64_t deadline = deadline_in(c->patience);
@@ -158,7 +158,7 @@ static bool is_placed(void *data)
     return !json_object_get(s->answer, "error") || json_at(s->answer, "error.err_code") != NO_SUITABLE_PEERS;
 }
 
-/* The leader of a cluster that has just started takes its peers for offline until it has heard of them. */
+/* The leader of a cluster that has just started considers its peers offline until their first message. */
 void client_add_stream(struct client *c, const char *name, const char *subjects, const char *more)
 {
     const char *body = world_text(c->w, "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\"%s}", name,
@@ -218,7 +218,7 @@ static bool consumer_settled(void *data)
         return false;
     q->pending = json_at(j, "num_pending");
     q->ack_pending = json_at(j, "num_ack_pending");
-    /* For a moment after a publish the consumer does not know of it and says 0 and 0. */
+    /* For a moment after a publish the consumer does not know the message, and reports 0 and 0. */
     return q->pending == 0 && q->ack_pending == 0 &&
            json_at(j, "delivered.stream_seq") >= json_at(stream, "state.last_seq");
 }
@@ -263,7 +263,8 @@ uint64_t client_publish_full(struct client *c, const char *subject, const char *
 
     expect_ok(natsMsg_Create(&m, subject, NULL, data, (int)size), "natsMsg_Create");
     add_headers(m, headers);
-    /* A leader may be killed with the message in its hands: sent again, but only where the stream drops a copy. */
+    /* A leader may be killed before it has stored the message. It is published again only if the stream drops
+     * duplicates. */
     bool again = headers && strstr(headers, "Nats-Msg-Id: ");
     int64_t deadline = deadline_in((again ? 3 : 1) * API_TIMEOUT_MS / 1000.0);
     natsStatus s;
@@ -271,7 +272,7 @@ uint64_t client_publish_full(struct client *c, const char *subject, const char *
                 NATS_NO_RESPONDERS ||
             (s == NATS_TIMEOUT && again)) &&
            deadline_left_ms(deadline) > 0)
-        nats_Sleep(20); /* nobody took it: a leader is being elected */
+        nats_Sleep(20); /* no responders: a leader is being elected */
     natsMsg_Destroy(m);
     expect_ok(s, world_text(c->w, "publish to %s", subject));
     json_t *j = json_loadb(natsMsg_GetData(answer), (size_t)natsMsg_GetDataLength(answer), 0, NULL);
@@ -307,7 +308,7 @@ bool client_wait_messages(struct client *c, const char *stream, int64_t n, doubl
     return world_until(has_messages, &q, seconds);
 }
 
-/* Standard base64, as in STREAM.MSG.GET; a NUL is put behind. */
+/* Decodes standard base64, as in STREAM.MSG.GET; appends a NUL. */
 static char *base64_decode(const char *text, size_t *ret_len)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

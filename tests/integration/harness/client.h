@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client - the test's own view of a NATS server: JetStream's JSON API, publishing, looking.
+ * client - the test's own client of a NATS server: JetStream's JSON API, publishing, reading messages.
  *
- * The names follow JetStream's API subjects, so that its reference is the manual.  JSON
- * answers live as long as the world.
+ * Function names follow the API subjects, so that JetStream's reference is the manual. JSON responses live as long as
+ * the world.
  */
 #ifndef SEAMQ_IT_CLIENT_H
 #define SEAMQ_IT_CLIENT_H
@@ -16,7 +16,7 @@
 struct client {
     struct world *w;
     natsConnection *nc;
-    double patience; /* how long a call may take, in seconds: 10; longer where servers are killed meanwhile */
+    double patience; /* limit for one call in seconds; default 10, more for tests that kill servers */
 };
 
 /* `setup` (may be NULL) sets credentials and TLS. */
@@ -24,31 +24,32 @@ typedef void (*client_setup)(natsOptions *options, void *data);
 struct client *client_connect_with(struct world *w, const char *urls, client_setup setup, void *data);
 struct client *client_connect(struct world *w, const char *urls);
 
-/* $JS.API.<call> with a JSON body (may be NULL): the answer, errors included. */
+/* Calls $JS.API.<call> with a JSON body (may be NULL). Returns the response, which may be an error. */
 json_t *client_api(struct client *c, const char *body, const char *call, ...) __attribute__((format(printf, 3, 4)));
-/* The same; fails the test when JetStream answers with an error. */
+/* The same, but fails the test if the response is an error. */
 json_t *client_api_ok(struct client *c, const char *body, const char *call, ...) __attribute__((format(printf, 3, 4)));
 
-/* A stream with JSON-ish `more` appended (",\"num_replicas\":3"), file storage unless it says otherwise. */
+/* Creates a stream. `more` is appended to its configuration (",\"num_replicas\":3"); storage is file by default. */
 void client_add_stream(struct client *c, const char *name, const char *subjects, const char *more);
 /* The dead-letter stream as seamqd creates it: DLQ, capturing dlq.<stream>.>. */
 void client_add_dlq(struct client *c, const char *stream);
-/* An explicit-ack pull consumer; `more` as above. */
+/* Creates a pull consumer with explicit acks; `more` as above. */
 void client_add_consumer(struct client *c, const char *stream, const char *durable, const char *more);
 
-/* NULL when there is none. */
+/* NULL if the consumer does not exist. */
 json_t *client_consumer(struct client *c, const char *stream, const char *durable);
-int64_t json_at(json_t *j, const char *path);       /* "state.messages"; fails the test when it is not a number */
-const char *json_text(json_t *j, const char *path); /* NULL when it is not there */
+int64_t json_at(json_t *j,
+                const char *path); /* `path` as in "state.messages"; fails the test if the value is not a number */
+const char *json_text(json_t *j, const char *path); /* NULL if the member does not exist */
 
 bool client_wait_consumer(struct client *c, const char *stream, const char *durable, double seconds);
-/* num_pending and num_ack_pending are 0, and the last message of the stream, which must be one
- * that the consumer takes, was delivered. */
+/* Waits until num_pending and num_ack_pending are 0 and the last message of the stream, which must match the consumer's
+ * filter, was delivered. */
 bool client_wait_settled(struct client *c, const char *stream, const char *durable, double seconds);
-/* As above, failing the test with the numbers. */
+/* The same, but fails the test with the numbers. */
 void client_expect_settled(struct client *c, const char *stream, const char *durable, double seconds);
 
-/* Published and confirmed by the stream: its sequence. */
+/* Publishes a message and waits for the PubAck. Returns its sequence. */
 uint64_t client_publish(struct client *c, const char *subject, const char *payload);
 /* `headers`: "Name: value\nName: value" or NULL. */
 uint64_t client_publish_full(struct client *c, const char *subject, const char *headers, const void *data, size_t size);
@@ -58,17 +59,18 @@ bool client_wait_messages(struct client *c, const char *stream, int64_t n, doubl
 
 struct stored {
     const char *subject;
-    const char *data; /* NUL behind it */
+    const char *data; /* with a NUL behind it */
     size_t size;
-    const char *headers; /* the block as sent: "NATS/1.0\r\nA: b\r\n..."; "" when none */
+    const char *headers; /* the header block as sent: "NATS/1.0\r\nA: b\r\n..."; "": no headers */
     uint64_t seq;
 };
-/* The message with sequence `seq` of a stream, false when it is not there. */
+/* Reads the message with sequence `seq` of a stream. False: it does not exist. */
 bool client_get(struct client *c, const char *stream, uint64_t seq, struct stored *ret);
-/* Every message of a stream with one subject, in its order; how many. `stored_ns` is the server's date. */
+/* Reads all messages of a stream with one subject, in stream order. Returns their number. `stored_ns`: server's date.
+ */
 typedef void (*client_visit)(void *data, int64_t stored_ns, natsMsg *m);
 uint64_t client_each(struct client *c, const char *stream, client_visit fn, void *data);
-/* The value of a header in a block, living as long as the world; NULL when it is not there. */
+/* The value of a header in a header block; lives as long as the world. NULL: the header does not exist. */
 const char *header_in(struct world *w, const char *headers, const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * daemon - starting, stopping and asking seamqd. */
+ * daemon - starts, stops and queries seamqd. */
 #include "daemon.h"
 
 #include "daemon_log.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* IT_SEAMQD in the environment: another one than this build's, for example an installed one. */
+/* The variable IT_SEAMQD selects another seamqd than this build's, for example an installed one. */
 static const char *program(void)
 {
     const char *path = getenv("IT_SEAMQD");

@@ -8,7 +8,7 @@
  *     daemon_start(d);
  *     daemon_wait_ready(d, 10);
  *
- * By default: NATS_URL, an own plugin directory and admin port, JSON logs, nothing else.
+ * Defaults: NATS_URL, a plugin directory and an admin port of its own, JSON logs, nothing else.
  * Standard error goes through a pipe to a reader thread, which keeps every line as parsed
  * JSON and writes it to a file that a failed test prints.
  */
@@ -41,7 +41,7 @@ struct daemon {
     int pipe_fd;
     pthread_mutex_t lock; /* of the lines */
     pthread_cond_t more;
-    json_t **lines; /* NULL where a line was not JSON */
+    json_t **lines; /* NULL if the line was not JSON */
     char **texts;
     size_t n_lines;
     bool eof;
@@ -49,53 +49,52 @@ struct daemon {
     pthread_cond_t resumed;
 };
 
-/* `url` becomes NATS_URL; NULL: it is not set. */
+/* `url`: value of NATS_URL; NULL: the variable is not set. */
 struct daemon *daemon_new(struct world *w, const char *url);
 void daemon_arg(struct daemon *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* NAME=VALUE; a later one for the same name replaces. */
+/* Sets NAME=VALUE in the daemon's environment; replaces an earlier value. */
 void daemon_env(struct daemon *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void daemon_env_unset(struct daemon *d, const char *name);
 /* Puts a copy of the plugin into the plugin directory as NAME.so. */
 const char *daemon_handler(struct daemon *d, const char *plugin, const char *name);
-/* Removes `--plugin-dir`, log format and admin port from what it is started with. */
+/* Removes the default flags for plugin directory, log format and admin port. */
 void daemon_bare(struct daemon *d);
 
-/* Runs it on another host from the next start on. */
+/* Runs the daemon on another host from the next start on. */
 void daemon_place(struct daemon *d, const struct host *host);
 
-void daemon_start(struct daemon *d);                      /* again after an end: the log goes on */
-void daemon_wait_ready(struct daemon *d, double seconds); /* /readyz says 200 */
-/* SIGTERM, and the exit code (128 + signal); fails the test when it does not end. */
+void daemon_start(struct daemon *d);                      /* also starts again after an end; the log continues */
+void daemon_wait_ready(struct daemon *d, double seconds); /* waits until /readyz returns 200 */
+/* Sends SIGTERM and returns the exit code (128 + signal); fails the test if the daemon does not end. */
 int daemon_stop(struct daemon *d, double seconds);
 void daemon_kill(struct daemon *d);
 
-/* Runs to its end with these flags added (--check, ...): the exit code. */
+/* Runs seamqd with additional flags (--check, ...) to its end. Returns the exit code. */
 int daemon_run(struct daemon *d, const char *const *more, const char **ret_out, const char **ret_err);
 
-/* Nobody reads the pipe until it is called with `false`. */
+/* Stops reading the log's pipe; `false` continues. */
 void daemon_log_pause(struct daemon *d, bool pause);
 
-/* The log.  A mark is a place in it: how many lines there are now. */
+/* A mark is a place in the log: the present number of lines. */
 size_t daemon_mark(struct daemon *d);
-/* The first line from `from` on with this event and, when `fields` is not NULL, with each of its
- * "key=value" (separated by spaces); the value "*" matches anything, "*text*" matches a part.
- * NULL at the deadline or when the daemon ends before. */
+/* Waits for the first line from `from` on with this event and with each "key=value" of `fields` (separated by spaces;
+ * may be NULL). The value "*" matches anything, "*text*" matches a part. NULL: deadline, or the daemon has ended. */
 json_t *daemon_event(struct daemon *d, size_t from, const char *event, const char *fields, double seconds);
-/* Fails the test when it does not come. */
+/* The same, but fails the test if there is no such line. */
 json_t *daemon_expect_event(struct daemon *d, size_t from, const char *event, const char *fields, double seconds);
-/* A line that contains all of `parts` (NULL-terminated list), whatever its event; NULL at the deadline. */
+/* Waits for a line of any event that contains all of `parts` (NULL-terminated). NULL: deadline. */
 const char *daemon_line(struct daemon *d, size_t from, double seconds, const char *const *parts);
 #define daemon_says(d, from, seconds, ...) daemon_line(d, from, seconds, (const char *const[]){__VA_ARGS__, NULL})
 
-/* Admin HTTP. *ret_body (may be NULL) lives as long as the world. */
+/* GET on the admin port. *ret_body (may be NULL) lives as long as the world. */
 int daemon_get(struct daemon *d, const char *path, const char **ret_body);
-/* Waits until /readyz is 503 and its body has `part`; the body. */
+/* Waits until /readyz returns 503 with `part` in its body. Returns the body. */
 const char *daemon_expect_not_ready(struct daemon *d, const char *part, double seconds);
-/* The sum of a metric's samples that have all of `labels` (`handler="x",outcome="ack"`, NULL: all); -1: no sample. */
+/* The sum of a metric's samples with all of `labels` (`handler="x",outcome="ack"`; NULL: all). -1: there is none. */
 double daemon_metric(struct daemon *d, const char *name, const char *labels);
 bool daemon_wait_metric(struct daemon *d, const char *name, const char *labels, double at_least, double seconds);
 
-/* Its worker processes that live now. */
+/* Pids of the worker processes that run now. */
 size_t daemon_workers(struct daemon *d, pid_t *ret, size_t max);
 bool daemon_wait_workers(struct daemon *d, size_t n, double seconds);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * daemon_log - log lines of seamqd as JSON, and waiting for one. */
+ * daemon_log - parses log lines of seamqd as JSON, and waits for a line. */
 #include "daemon_log.h"
 
 #include <stdio.h>
@@ -176,7 +176,7 @@ static bool text_matches(const char *text, const char *const *parts)
     return true;
 }
 
-/* Index of the first match from `from` on, SIZE_MAX at the deadline or the log's end. */
+/* Index of the first match from `from` on; SIZE_MAX at the deadline or the end of the log. */
 static size_t wait_line(struct daemon *d, size_t from, const char *event, const char *fields, const char *const *parts,
                         double seconds)
 {

@@ -8,7 +8,7 @@
 #include "daemon.h"
 
 void daemon_log_init(struct daemon *d);
-/* Takes `fd` and reads it in a thread until its end. */
+/* Takes ownership of `fd` and reads it in a thread until its end. */
 void daemon_log_read(struct daemon *d, int fd);
 /* Waits for the thread of the last run, whose process has ended. */
 void daemon_log_finish_run(struct daemon *d);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * http - the smallest client that reads an answer to its end. */
+ * http - a minimal client that reads one response to its end. */
 #include "http.h"
 
 #include "world.h"
@@ -19,7 +19,7 @@
 
 static int dial(const char *address, int port, double seconds)
 {
-    struct timeval patience = {.tv_sec = (time_t)seconds + 1}; /* of connect() too */
+    struct timeval patience = {.tv_sec = (time_t)seconds + 1}; /* the time-out applies to connect() too */
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -32,7 +32,7 @@ static int dial(const char *address, int port, double seconds)
     return fd;
 }
 
-/* Is the answer complete by its Content-Length?  A server may keep the connection open. */
+/* True: the response is complete by its Content-Length. (A server may keep the connection open.) */
 static int complete(const char *answer, size_t len)
 {
     const char *end = strstr(answer, "\r\n\r\n");

@@ -95,7 +95,7 @@ void nkey_make(struct world *w, enum nkey_kind kind, struct nkey *ret)
     openssl(w, (const char *[]){OPENSSL, "genpkey", "-algorithm", "ed25519", "-out", ret->pem, NULL});
     openssl(w, (const char *[]){OPENSSL, "pkey", "-in", ret->pem, "-outform", "DER", "-out", der, NULL});
     openssl(w, (const char *[]){OPENSSL, "pkey", "-in", ret->pem, "-pubout", "-outform", "DER", "-out", pub, NULL});
-    read_bytes(der, secret, KEY_BYTES, KEY_BYTES); /* RFC 8410: the key is what the structure ends with */
+    read_bytes(der, secret, KEY_BYTES, KEY_BYTES); /* RFC 8410: the key is at the end of the structure */
     read_bytes(pub, public_key, KEY_BYTES, KEY_BYTES);
     unsigned char one[] = {(unsigned char)kind};
     unsigned char two[] = {(unsigned char)(18 << 3 | kind >> 5), (unsigned char)((kind & 31) << 3)};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * identity - who may connect: TLS certificates, nkeys, and operator-signed credentials.
+ * identity - creates TLS certificates, nkeys and operator-signed credentials.
  *
- * Made at test time with the openssl command alone; nothing secret is kept in the tree.
+ * They are created during the test with the openssl command; the tree contains no secret.
  */
 #ifndef SEAMQ_IT_IDENTITY_H
 #define SEAMQ_IT_IDENTITY_H
@@ -32,7 +32,7 @@ struct nkey {
 };
 
 void nkey_make(struct world *w, enum nkey_kind kind, struct nkey *ret);
-/* Writes the seed into a file, as `nkey` settings want it; the path. */
+/* Writes the seed to a file for `nkey` settings. Returns the path. */
 const char *nkey_seed_file(struct world *w, const struct nkey *k);
 
 /* An operator, a system account, an account with JetStream and a user of it. */

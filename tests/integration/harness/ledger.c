@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ledger - the publisher thread, and the reckoning. */
+ * ledger - the publisher thread, and the check of the effects. */
 #include "ledger.h"
 
 #include <fcntl.h>
@@ -57,7 +57,7 @@ static void take_ack(struct ledger *l, natsMsg *m)
     const char *data = natsMsg_GetData(m);
     const char *seq = data ? strstr(data, "\"seq\":") : NULL;
 
-    /* An error or a no-responders status is simply sent again. */
+    /* After an error or no responders the message is sent again. */
     if (id >= l->o.count || l->messages[id].acked_ns || !seq || strstr(data, "\"error\""))
         return;
     l->messages[id].seq = strtoull(seq + strlen("\"seq\":"), NULL, 10);
@@ -65,7 +65,7 @@ static void take_ack(struct ledger *l, natsMsg *m)
     atomic_fetch_add(&l->acked, 1);
 }
 
-/* How many may have been sent by now. */
+/* The number of messages that the rate allows until now. */
 static uint32_t due(const struct ledger *l, int64_t began_ns)
 {
     double due = (double)(deadline_in(0) - began_ns) / 1e9 * l->o.rate;

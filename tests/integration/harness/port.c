@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * port - loopback ports that parallel tests do not fight over.
+ * port - loopback ports that no two parallel tests use.
  *
- * Each chosen port is locked by an abstract Unix socket of its number: held by the test
- * program, gone with it, known to all others. */
+ * Each chosen port is locked by an abstract Unix socket with its number in the name. All tests see the lock, and it
+ * disappears with the test program. */
 #include "world.h"
 
 #include <arpa/inet.h>
@@ -57,7 +57,7 @@ int world_port(struct world *w)
 {
     static uint64_t salt;
     int range = ephemeral_start() - FIRST_PORT;
-    /* Not of the test's own random sequence: how many are tried depends on the neighbours. */
+    /* Not the test's own random sequence, because the number of tries depends on other tests. */
     unsigned at = (unsigned)getpid() * 7919u + (unsigned)(salt++) * 104729u;
 
     for (int tries = 0; tries < range; tries++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * process - fork, exec, wait, and the search for what was left behind. */
+ * process - fork, exec, wait, and the search for processes that outlive the test. */
 #include "process.h"
 
 #include <ctype.h>
@@ -46,7 +46,7 @@ static void child(const struct process_spec *spec, char *const *env, int out, in
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(126);
-    setpgid(0, 0); /* a Ctrl-C is for the test, which then ends its children */
+    setpgid(0, 0); /* Ctrl-C reaches the test alone, which then ends its children */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
@@ -69,7 +69,7 @@ static void start(struct process *p, const struct process_spec *spec)
         if (log < 0)
             fail_msg("open %s: %s", spec->log, strerror(errno));
     }
-    fflush(stdout); /* not all: a reader thread sits in a read with its stream locked */
+    fflush(stdout); /* not fflush(NULL): a reader thread holds the lock of its stream while it reads */
     fflush(stderr);
     p->pid = fork();
     if (p->pid == 0)
@@ -283,7 +283,7 @@ bool process_none_left(double seconds)
     if (world_until(no_children, NULL, seconds))
         return true;
     size_t n = scan_children(getpid(), left, 64, true);
-    for (size_t i = 0; i < n && i < 64; i++) /* they are ours: orphans of what we started */
+    for (size_t i = 0; i < n && i < 64; i++) /* orphans of processes that this test started */
         kill(left[i], SIGKILL);
     world_until(no_children, NULL, 5);
     return false;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * process - programs that a test starts: spawned, signalled, awaited, never left behind.
+ * process - spawns, signals and awaits the programs of a test.
  *
- * A child dies with the test (parent-death signal).  The world owns the structs and ends
- * what still runs.  Only the test's own thread may spawn: the parent-death signal is sent
- * when the spawning thread ends.
+ * A child dies with the test (parent-death signal). The world owns the structs, and ends the processes that still run.
+ * Only the test's own thread may spawn, because the parent-death signal is sent when the spawning thread ends.
  */
 #ifndef SEAMQ_IT_PROCESS_H
 #define SEAMQ_IT_PROCESS_H
@@ -26,7 +25,7 @@ struct process {
     pid_t pid;
     int pidfd;
     bool running;
-    int status; /* as from waitpid, when it does not run */
+    int status; /* status of waitpid, valid when the process has ended */
 };
 
 struct process_spec {
@@ -45,23 +44,23 @@ struct process *process_spawn(struct world *w, const struct process_spec *spec);
 void process_respawn(struct world *w, struct process *p, const struct process_spec *spec);
 
 void process_signal(struct process *p, int sig);
-/* True when it has ended (p->status is set), false at the deadline. */
+/* True: the process has ended and p->status is set. False: deadline. */
 bool process_wait(struct process *p, double seconds);
-/* SIGKILL, and waits. */
+/* Sends SIGKILL and waits. */
 void process_kill(struct process *p);
 /* 0-255, or 128 + signal. */
 int process_exit_code(const struct process *p);
 
-/* Runs a program to its end; returns the exit code (128 + signal), fails the test at the
- * deadline.  *ret_out and *ret_err live as long as the world; either may be NULL. */
+/* Runs a program to its end. Returns the exit code (128 + signal); fails the test at the deadline. *ret_out and
+ * *ret_err live as long as the world; either may be NULL. */
 int process_run(struct world *w, const char *const *argv, char *const *env, double seconds, const char **ret_out,
                 const char **ret_err);
 
-/* Direct children of `pid`: how many; at most `max` are written. */
+/* Direct children of `pid`: writes at most `max`, returns their number. */
 size_t process_children(pid_t pid, pid_t *ret, size_t max);
 bool process_alive(pid_t pid); /* exists and is not a zombie */
 
-/* What a program under test inherits: PATH, HOME and what sanitizers and gcov read; NULL-terminated, static. */
+/* The environment of a program under test: PATH, HOME, variables of sanitizers and gcov; NULL-terminated, static. */
 char **process_env(void);
 
 /* For the world. */

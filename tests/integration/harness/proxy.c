@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * proxy - one thread, a few connections, and just enough of the protocol to know where a message ends. */
+ * proxy - one thread, a few connections, and the part of the protocol that shows where a message ends. */
 #include "proxy.h"
 
 #include <arpa/inet.h>
@@ -16,7 +16,7 @@
 #define PAIRS_MAX 8
 #define MESSAGE_MAX (2u << 20)
 
-struct side { /* what came in and is not forwarded yet */
+struct side { /* input that is not forwarded yet */
     int fd;
     char *data;
     size_t len;
@@ -80,7 +80,7 @@ static void pair_open(struct proxy *p)
         close(server);
 }
 
-/* The size of the first protocol message, 0: not all of it is there; *ret_counts: it carries a message. */
+/* The size of the first protocol message; 0: incomplete. *ret_counts: it is a PUB, HPUB, MSG or HMSG. */
 static size_t first_message(const char *data, size_t len, bool *ret_counts)
 {
     const char *end = memmem(data, len, "\r\n", 2);
@@ -102,7 +102,7 @@ static size_t first_message(const char *data, size_t len, bool *ret_counts)
     return all <= len ? all : 0;
 }
 
-/* Whether this message is the one to be cut off; then everything is closed. */
+/* True: this message is the one before which the connections are cut; all are closed now. */
 static bool cut(struct proxy *p)
 {
     pthread_mutex_lock(&p->lock);

@@ -89,7 +89,7 @@ void raw_flush(struct raw *r)
         in[len] = '\0';
         if (strstr(in, "PONG\r\n"))
             return;
-        if (len > sizeof(in) / 2) { /* INFO and PINGs: only the end matters */
+        if (len > sizeof(in) / 2) { /* INFO and PING are skipped; only PONG and -ERR matter */
             memmove(in, in + len - 16, 16);
             len = 16;
         }

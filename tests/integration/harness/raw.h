@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * raw - a NATS client that sends what no client library would: broken status lines, headers
- * without end, any reply subject.  Any thread, one at a time.
+ * raw - a NATS client that sends input that no client library would send: broken status lines, endless headers, any
+ * reply subject. Any thread, one at a time.
  */
 #ifndef SEAMQ_IT_RAW_H
 #define SEAMQ_IT_RAW_H
@@ -13,7 +13,7 @@ struct raw *raw_connect(struct world *w, int port);
 /* `headers` as they go over the wire ("NATS/1.0 409 What\r\n\r\n"), NULL: none. `reply` may be NULL. */
 void raw_publish(struct raw *r, const char *subject, const char *reply, const void *headers, size_t headers_size,
                  const void *data, size_t size);
-/* Returns when the server has taken everything, or refused it by -ERR; fails the test when it closed the connection. */
+/* Returns when the server has accepted all input, or refused it by -ERR; fails the test if it closed the connection. */
 void raw_flush(struct raw *r);
 
 #endif

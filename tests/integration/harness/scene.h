@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scene - what most tests stand on: a server (or three), stream WORK (work.>), DLQ, and a
- * seamqd with the scripted handler as `scripted`, whose effects go to a file.
+ * scene - the set-up of most tests: a server (or three), the stream WORK (work.>), DLQ, and a seamqd with the handler
+ * `scripted`, which appends its effects to a file.
  */
 #ifndef SEAMQ_IT_SCENE_H
 #define SEAMQ_IT_SCENE_H
@@ -29,10 +29,10 @@ struct scene_options {
     const char *server_extra;
 };
 
-/* Everything but seamqd's start: set its environment first. */
+/* Sets everything up without starting seamqd, so that the test can set its environment. */
 struct scene *scene_prepare(struct world *w, const struct scene_options *o);
-void scene_start(struct scene *s);         /* seamqd, ready */
-struct scene *scene_open(struct world *w); /* both, with defaults */
+void scene_start(struct scene *s);         /* starts seamqd and waits until it is ready */
+struct scene *scene_open(struct world *w); /* both steps, with defaults */
 
 /* handler.scripted.KEY (upper case, `_`) = value, by environment. */
 void scene_set(struct scene *s, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -40,19 +40,20 @@ struct server_options {
     const char *store;       /* NULL: in the world's directory */
 };
 
-/* Started, and ready to take JetStream requests. */
+/* Starts the server and waits until it accepts JetStream requests. */
 struct server *server_start(struct world *w, const struct server_options *options);
-/* The struct, its port and its files, but no process yet. */
+/* Creates the struct, its port and its files, without a process. */
 struct server *server_prepare(struct world *w, const struct server_options *options);
 void server_launch(struct server *s);
 void server_wait_ready(struct server *s, double seconds);
 
-void server_kill(struct server *s);    /* SIGKILL */
-void server_stop(struct server *s);    /* SIGTERM: an orderly end */
-void server_restart(struct server *s); /* after kill or stop: same store, same port; waits until ready */
+void server_kill(struct server *s); /* SIGKILL */
+void server_stop(struct server *s); /* SIGTERM: an orderly end */
+void server_restart(
+    struct server *s); /* starts again after kill or stop, with the same store and port; waits until ready */
 void server_freeze(struct server *s);
 void server_thaw(struct server *s);
-/* Replaces `extra`, for the next start or, with reload, at once. */
+/* Replaces `extra` for the next start or, with `reload`, immediately. */
 void server_configure(struct server *s, const char *extra, bool reload);
 
 struct cluster {
@@ -61,9 +62,9 @@ struct cluster {
 };
 
 struct cluster *cluster_start(struct world *w, bool sync_always);
-/* Each node as `nodes` has it (name, host, store, extra; CLUSTER_NODES of them). */
+/* Starts a cluster with the given name, host, store and extra of each node (CLUSTER_NODES). */
 struct cluster *cluster_start_on(struct world *w, const struct server_options *nodes);
-/* The node of this name, as JetStream's API names leaders. */
+/* The node with this server name, which JetStream's API uses for leaders. */
 struct server *cluster_node(struct cluster *c, const char *name);
 
 /* major * 10000 + minor * 100 + patch of the nats-server under test. */

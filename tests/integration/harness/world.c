@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * world - set-up and tear-down of one test, its files and its clock. */
+ * world - sets up and tears down one test: its files, its deadlines. */
 #include "world.h"
 
 #include "process.h"
@@ -55,7 +55,7 @@ static const char *temp_root(void)
 
 #define STALE_SECONDS 60
 
-/* Directories of test programs that were killed: nobody holds their lock. */
+/* Removes directories of killed test programs: their locks are free. */
 static void sweep_stale(void)
 {
     DIR *d = opendir(temp_root());
@@ -70,7 +70,7 @@ static void sweep_stale(void)
         int fd = open(lock, O_RDWR | O_CLOEXEC);
         if (fd < 0)
             continue;
-        /* A young one may be just about to be locked by the test that makes it. */
+        /* A new directory may not be locked yet by the test that creates it. */
         struct stat st;
         if (fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - STALE_SECONDS && flock(fd, LOCK_EX | LOCK_NB) == 0)
             remove_tree(dir);
@@ -139,7 +139,7 @@ int world_teardown(void **state)
     if (getenv("IT_KEEP")) {
         char lock[160];
         snprintf(lock, sizeof(lock), "%s/lock", w->dir);
-        unlink(lock); /* or the next test program would sweep it away */
+        unlink(lock); /* else the next test program would remove it */
         print_message("kept: %s\n", w->dir);
     } else if (remove_tree(w->dir) != 0 || access(w->dir, F_OK) == 0) {
         print_error("%s could not be removed: %s\n", w->dir, strerror(errno));
@@ -315,7 +315,7 @@ bool world_until(bool (*holds)(void *data), void *data, double seconds)
             return true;
         if (deadline_left_ms(deadline) == 0)
             return false;
-        nanosleep(&pause, NULL); /* the longer nothing happens, the rarer we ask */
+        nanosleep(&pause, NULL); /* polls less often the longer it takes */
         if (pause.tv_nsec < 50000000)
             pause.tv_nsec += pause.tv_nsec / 2;
     }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * world - what one integration test owns: a temporary directory, processes, ports, a seed.
+ * world - the resources of one integration test: a temporary directory, processes, ports, a seed.
  *
- * A test is a function on a world; IT(name) makes a cmocka test of it.  After the test,
- * passed or not, the world ends every process, prints their logs if the test failed, and
- * fails the test if a process outlives it or the directory can't be removed.  Orphans of a
- * killed daemon become children of the test (subreaper), so they are seen too.
+ * A test is a function on a world; IT(name) makes a cmocka test of it. After the test the world ends every process,
+ * prints the logs if the test failed, and fails the test if a process outlives it or the directory cannot be removed.
+ * Orphans of a killed daemon become children of the test (subreaper), so they are found too.
  *
- * Everything is for the test's own thread, except where a header says otherwise.  Functions
- * that cannot do what they say fail the running test with a sentence.
+ * Use it from the test's own thread, except where a header says otherwise. A function that fails ends the running test
+ * with a sentence.
  */
 #ifndef SEAMQ_IT_WORLD_H
 #define SEAMQ_IT_WORLD_H
@@ -24,7 +23,7 @@
 struct world;
 typedef void (*world_body)(struct world *w);
 
-/* Called when the world ends, last registered first; before processes are killed. */
+/* Called at the end of the world before processes are killed, in reverse order of registration. */
 typedef void (*world_cleanup)(void *data);
 
 struct world {
@@ -47,40 +46,40 @@ void world_run(void **state);
 #define IT(name) {#name, world_run, world_setup, world_teardown, (void *)(name)}
 /* clang-format on */
 
-/* Runs the tests of a file; what main() returns.  `filter` is argv[1] or NULL. */
+/* Runs the tests of a file. Returns the exit status for main(). `filter`: argv[1] or NULL. */
 #define it_main(tests, argc, argv) world_main((tests), sizeof(tests) / sizeof((tests)[0]), (argc), (argv))
 int world_main(const struct CMUnitTest *tests, size_t n, int argc, char **argv);
 
 /* Frees `data` with `fn` at the end of the test. */
 void world_at_end(struct world *w, world_cleanup fn, void *data);
 
-/* Ends the test as skipped, saying why. */
+/* Skips the test, and prints why. */
 void world_skip(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 /* A path in the world's directory; the string lives as long as the world. */
 const char *world_path(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *world_text(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void world_write(const char *path, const char *text);
-/* The whole file as a string that lives as long as the world; "" if it is not there. */
+/* The content of a file as a string that lives as long as the world; "" if the file does not exist. */
 const char *world_read(struct world *w, const char *path);
 void world_copy(const char *from, const char *to);
-/* The first `size` bytes only: a half-copied file. */
+/* Copies the first `size` bytes only, as an interrupted copy does. */
 void world_copy_part(const char *from, const char *to, size_t size);
 
-/* A TCP port on loopback that no other test of this machine uses while this world lives:
- * below the ephemeral range, so that no outgoing connection takes it either. */
+/* A TCP port on loopback that no other test of this machine uses during this world. It is below the ephemeral range, so
+ * outgoing connections never use it. */
 int world_port(struct world *w);
 
 /* The next number of the world's seeded sequence. */
 uint64_t world_random(struct world *w);
-/* The same of another one, whose seed is in *state. */
+/* The next number of another sequence, whose state is in *state. */
 uint64_t world_random_from(uint64_t *state);
 
-/* Deadlines: monotonic nanoseconds.  `seconds` are stretched on slow builds (sanitizers). */
+/* Deadlines are monotonic nanoseconds. `seconds` is scaled on slow builds (sanitizers). */
 int64_t deadline_in(double seconds);
-int64_t deadline_left_ms(int64_t deadline); /* 0 when it has passed */
+int64_t deadline_left_ms(int64_t deadline); /* 0: the deadline has passed */
 
-/* Asks `holds` until it is true or the deadline has passed; the last answer. */
+/* Calls `holds` until it returns true or the deadline has passed. Returns its last result. */
 bool world_until(bool (*holds)(void *data), void *data, double seconds);
 
 #endif
