@@ -270,12 +270,6 @@ static void call_done(struct calls *cs, struct call *c)
     cs->n_sent--;
 }
 
-static bool is_passing(const struct answer *a)
-{
-    return a->rc == -EHOSTUNREACH || a->code == JS_CODE_UNAVAILABLE || a->err_code == JS_NO_SUITABLE_PEERS ||
-           a->err_code == JS_CLUSTER_NOT_AVAILABLE;
-}
-
 /* Sends what is due and fits into the window; returns when to look again. */
 static int64_t send_due(struct calls *cs, int64_t now_ns)
 {
@@ -292,7 +286,7 @@ static int64_t send_due(struct calls *cs, int64_t now_ns)
         if (c->due_ns <= now_ns) {
             if (c->sent && c->answer.rc == 0)
                 c->answer.rc = -ETIMEDOUT; /* so far */
-            if (c->publish && c->sent && !is_passing(&c->answer)) {
+            if (c->publish && c->sent && !answer_is_transient(&c->answer)) {
                 call_done(cs, c);
                 continue;
             }
@@ -320,8 +314,12 @@ static void take_answer(struct calls *cs, natsMsg *msg, int64_t now_ns)
     struct call *c = find_call(cs, natsMsg_GetSubject(msg));
     if (!c)
         return;
-    answer_read(&c->answer, natsMsg_IsNoResponders(msg) ? -EHOSTUNREACH : 0, msg);
-    if (is_passing(&c->answer))
+    int rc = natsMsg_IsNoResponders(msg) ? -EHOSTUNREACH : 0;
+    if (c->publish)
+        pub_ack_read(&c->answer, rc, msg);
+    else
+        answer_read(&c->answer, rc, msg);
+    if (answer_is_transient(&c->answer))
         c->due_ns = now_ns + AGAIN_NS;
     else
         call_done(cs, c);

@@ -19,7 +19,6 @@
 #define RETRY_LEADERLESS_NS (500 * NS_PER_MS) /* an election may end at any moment */
 #define UNANSWERED_NS (10 * NS_PER_SEC)       /* an election rarely takes longer */
 #define SUSPECT_NS NS_PER_SEC
-#define SUBJECT_MAX 512
 
 static void request_consumer(struct consumer *c);
 

@@ -3,12 +3,10 @@
 #include "consumer_private.h"
 
 #include "base/log.h"
+#include "jetstream/dead_letter.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SUBJECT_MAX 512
 
 static void on_changed(void *data, int rc, natsMsg *msg)
 {
@@ -71,10 +69,10 @@ static void on_stream(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
     struct answer a;
-    char subject[SUBJECT_MAX];
+    char subject[DEAD_LETTER_SUBJECT_MAX];
 
     c->binding.request = NULL;
-    snprintf(subject, sizeof(subject), "dlq.%s.>", c->stream);
+    dead_letter_stream_subject(c->stream, subject, sizeof(subject));
     answer_read(&a, rc, msg);
     json_t *config = json_object_get(a.json, "config");
     bool missing = a.err_code == JS_STREAM_NOT_FOUND;

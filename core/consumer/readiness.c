@@ -2,11 +2,11 @@
  * readiness - ready or not, and the reason. */
 #include "consumer_private.h"
 
+#include "jetstream/dead_letter.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define SUBJECT_MAX 512
 
 static void notify(struct consumer *c)
 {
@@ -69,13 +69,11 @@ const char *consumer_reason(const struct consumer *c)
 /* True: the consumer cannot work without `subject`. */
 static bool needs_subject(const struct consumer *c, const char *subject)
 {
-    char token[SUBJECT_MAX];
     const char *inbox = connection_inbox(consumer_connection(c));
 
     if (strncmp(subject, inbox, strlen(inbox)) == 0)
         return true;
-    snprintf(token, sizeof(token), "dlq.%s.", c->stream);
-    if (strncmp(subject, token, strlen(token)) == 0)
+    if (dead_letter_subject_matches(subject, c->stream))
         return true;
     return api_subject_names_stream(subject, c->stream);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * answer - a JetStream API answer taken apart. */
+ * answer - parses answers of the JetStream API. */
 #include "answer.h"
 
 #include <errno.h>
@@ -35,6 +35,19 @@ void answer_read(struct answer *ret, int rc, natsMsg *msg)
     ret->rc = -EREMOTEIO;
     ret->err_code = (int)json_integer_value(json_object_get(error, "err_code"));
     ret->code = (int)json_integer_value(json_object_get(error, "code"));
-    snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "the server said no more");
+    snprintf(ret->text, sizeof(ret->text), "%s", text ? text : "the server gave no description");
     json_decref(json);
+}
+
+/* Any JSON object that is not an error counts as a PubAck. */
+void pub_ack_read(struct answer *ret, int rc, natsMsg *msg)
+{
+    answer_read(ret, rc, msg);
+}
+
+bool answer_is_transient(const struct answer *a)
+{
+    return a->rc == -EHOSTUNREACH ||
+           (a->rc == -EREMOTEIO && (a->code == JS_CODE_UNAVAILABLE || a->err_code == JS_NO_SUITABLE_PEERS ||
+                                    a->err_code == JS_CLUSTER_NOT_AVAILABLE));
 }

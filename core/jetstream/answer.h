@@ -1,26 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * answer - a JetStream API answer taken apart.  Pure.
+ * answer - what an answer of the JetStream API or a PubAck says: success, an error of the server, or no responders.
+ *
+ * Pure, any thread.
  */
 #ifndef SEAMQ_JETSTREAM_ANSWER_H
 #define SEAMQ_JETSTREAM_ANSWER_H
 
 #include <jansson.h>
 #include <nats/nats.h>
+#include <stdbool.h>
 
-/* The JSON object is the caller's (json_decref); NULL with rc != 0. */
 struct answer {
-    int rc; /* 0; what the request failed with; -EBADMSG: not a JSON object; -EREMOTEIO: an error of the server's */
-    int err_code; /* 10059 ... */
-    int code;     /* 404 ... */
+    /* 0; the error of the request (-EHOSTUNREACH: no responders); -EBADMSG: not a JSON object; -EREMOTEIO: the server
+     * answered with an error */
+    int rc;
+    int err_code; /* of the server, as 10059 */
+    int code;     /* of the server, as 404 */
     char text[256];
-    json_t *json;
+    json_t *json; /* the caller's (json_decref); NULL if rc is not 0 */
 };
 
+/* `rc`: of the request; `msg` is read only if it is 0. */
 void answer_read(struct answer *ret, int rc, natsMsg *msg);
+/* The same for the answer to a message that was published to a stream. rc 0 means that the stream has stored it. */
+void pub_ack_read(struct answer *ret, int rc, natsMsg *msg);
+/* The request may succeed when it is repeated: no responders, no leader, or not enough servers at the moment. */
+bool answer_is_transient(const struct answer *a);
 
-/* What a server wrote; NULL: no JSON. nats-server 2.10 counts below zero in places and writes 18446744073709551615,
- * which is no number of jansson's: in such a document all numbers are reals. */
+/* Parses JSON of a server; NULL: not JSON. nats-server 2.10 writes some negative counts as 18446744073709551615, which
+ * jansson refuses as an integer. In such a document all numbers are reals. */
 json_t *answer_json(const char *data, size_t size, json_error_t *ret_error);
 
 /* err_code, as nats-server's server/errors.json has them. */

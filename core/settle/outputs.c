@@ -101,7 +101,7 @@ static void judge(struct settlement *t)
 static bool waits_for_leader(struct settlement *t, const struct answer *a)
 {
     int64_t now = loop_now_ns(t->settle->loop);
-    if (a->rc != -EHOSTUNREACH && !(a->rc == -EREMOTEIO && a->code == JS_CODE_UNAVAILABLE))
+    if (!answer_is_transient(a))
         return false;
     if (!t->leaderless_ns)
         t->leaderless_ns = now;
@@ -116,7 +116,7 @@ static void on_published(void *data, int rc, natsMsg *msg)
 
     out->request = NULL;
     t->n_open--;
-    answer_read(&a, rc, msg);
+    pub_ack_read(&a, rc, msg);
     out->confirmed = a.rc == 0;
     if (waits_for_leader(t, &a)) {
         ; /* sent again */

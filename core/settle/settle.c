@@ -16,12 +16,6 @@
 /* The server counts deliveries that never reached a handler too, so its count is only a backstop. */
 #define DELIVERIES_PER_ATTEMPT 10
 
-const char *dead_reason_name(enum dead_reason reason)
-{
-    static const char *const names[] = {"rejected", "max-attempts", "crash", "timeout"};
-    return names[reason];
-}
-
 int settle_create(struct settle **ret, struct loop *loop, const struct config_handler *handler, const char *version,
                   const struct settle_callbacks *callbacks, void *data)
 {

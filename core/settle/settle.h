@@ -17,10 +17,9 @@
 #include "base/outcome.h"
 #include "config/config.h"
 #include "consumer/consumer.h"
+#include "jetstream/dead_letter.h"
 
 struct settle;
-
-enum dead_reason { DEAD_REJECTED, DEAD_ATTEMPTS, DEAD_CRASHED, DEAD_TIMEOUT };
 
 struct settle_callbacks {
     /* Run it again after `delay_ns`: `h` is WAITING, in no list, its attempt is counted. */
@@ -34,7 +33,7 @@ struct settle_stats {
     uint64_t acked;
     uint64_t retried;  /* held here for another attempt */
     uint64_t returned; /* given back to the server for another attempt: too many wait here */
-    uint64_t dead[DEAD_TIMEOUT + 1];
+    uint64_t dead[N_DEAD_REASONS];
     uint64_t dropped;   /* TERM, or dead with dead_letter = off */
     uint64_t published; /* outputs confirmed */
     uint64_t publish_errors;
@@ -85,7 +84,6 @@ void settle_resume(struct settle *s);
 /* Messages between outcome and the server's confirmation of outputs, dead letters and confirmed acks. */
 size_t settle_busy(const struct settle *s);
 const struct settle_stats *settle_stats(const struct settle *s);
-const char *dead_reason_name(enum dead_reason reason);
 /* Of an enum outcome, SHADOW_CRASH or SHADOW_TIMEOUT. */
 const char *shadow_name(int result);
 

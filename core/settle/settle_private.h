@@ -18,9 +18,6 @@ enum settlement_step {
     STEP_CONFIRM, /* the acknowledgement is being confirmed */
 };
 
-/* How much of a message goes into its dead letter; tried in this order until it fits. */
-enum extent { EXTENT_ALL, EXTENT_NO_BACKTRACE, EXTENT_NO_HEADERS, EXTENT_POINTER };
-
 struct output {
     struct list node; /* in settlement.outputs */
     struct settlement *settlement;
@@ -50,8 +47,8 @@ struct settlement {
     char *text;
     char *backtrace;
     int signal;
-    enum extent extent;      /* what was published last */
-    struct request *request; /* dead letter or confirmed ack */
+    enum dead_letter_extent extent; /* what was published last */
+    struct request *request;        /* dead letter or confirmed ack */
     struct loop_timer again;
     int64_t pause_ns;
 };

@@ -17,8 +17,10 @@ static void check_consumer(json_t *config)
     char refusal[CONSUMER_REASON_MAX];
 
     for (size_t n = 0; n <= 2; n++) {
-        struct config_handler h = {
-            .filter_subjects = {.items = filters, .n = n}, .ack_wait_ns = 30 * NS_PER_SEC, .max_ack_pending = 1000};
+        struct config_handler h = {.deliver_policy = (char *)"all",
+                                   .filter_subjects = {.items = filters, .n = n},
+                                   .ack_wait_ns = 30 * NS_PER_SEC,
+                                   .max_ack_pending = 1000};
         struct config_cluster cluster = {.name = (char *)"default"};
         struct consumer c = {
             .handler = &h, .cluster = &cluster, .ack_wait_ns = h.ack_wait_ns, .max_ack_pending = h.max_ack_pending};

@@ -157,6 +157,17 @@ static void max_ack_pending_of_the_server_is_taken_over_and_said(void **state)
     assert_int_equal(consumer.max_ack_pending, INT32_MAX); /* no limit */
 }
 
+static void unknown_deliver_policy_is_no_drift_from_the_default(void **state)
+{
+    (void)state;
+    json_t *config = parse("{\"deliver_policy\":\"orw\",\"ack_policy\":\"explicit\",\"max_ack_pending\":1000}");
+    handler.filter_subjects.n = 0;
+    document_consumer_check(&consumer, config, drift, sizeof(drift), refusal, sizeof(refusal));
+    assert_string_equal(drift, "");
+    assert_string_equal(refusal, "");
+    json_decref(config);
+}
+
 static void limit_of_deliveries_is_said(void **state)
 {
     (void)state;
@@ -379,6 +390,7 @@ int main(void)
         TEST(same_configuration_has_no_drift),
         TEST(ack_wait_of_the_server_is_taken_over_and_said),
         TEST(max_ack_pending_of_the_server_is_taken_over_and_said),
+        TEST(unknown_deliver_policy_is_no_drift_from_the_default),
         TEST(limit_of_deliveries_is_said),
         TEST(other_filters_are_said),
         TEST(another_start_is_said_unless_a_seek_made_it),

@@ -186,6 +186,10 @@ static void filters_are_all_of_them(void **state)
     assert_false(letter_matches(&l, &(struct letter_filter){.subject = "a"}));
     assert_false(letter_matches(&l, &(struct letter_filter){.since_ns = 101}));
     assert_false(letter_matches(&l, &(struct letter_filter){.until_ns = 100}));
+    m.time_ns = -1; /* before 1970: a filter without a start takes it */
+    assert_true(letter_matches(&l, &(struct letter_filter){0}));
+    assert_false(letter_matches(&l, &(struct letter_filter){.since_ns = 1}));
+    m.time_ns = 100;
     assert_false(letter_matches(&l, &(struct letter_filter){.ranges = {{6, 9}}, .n_ranges = 1}));
     assert_true(letter_matches(&l, &(struct letter_filter){.ranges = {{6, 9}, {5, 5}}, .n_ranges = 2}));
 }

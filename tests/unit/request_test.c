@@ -353,7 +353,7 @@ static void errors_of_the_server_are_taken_apart(struct world *w)
     assert_null(a.json);
     a = answer_of("{\"error\":{}}");
     assert_int_equal(a.rc, -EREMOTEIO);
-    assert_string_equal(a.text, "the server said no more");
+    assert_string_equal(a.text, "the server gave no description");
 }
 
 static void good_answer_is_the_callers(struct world *w)

@@ -225,12 +225,12 @@ static int visit_lot(struct walk *w, uint64_t *seq, struct error *err)
 int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
 {
     struct walk w = {.dlq = d, .fn = fn, .data = data};
-    char subject[2 * LETTER_NAME_MAX + 16];
+    char subject[DEAD_LETTER_SUBJECT_MAX];
     const struct letter_filter *f = &d->filter;
     uint64_t seq = letter_next_seq(f, d->first_seq ? d->first_seq : 1);
     int rc = 0;
 
-    snprintf(subject, sizeof(subject), "dlq.%s.%s.*.*", f->stream ? f->stream : "*", f->consumer ? f->consumer : "*");
+    dead_letter_filter(f->stream, f->consumer, subject, sizeof(subject));
     while (rc == 0 && seq <= d->last_seq && !enough(&w)) {
         struct stored m = {0};
         rc = stored_next(d->session, d->stream, seq, subject, &m, err);

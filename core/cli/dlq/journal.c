@@ -94,7 +94,7 @@ int journal_open(struct journal *j, struct dlq *d, const char *stream, struct er
     struct stored m = {0};
 
     *j = (struct journal){.dlq = d};
-    snprintf(j->subject, sizeof(j->subject), "dlq.%s.replay", stream);
+    dead_letter_journal_subject(stream, j->subject, sizeof(j->subject));
     int rc = stored_last(d->session, d->stream, j->subject, &m, err);
     if (rc < 0 && rc != -ENOENT)
         return rc;

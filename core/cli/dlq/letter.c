@@ -7,11 +7,9 @@
 #include "config/options.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKENS 5 /* dlq.<stream>.<consumer>.<stream-created-ns>.<seq> */
 #define QUOTE(text) value_quote((text), (char[80]){0}, 80)
 
 /* Digits only, `*end` behind them. */
@@ -26,66 +24,28 @@ static bool take_number(const char *text, uint64_t *ret, const char **end)
     return errno == 0;
 }
 
-static bool take_token(const char *text, size_t len, char *out, size_t size)
-{
-    if (len == 0 || len >= size)
-        return false;
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return true;
-}
-
-static int read_subject(const char *subject, struct letter *l)
-{
-    const char *tokens[TOKENS];
-    size_t n = 0;
-    uint64_t created;
-    const char *end;
-
-    for (const char *at = subject; at && n < TOKENS; n++) {
-        tokens[n] = at;
-        at = strchr(at, '.');
-        at = at ? at + 1 : NULL;
-    }
-    if (n != TOKENS || strncmp(subject, "dlq.", 4) != 0 ||
-        !take_token(tokens[1], strcspn(tokens[1], "."), l->stream, sizeof(l->stream)) ||
-        !take_token(tokens[2], strcspn(tokens[2], "."), l->consumer, sizeof(l->consumer)) ||
-        !take_number(tokens[3], &created, &end) || *end != '.' || created > INT64_MAX ||
-        !take_number(tokens[4], &l->seq, &end) || *end)
-        return -EINVAL;
-    l->created_ns = (int64_t)created;
-    return 0;
-}
-
-static const char *text_of(const struct stored *m, const char *header)
-{
-    const char *value = stored_header(m, header);
-    return value ? value : "";
-}
-
-static uint64_t number_of(const struct stored *m, const char *header)
-{
-    uint64_t n;
-    const char *end;
-    return take_number(text_of(m, header), &n, &end) && !*end ? n : 0;
-}
-
 int letter_read(const struct stored *m, struct letter *ret)
 {
-    struct letter l = {
+    struct dead_letter d;
+    int rc = dead_letter_read(m->subject, m->headers.data, m->headers.len, &d);
+
+    if (rc < 0)
+        return rc;
+    *ret = (struct letter){
         .stored = m,
-        .subject = text_of(m, "Seamq-Subject"),
-        .handler = text_of(m, "Seamq-Handler"),
-        .reason = text_of(m, "Seamq-Reason"),
-        .error = text_of(m, "Seamq-Error"),
-        .cut = text_of(m, "Seamq-Cut"),
-        .attempts = number_of(m, "Seamq-Attempts"),
-        .replays = number_of(m, "Seamq-Replays"),
+        .created_ns = d.created_ns,
+        .seq = d.seq,
+        .subject = d.subject,
+        .handler = d.handler,
+        .reason = d.reason,
+        .error = d.error,
+        .cut = d.cut,
+        .attempts = d.attempts,
+        .replays = d.replays,
     };
-    int rc = read_subject(m->subject, &l);
-    if (rc == 0)
-        *ret = l;
-    return rc;
+    memcpy(ret->stream, d.stream, sizeof(ret->stream));
+    memcpy(ret->consumer, d.consumer, sizeof(ret->consumer));
+    return 0;
 }
 
 /* What is not UTF-8 would have made the whole row fail. */
@@ -128,17 +88,16 @@ int letter_range_parse(const char *text, struct letter_range *ret, struct error 
     return 0;
 }
 
-/* As settle/settle.c writes them. */
 int letter_reason_check(const char *text, struct error *err)
 {
-    static const char *const reasons[] = {"rejected", "max-attempts", "crash", "timeout"};
     const char *near = NULL;
     unsigned distance = near_limit(text);
 
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (strcmp(text, reasons[i]) == 0)
+    for (int i = 0; i < N_DEAD_REASONS; i++) {
+        const char *name = dead_reason_name((enum dead_reason)i);
+        if (strcmp(text, name) == 0)
             return 0;
-        near_try(text, reasons[i], &near, &distance);
+        near_try(text, name, &near, &distance);
     }
     if (near)
         return error_set(err, -EINVAL, "%s is no reason (did you mean %s?)", QUOTE(text), near);
@@ -154,8 +113,8 @@ bool letter_matches(const struct letter *l, const struct letter_filter *f)
 {
     return letter_next_seq(f, l->stored->seq) == l->stored->seq && same(f->stream, l->stream) &&
            same(f->consumer, l->consumer) && same(f->handler, l->handler) && same(f->reason, l->reason) &&
-           (!f->subject || subject_covers(f->subject, l->subject)) && l->stored->time_ns >= f->since_ns &&
-           (!f->until_ns || l->stored->time_ns < f->until_ns);
+           (!f->subject || subject_covers(f->subject, l->subject)) &&
+           (!f->since_ns || l->stored->time_ns >= f->since_ns) && (!f->until_ns || l->stored->time_ns < f->until_ns);
 }
 
 uint64_t letter_next_seq(const struct letter_filter *f, uint64_t seq)

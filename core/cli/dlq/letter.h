@@ -8,12 +8,13 @@
 #define SEAMQ_CLI_DLQ_LETTER_H
 
 #include "cli/dlq/stored.h"
+#include "jetstream/dead_letter.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 
 #define LETTER_RANGES_MAX 64
-#define LETTER_NAME_MAX 256
+#define LETTER_NAME_MAX DEAD_LETTER_NAME_MAX
 
 struct letter { /* a view: lives as long as the message; texts are never NULL */
     const struct stored *stored;
@@ -42,7 +43,7 @@ struct letter_filter {  /* zero: all */
     const char *handler;
     const char *reason;
     const char *subject;  /* of the message, may hold wildcards */
-    int64_t since_ns;     /* died at or after, Unix time */
+    int64_t since_ns;     /* died at or after, Unix time; 0: no start */
     int64_t until_ns;     /* died before; 0: no end */
     struct letter_range { /* of sequences in the dead-letter stream */
         uint64_t first;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define TIMEOUT_NS (10 * NS_PER_SEC)
 
@@ -133,13 +132,13 @@ static void put_headers(struct parcel *p, const struct stored *message, const ch
     char replays[24];
 
     for (size_t at = 0; stored_next_header(message, &at, &name, &value);)
-        if (strncasecmp(name, "Nats-", 5) != 0 && strncasecmp(name, "Seamq-", 6) != 0)
+        if (dead_letter_keeps_header(name))
             put_header(&p->headers, name, value);
     snprintf(replays, sizeof(replays), "%" PRIu64, p->letter.replays + 1);
     put_header(&p->headers, "Nats-Msg-Id", p->stored.subject);
     put_header(&p->headers, "Nats-Expected-Stream", target);
-    put_header(&p->headers, "Seamq-Replay-Id", p->stored.subject);
-    put_header(&p->headers, "Seamq-Replays", replays);
+    put_header(&p->headers, DEAD_LETTER_REPLAY_ID, p->stored.subject);
+    put_header(&p->headers, DEAD_LETTER_REPLAYS, replays);
 }
 
 static int pack(struct parcels *ps, struct dlq *d, struct parcel *p, const char *to, struct error *err)

@@ -79,19 +79,18 @@ static int add_entry(void *data, const struct letter *l)
 /* An interruption after the last letter leaves nothing but the journal: it is looked through, and removed. */
 static int add_journals(struct replay *r, struct error *err)
 {
-    static const char head[] = "dlq.";
-    static const char tail[] = ".replay";
+    char journals[DEAD_LETTER_SUBJECT_MAX];
+    char name[LETTER_NAME_MAX];
     int rc = 0;
+
+    dead_letter_journal_subject("*", journals, sizeof(journals));
 
     for (uint64_t from = 1; rc == 0;) {
         struct stored m = {0};
         size_t source;
-        rc = stored_next(r->dlq->session, r->dlq->stream, from, "dlq.*.replay", &m, err);
-        size_t len = rc == 0 ? strlen(m.subject) : 0;
-        if (len > sizeof(head) + sizeof(tail) - 2) {
-            m.subject[len - (sizeof(tail) - 1)] = '\0';
-            rc = add_source(r, m.subject + sizeof(head) - 1, &source);
-        }
+        rc = stored_next(r->dlq->session, r->dlq->stream, from, journals, &m, err);
+        if (rc == 0 && dead_letter_journal_parse(m.subject, name, sizeof(name)))
+            rc = add_source(r, name, &source);
         from = m.seq + 1;
         stored_finish(&m);
     }
@@ -348,8 +347,8 @@ static int parse(struct replay *r)
     struct error err;
 
     r->to = cli_flag(r->dlq->cli, "--to");
-    if (r->to &&
-        (strpbrk(r->to, " \t\r\n*>") || *r->to == '.' || strstr(r->to, "..") || strncmp(r->to, "dlq.", 4) == 0))
+    if (r->to && (strpbrk(r->to, " \t\r\n*>") || *r->to == '.' || strstr(r->to, "..") ||
+                  dead_letter_subject_matches(r->to, NULL)))
         return cli_usage("--to: \"%s\" is no subject to publish to", r->to);
     if (rate && value_parse_rate(rate, &r->rate, &err) < 0)
         return cli_usage("--rate: %s", err.text);
