@@ -10,7 +10,7 @@
 /* 1, 2.5, 5 of each decade from 1 us to 10 s, then 30 s, 60 s and more. */
 #define HISTOGRAM_BUCKETS 25
 
-/* One thread; zero-initialised is empty. */
+/* A zero-initialised histogram is empty. Thread: one. */
 struct histogram {
     uint64_t counts[HISTOGRAM_BUCKETS]; /* not cumulative */
     uint64_t sum_ns;

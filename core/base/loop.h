@@ -69,7 +69,7 @@ int64_t loop_now_ns(const struct loop *l);
 
 /* Runs until loop_stop(); 0 or a negative errno. */
 int loop_run(struct loop *l);
-/* One iteration that waits at most `timeout_ns` (-1: until something happens). */
+/* Runs one iteration, which waits at most `timeout_ns` (-1: until something happens). */
 int loop_once(struct loop *l, int64_t timeout_ns);
 void loop_stop(struct loop *l);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ini_fuzz - any bytes as an ini file: problems, never a crash; what is accepted prints and
+ * ini_fuzz - any bytes as an ini file: problems, never a crash; an accepted file prints and
  * reads back. */
 #include "config/config.h"
 
@@ -30,7 +30,7 @@ static struct config *load(const char *path, const void *data, size_t size, int 
     return c;
 }
 
-/* Each one line, and it begins with a place. */
+/* A problem is one line and begins with a place. */
 static void check_problems(const struct config *c)
 {
     for (size_t i = 0; i < config_n_problems(c); i++) {
@@ -60,8 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool clean = config_n_problems(c) == 0;
     config_destroy(c);
 
-    /* A mask in the place of a secret is refused, so such a print does not read back; nor does
-     * one from which a value that no file can hold was left out. */
+    /* A print with a masked secret, or without a value that an ini file cannot hold, does not read back. */
     if (clean && !strstr(text, "********") && !strstr(text, "can't be written")) {
         c = load(path, text, len, fd);
         if (config_n_problems(c))

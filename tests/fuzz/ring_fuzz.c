@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ring_fuzz - the daemon's reading of a worker's memory: positions, records, bodies, packets.
+ * ring_fuzz - the daemon reads the memory of a worker: positions, records, bodies, packets.
  * The input is the first words of the out page, then the data behind it.
  */
 #include "ring/packet.h"
@@ -13,17 +13,17 @@
 #include <unistd.h>
 
 #define BYTES 4096u
-#define WORDS 3u /* head, tail, and how the record's fixed part is taken */
+#define WORDS 3u /* head, tail, and the payload size of the daemon's own records */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* As worker/outbox.c does: a copy, then the body in it. */
+/* Copies the record and reads the body in the copy, as worker/outbox.c does. */
 static void look_inside(const struct ring_record *r)
 {
     struct record_staged fixed;
     if (r->size < sizeof(fixed))
         return;
-    char *copy = malloc(r->size); /* exactly as large: an overrun is seen */
+    char *copy = malloc(r->size); /* exact size, so that an overrun is found */
     memcpy(copy, r->payload, r->size);
     memcpy(&fixed, copy, sizeof(fixed));
     struct record_body body = {
@@ -45,7 +45,7 @@ static void look_inside(const struct ring_record *r)
 static void read_packet(const uint8_t *data, size_t size)
 {
     if (!size || data[size - 1] != '\0')
-        return; /* packet_recv() refuses it */
+        return; /* packet_recv() refuses such a packet */
     char *copy = malloc(size);
     memcpy(copy, data, size);
     struct packet p;

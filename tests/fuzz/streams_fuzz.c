@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * streams_fuzz - any bytes as what seamq stream reads: an ini file to a line "---", then variables. */
+ * streams_fuzz - any bytes as input of seamq stream: an ini file up to a line "---", then variables. */
 #include "cli/stream/provision_config.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void split_env(char *text, char **env)
     }
 }
 
-/* What is accepted can be asked for: no stream without a name or something to hold. */
+/* An accepted stream has a name and a source of messages, an accepted consumer has all its names. */
 static void check_accepted(const struct provision_config *p)
 {
     for (size_t i = 0; i < p->n_streams; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * value_fuzz - any text as a number, list, name, URL: what is accepted formats and reads back,
- * what is shown is one line and no password. */
+ * value_fuzz - any text as a number, list, name, URL: an accepted value formats and reads back,
+ * a shown value is one line without a password. */
 #include "base/value.h"
 #include "config/names.h"
 

@@ -58,7 +58,7 @@ static void reuse_gives_back_what_the_last_use_did_not_need(void **state)
 {
     (void)state;
     struct buf b = {0};
-    for (int i = 0; i < 3; i++) { /* as much each time: kept */
+    for (int i = 0; i < 3; i++) { /* the same size each time: memory is kept */
         assert_non_null(buf_reserve(&b, 1 << 20));
         b.len = 1 << 20;
         buf_reuse(&b);
@@ -70,7 +70,7 @@ static void reuse_gives_back_what_the_last_use_did_not_need(void **state)
     assert_null(b.data);
     buf_puts(&b, "little");
     buf_reuse(&b);
-    assert_true(b.cap > 0); /* small ones are always kept */
+    assert_true(b.cap > 0); /* small buffers are always kept */
     b.failed = true;
     buf_reuse(&b);
     assert_false(b.failed);
@@ -165,7 +165,7 @@ static void utf8_length_never_looks_behind_the_end(void **state)
     (void)state;
     const char *s = "\xf0\x9f\x90\xa6";
     for (size_t n = 1; n < 4; n++) {
-        char *copy = malloc(n); /* exact: the sanitizer watches its end */
+        char *copy = malloc(n); /* exact size, so that the sanitizer finds an overrun */
         memcpy(copy, s, n);
         assert_int_equal(buf_utf8_len(copy, n), 0);
         free(copy);

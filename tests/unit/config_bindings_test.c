@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config, bindings: stream names per cluster, and what all handlers together must hold. */
+ * config, bindings: stream names per cluster, and the checks across handlers. */
 #include "config_helper.h"
 
 static void expect_fine(const char *const *inis, size_t n)
@@ -136,7 +136,7 @@ static void two_handlers_may_not_be_one_consumer(void **state)
         "[cluster.x]\ndomain = x\n[cluster.y]\ndomain = y\n[handler.a]\nstream = {CLUSTER}_S\nclusters = x\ndurable = "
         "d\n"
         "[handler.b]\nstream = {CLUSTER}_S\nclusters = y\ndurable = d\n",
-        /* Two clusters that do not know of each other. */
+        /* Two clusters without a domain are independent of each other. */
         ("[cluster.x]\n[cluster.y]\n[handler.a]\nstream = S\nclusters = x\ndurable = d\n"
          "[handler.b]\nstream = S\nclusters = y\ndurable = d\n"),
     };

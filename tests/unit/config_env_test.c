@@ -172,7 +172,7 @@ static void ambiguous_names_prefer_what_is_declared_then_the_longest_key(void **
     assert_true(c->handlers[1].ack_wait_ns == 3000000000);
     assert_string_equal(c->handlers[2].name, "b");
     assert_string_equal(c->handlers[2].options[0].name, "ack_wait");
-    /* There is no cluster max-attempts. */
+    /* No cluster has the name max-attempts, so the key is max_attempts. */
     assert_string_equal(c->handlers[3].name, "c-stream");
     assert_int_equal(c->handlers[3].max_attempts, 9);
     config_destroy(c);
@@ -291,7 +291,7 @@ static void nats_credentials_never_mix_with_configured_ones(void **state)
     assert_null(c->clusters[0].creds);
     config_destroy(c);
 
-    /* The other half of the same way to log in is welcome. */
+    /* The other half of the same login is taken from NATS_*. */
     c = make_config("[cluster.default]\nuser = u\n", ENV("NATS_PASSWORD=p", "NATS_TOKEN=t"), NULL);
     expect_no_problems(c);
     assert_string_equal(c->clusters[0].password, "p");
@@ -313,7 +313,7 @@ static void secrets_are_read_from_files_less_one_newline(void **state)
     assert_string_equal(c->clusters[1].token, "t0ken");
     config_destroy(c);
 
-    /* The environment replaces the file's value, whatever form either has. */
+    /* The environment replaces the value of the file, whether KEY or KEY_file. */
     c = make_config("[cluster.a]\ntoken = old\n", ENV("SEAMQ_CLUSTER_A_TOKEN_FILE=windows"), NULL);
     expect_no_problems(c);
     assert_string_equal(c->clusters[0].token, "t0ken");

@@ -66,7 +66,7 @@ static inline void load_config(struct config *c, const char *ini, const char *co
     config_finish(c);
 }
 
-/* As seamqd reads it. */
+/* A configuration as seamqd reads it. */
 static inline struct config *make_config(const char *ini, const char *const *env, const char *const *flags)
 {
     struct config *c = NULL;
@@ -87,7 +87,7 @@ static inline void expect_no_problems(const struct config *c)
     assert_int_equal(config_n_problems(c), 0);
 }
 
-/* Exactly this one. */
+/* Expects exactly one problem, `text`. */
 static inline void expect_problem(const struct config *c, const char *text)
 {
     if (config_n_problems(c) != 1)
@@ -106,7 +106,7 @@ static inline bool has_problem(const struct config *c, const char *text)
     return false;
 }
 
-/* One mistake in an ini file and what is said of it; config_check_bindings() is called too. */
+/* An ini file with one mistake and its problem; config_check_bindings() is called, too. */
 struct ini_case {
     const char *ini;
     const char *problem;

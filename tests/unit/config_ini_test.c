@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config, the file: syntax, lines, sections, and what is said of wrong ones. */
+ * config, the file: syntax, lines, sections, and the problems of malformed ones. */
 #include "config_helper.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static void an_empty_file_is_fine(void **state)
     config_destroy(c);
 }
 
-/* inih cuts at 198 bytes and would read the tail as a new line. */
+/* inih splits lines at 198 bytes and would read the rest as a new line. */
 static void long_lines_arrive_whole_at_every_length(void **state)
 {
     char value[2048];

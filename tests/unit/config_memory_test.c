@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * config, out of memory: whichever allocation fails, nothing crashes or leaks, and the
- * configuration that is not whole has a problem.  Linked with --wrap for the allocators. */
+ * incomplete configuration has a problem.  Linked with --wrap for the allocators. */
 #include "config_helper.h"
 
 #include <errno.h>
@@ -53,7 +53,7 @@ static bool says_so(const struct config *c)
     return false;
 }
 
-/* All that a start does. */
+/* Loads a configuration as seamqd does at its start. */
 static void start(FILE *null)
 {
     static const char *const env[] = {"SEAMQ_HANDLER_ORDERS_WORKERS=2", "SEAMQ_HANDLER_E_STREAM=S", "NATS_URL=nats://x",

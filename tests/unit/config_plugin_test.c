@@ -9,7 +9,7 @@ static struct config *discover(const char *ini)
     return c;
 }
 
-/* plugins/ with orders.so, my_audit.so and things that are no plugins. */
+/* plugins/ with orders.so, my_audit.so and files that are not plugins. */
 static int make_plugins(void **state)
 {
     if (enter_temporary(state) < 0)
@@ -36,7 +36,7 @@ static void each_plugin_that_no_section_names_gets_a_handler(void **state)
     assert_string_equal(c->handlers[0].plugin, "my_audit");
     assert_string_equal(c->handlers[0].plugin_path, "plugins/my_audit.so");
     assert_string_equal(c->handlers[0].durable, "my-audit");
-    assert_string_equal(c->handlers[1].plugin_path, "plugins/orders.so"); /* the first directory's */
+    assert_string_equal(c->handlers[1].plugin_path, "plugins/orders.so"); /* from the first directory */
     config_destroy(c);
 }
 
@@ -61,7 +61,7 @@ static void a_link_that_leads_nowhere_and_that_no_section_names_is_no_handler(vo
     expect_no_problems(c);
     assert_int_equal(c->n_handlers, 2);
     assert_string_equal(c->handlers[0].name, "stale");
-    assert_string_equal(c->handlers[1].plugin_path, "plugins/orders.so"); /* what is there comes first */
+    assert_string_equal(c->handlers[1].plugin_path, "plugins/orders.so"); /* an existing file is preferred */
     assert_int_equal(c->dangling.n, 2);
     assert_string_equal(c->dangling.items[0], "links/no.name.so");
     assert_string_equal(c->dangling.items[1], "links/stale.so");
@@ -170,7 +170,8 @@ static struct plugin_info make_info(void)
     info.options[5].secret = true;
     add_option(&info, "pin", PLUGIN_OPTION_INT, NULL, 0, 0);
     info.options[6].secret = true;
-    add_option(&info, "least", PLUGIN_OPTION_TIME, "1s", 1000000000, 0); /* a maximum below the minimum is none */
+    add_option(&info, "least", PLUGIN_OPTION_TIME, "1s", 1000000000,
+               0); /* a maximum below the minimum means no maximum */
     return info;
 }
 
@@ -260,7 +261,7 @@ static void a_secret_option_is_read_from_its_file(void **state)
     config_apply_plugin(c, &c->handlers[0], &info);
     expect_no_problems(c);
     assert_string_equal(option(c, "password"), "hunter2");
-    assert_string_equal(option(c, "Label"), "x"); /* the plugin's own spelling */
+    assert_string_equal(option(c, "Label"), "x"); /* as the plugin spells it */
     config_destroy(c);
     plugin_info_finish(&info);
 }

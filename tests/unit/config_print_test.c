@@ -56,7 +56,7 @@ static void every_value_stands_with_its_origin_and_no_secret(void **state)
     assert_null(strstr(text, "geheim"));
     free(text);
 
-    /* Once the plugin has said which options are secret, the others are shown. */
+    /* Options are shown after the plugin has declared that they are not secret. */
     struct plugin_option options[] = {
         {.name = (char[]){"rate"}, .type = PLUGIN_OPTION_INT},
         {.name = (char[]){"pin"}, .type = PLUGIN_OPTION_STRING, .secret = true},
@@ -92,7 +92,7 @@ static void what_is_printed_reads_back_to_the_same(void **state)
     char *second = print(c, NULL);
     config_destroy(c);
 
-    /* Alike but for the origins. */
+    /* Both prints are equal except for the origins. */
     char *a = first;
     char *b = second;
     while (*a && *b) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * docs/configuration.md is what the option table generates, and its examples work.
- * UPDATE_DOCS=1 build/tests/config_reference_test writes the page anew. */
+ * config_reference_test - docs/configuration.md is generated from the option tables, and its examples work.
+ * UPDATE_DOCS=1 build/tests/config_reference_test writes the page. */
 #include "config_helper.h"
 
 #include "cli/stream/provision_config.h"
@@ -84,7 +84,7 @@ static void the_example_environment_is_right(void **state)
         env[n++] = line;
     struct config *c = make_config(NULL, env, NULL);
     config_check_bindings(c);
-    /* Only the secret's file is not here. */
+    /* The file of the secret does not exist here. */
     expect_problem(c, "SEAMQ_CLUSTER_DEFAULT_PASSWORD_FILE: can't read \"/run/secrets/nats-password\": No such file or "
                       "directory");
     assert_int_equal(c->handlers[0].workers, 4);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log_test - lines as people and machines read them, and a reader that does not read. */
+ * log_test - text and JSON lines, and a reader that does not read. */
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -36,7 +36,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* What one call wrote, without the line's end. */
+/* The line that one call wrote, without its newline. */
 static const char *written(void)
 {
     struct pollfd p = {.fd = ends[0], .events = POLLIN};
@@ -173,14 +173,14 @@ static void long_value_is_cut_and_the_line_stays_whole(void **state)
             assert_true(len < 4096 && len > 3900);
             assert_non_null(strstr(s, "msg"));
             assert_non_null(strstr(s, json ? "...\",\"after\":2}" : " after=2"));
-            if (f == 2) /* never cut inside a character */
+            if (f == 2) /* a UTF-8 character is never cut */
                 assert_null(strstr(s, "\\u00"));
         }
     }
     free(big);
 }
 
-/* Short enough itself, too long once it is escaped. */
+/* A value that fits, but not after escaping. */
 static void value_that_grows_by_escapes_is_cut(void **state)
 {
     (void)state;
@@ -220,8 +220,7 @@ static void *write_many(void *big)
     return NULL;
 }
 
-/* Also from several threads at once: between the look whether there is room and the write,
- * another thread must not take the room. */
+/* Several threads write at once: none may fill the pipe between poll() and write() of another. */
 static void full_pipe_never_blocks(void **state)
 {
     (void)state;
@@ -251,7 +250,7 @@ static void gone_reader_costs_lines_only(void **state)
     (void)state;
     int pair[2];
     uint64_t before = log_dropped();
-    signal(SIGPIPE, SIG_IGN); /* as every program of ours does */
+    signal(SIGPIPE, SIG_IGN); /* as the programs of SeaMQ do */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     log_setup(pair[1], LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     close(pair[0]);

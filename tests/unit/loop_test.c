@@ -31,7 +31,7 @@ static int tear_down(void **state)
 
 struct source {
     struct loop_fd io;
-    struct source *other; /* removed by this one's callback */
+    struct source *other; /* removed by the callback of this source */
     int calls;
 };
 
@@ -87,7 +87,7 @@ static void bad_descriptor_is_an_error(void **state)
     struct loop_fd f = {.fd = -1, .events = EPOLLIN};
     assert_int_equal(loop_add_fd(the_loop, &f), -EBADF);
     assert_int_equal(loop_mod_fd(the_loop, &f, EPOLLOUT), -EBADF);
-    /* What was not done is not remembered as done. */
+    /* A failed call leaves no state behind. */
     assert_int_equal(f.events, EPOLLIN);
     loop_remove_fd(the_loop, &f);
 }
@@ -107,7 +107,7 @@ static void pending_event_of_a_removed_source_is_discarded(void **state)
 
 struct tick {
     struct loop_timer timer;
-    int64_t again_ns; /* re-arms this much after now; -1: not */
+    int64_t again_ns; /* re-arms the timer this long after now; -1: never */
     struct tick *disarms;
     int fired;
     int order;
@@ -194,7 +194,7 @@ static void timer_that_rearms_for_now_does_not_starve_the_rest(void **state)
     init_tick(&a);
     add_source(&s, 1);
     a.again_ns = 0;
-    alarm(10); /* the failure is an endless loop */
+    alarm(10); /* a failure would be an endless loop */
     loop_arm(the_loop, &a.timer, clock_now_ns());
     for (int i = 0; i < 3; i++)
         assert_int_equal(loop_once(the_loop, -1), 0);
@@ -223,7 +223,7 @@ static void far_and_past_times_are_times_too(void **state)
     drop_source(&s);
 }
 
-/* Against a plain array that is searched. */
+/* Compares the heap with a plain array. */
 static void heap_agrees_with_a_plain_search(void **state)
 {
     (void)state;
@@ -241,7 +241,7 @@ static void heap_agrees_with_a_plain_search(void **state)
         else
             loop_arm(the_loop, &k->timer, base + rand_r(&seed) % 1000);
     }
-    /* Now all that are armed fire, the earliest first. */
+    /* All armed timers fire, the earliest first. */
     int64_t shift = base - clock_now_ns() + NS_PER_SEC;
     int armed = 0;
     for (int i = 0; i < N; i++) {
@@ -341,7 +341,7 @@ static void hook_may_remove_itself_and_the_next(void **state)
     loop_add_hook(the_loop, &c.hook);
     a.removes[0] = &a;
     a.removes[1] = &b;
-    alarm(10); /* the failure is an endless loop */
+    alarm(10); /* a failure would be an endless loop */
     loop_once(the_loop, 0);
     loop_once(the_loop, 0);
     alarm(0);

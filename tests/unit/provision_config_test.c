@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config, the streams and consumers that seamq provisions: from a file, from the environment, and what is wrong. */
+ * provision_config_test - streams and consumers for provisioning, from a file and the environment, and their problems.
+ */
 #include "provision_helper.h"
 
 #include "config/options.h"

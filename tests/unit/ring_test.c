@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ring - records through shared memory: order, wrap, bounds, sleep, and lies. */
+ * ring - records through shared memory: order, wrap, bounds, sleep, and invalid data of the peer. */
 #include "ring/record.h"
 #include "ring/ring.h"
 
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Both ends in one process, as two processes would have them. */
+/* Both ends of the ring in one process. */
 struct both {
     struct ring parent;
     struct ring child;
@@ -142,7 +142,7 @@ static void room_comes_back_only_when_released(void **state)
     ring_publish(&b.parent);
     for (int i = 0; i < 64; i++)
         assert_int_equal(ring_next(&b.child, &r), 1);
-    ring_release(&b.child); /* all but the one that is being looked at */
+    ring_release(&b.child); /* all except the current one */
     for (n = 0; ring_put(&b.parent, RECORD_MESSAGE, 56); n++)
         ;
     assert_int_equal(n, 63);
@@ -181,7 +181,7 @@ static void send_all(struct side *s)
         s->bad++;
 }
 
-/* Sleeps for good if a wake-up is lost: poll() has a limit, and that is a failure. */
+/* A lost wake-up fails the test: poll() has a time limit. */
 static void receive_all(struct side *s)
 {
     uint64_t random = s->seed;
@@ -275,11 +275,11 @@ static void one_sleep_is_rung_for_once(void **state)
     assert_non_null(ring_put(&b.parent, RECORD_MESSAGE, 8));
     assert_false(ring_publish_wakes(&b.parent));
     ring_awake(&b.child);
-    assert_false(ring_sleep(&b.child, RING_WANTS_DATA)); /* there is something already */
+    assert_false(ring_sleep(&b.child, RING_WANTS_DATA)); /* data is already available */
     both_close(&b);
 }
 
-/* ---- lies: any content of the peer's memfd gives records within bounds, or -EBADMSG ---- */
+/* ---- invalid data: any content of the peer's memfd gives records within bounds, or -EBADMSG ---- */
 
 static void lying_positions_are_refused(void **state)
 {
@@ -328,7 +328,7 @@ static void lying_records_stay_within_bounds(void **state)
 
 /* ---- bodies ---- */
 
-/* Or a child that writes nothing but pads would keep the daemon in one ring_next(). */
+/* A child that writes only pads must not keep the daemon in one ring_next(). */
 static void a_pad_is_the_rest_at_the_end_and_nothing_else(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * value - numbers as people write them, and what is said of wrong ones. */
+ * value - parsing and formatting of values, and the errors of invalid ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * value_time_test - RFC 3339 times as servers write them, and what is none. */
+ * value_time_test - RFC 3339 times as servers write them, and invalid ones. */
 #include "base/clock.h"
 #include "base/value.h"
 
@@ -73,7 +73,7 @@ static void bytes_behind_a_time_make_it_none(void **state)
     assert_int_equal(value_time_ns("2023-11-14T22:13:20Z+02:00"), 0);
 }
 
-/* Go's zero time is what a server shows for "never". */
+/* A server writes the zero time of Go for "never". */
 static void times_that_nanoseconds_cannot_hold_are_0(void **state)
 {
     (void)state;
