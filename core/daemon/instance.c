@@ -175,7 +175,7 @@ void instance_restart_workers(struct instance *instance, struct config_ref to)
     struct error err = {0};
     struct worker_pool_plan plan = pool_plan(to);
 
-    if (handler_renew(instance->handler, &plan, &err)) {
+    if (handler_rolling_restart(instance->handler, &plan, &err)) {
         reload_record(instance->daemon, instance_config(instance)->name, "refused", err.text);
         return;
     }
@@ -200,7 +200,7 @@ void instance_replace(struct instance *instance, struct config_ref to)
 void instance_cancel_change(struct instance *instance)
 {
     if (instance->restart_target.snapshot)
-        handler_keep(instance->handler);
+        handler_rolling_restart_cancel(instance->handler);
     config_snapshot_unref(instance->restart_target.snapshot);
     instance->restart_target = (struct config_ref){0};
     drop_successor(instance);
@@ -221,19 +221,21 @@ static void advance_rolling_restart(struct instance *instance)
     char why[512] = "";
     const char *name = instance_config(instance)->name;
 
-    switch (handler_renewal(instance->handler, why, sizeof(why))) {
-    case RENEWAL_STARTING: return;
-    case RENEWAL_DONE:
+    switch (handler_rolling_restart_step(instance->handler, why, sizeof(why))) {
+    case ROLLING_RESTART_STARTING: return;
+    case ROLLING_RESTART_DONE:
         add_old_snapshot(instance, instance->config.snapshot);
         instance->config = instance->restart_target;
         reload_record(instance->daemon, instance_config(instance)->name, "renewed",
                       config_ref_version(instance->config));
         break;
-    case RENEWAL_FAILED:
+    case ROLLING_RESTART_FAILED:
         reload_record(instance->daemon, name, "refused", why);
         config_snapshot_unref(instance->restart_target.snapshot);
         break;
-    case RENEWAL_NONE: /* a drain has cancelled it */ config_snapshot_unref(instance->restart_target.snapshot); break;
+    case ROLLING_RESTART_NONE: /* a drain has cancelled it */
+        config_snapshot_unref(instance->restart_target.snapshot);
+        break;
     }
     instance->restart_target = (struct config_ref){0};
 }
@@ -305,7 +307,7 @@ bool instance_advance(struct instance *instance)
         advance_rolling_restart(instance);
     if (instance->successor)
         advance_successor(instance);
-    if (instance->n_old_snapshots && handler_relieved(instance->handler))
+    if (instance->n_old_snapshots && handler_retired_ended(instance->handler))
         release_old_snapshots(instance);
     return instance_is_changing(instance) || instance->n_old_snapshots || instance->predecessor;
 }

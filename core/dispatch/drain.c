@@ -49,15 +49,10 @@ static void pulls_ended(void *data)
     struct handler *h = data;
     if (--h->n_stopping > 0)
         return;
-    if (h->finishing)
+    if (phase_finishing(h->phase))
         loop_arm(h->loop, &h->finish, loop_now_ns(h->loop));
     else
         drain_give_back_all(h);
-}
-
-bool drain_gives_back(const struct handler *h)
-{
-    return h->draining && !h->finishing;
 }
 
 static void dismiss_crew(struct worker_pool *pool, int64_t until_ns)
@@ -74,7 +69,7 @@ static void dismiss_crew(struct worker_pool *pool, int64_t until_ns)
 static void dismiss_workers(struct handler *h)
 {
     dismiss_crew(h->pool, h->workers_until_ns);
-    if (h->dismissed)
+    if (phase_leaving(h->phase))
         return;
     list_for_each(node, &h->leaving) dismiss_crew(container_of(node, struct worker_pool, node), h->workers_until_ns);
 }
@@ -100,18 +95,19 @@ static void on_finish(struct loop_timer *t)
         loop_arm(h->loop, t, now + LOOK_NS);
         return;
     }
-    h->finishing = false;
+    h->phase = phase_next(h->phase, PHASE_FINISHED);
     if (h->n_stopping == 0)
         drain_give_back_all(h);
     dismiss_workers(h);
 }
 
-static void begin(struct handler *h, int64_t until_ns)
+static void begin(struct handler *h, enum phase_event event, int64_t until_ns)
 {
     int64_t now = loop_now_ns(h->loop);
 
-    h->draining = true;
-    h->finishing = h->config->ack == ACK_CUMULATIVE || h->duration_ns < HANDLER_SLOW_NS;
+    h->phase = phase_next(h->phase, event);
+    if (h->config->ack != ACK_CUMULATIVE && h->duration_ns >= WINDOW_SLOW_NS)
+        h->phase = phase_next(h->phase, PHASE_FINISHED);
     h->workers_until_ns = until_ns;
 
     h->n_stopping = h->n_consumers;
@@ -120,7 +116,7 @@ static void begin(struct handler *h, int64_t until_ns)
     worker_pool_destroy(h->next);
     h->next = NULL;
     h->finish = (struct loop_timer){.fire = on_finish, .data = h};
-    if (h->finishing)
+    if (phase_finishing(h->phase))
         loop_arm(h->loop, &h->finish, now);
     else
         dismiss_workers(h);
@@ -130,10 +126,10 @@ static void begin(struct handler *h, int64_t until_ns)
 /* It leaves while the daemon begins to: by then it has to be over, too. */
 static void hurry(struct handler *h, int64_t until_ns)
 {
-    h->dismissed = false;
+    h->phase = phase_next(h->phase, PHASE_STOP);
     if (until_ns < h->workers_until_ns)
         h->workers_until_ns = until_ns;
-    if (!h->finishing)
+    if (!phase_finishing(h->phase))
         dismiss_workers(h);
 }
 
@@ -141,12 +137,12 @@ void handler_drain(struct handler *h, int64_t deadline_ns)
 {
     int64_t now = loop_now_ns(h->loop);
     int64_t until_ns = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
-    if (h->draining) {
+    if (phase_draining(h->phase)) {
         hurry(h, until_ns);
         return;
     }
     h->settle_until_ns = deadline_ns;
-    begin(h, until_ns);
+    begin(h, PHASE_STOP, until_ns);
 }
 
 int64_t handler_dismiss(struct handler *h, int64_t settle_until_ns)
@@ -160,9 +156,8 @@ int64_t handler_dismiss(struct handler *h, int64_t settle_until_ns)
     int64_t until_ns = loop_now_ns(h->loop) + timeout_ns + HANDLER_LEAVE_NS;
     if (until_ns < settle_until_ns)
         until_ns = settle_until_ns;
-    h->dismissed = true;
     h->settle_until_ns = settle_until_ns;
-    begin(h, until_ns);
+    begin(h, PHASE_LEAVE, until_ns);
     return until_ns + RESERVE_NS;
 }
 
@@ -180,7 +175,7 @@ bool handler_workers_ended(const struct handler *h)
 
 bool handler_drained(const struct handler *h)
 {
-    if (h->finishing || h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
+    if (phase_finishing(h->phase) || h->n_stopping || settle_busy(h->settle) || !list_empty(&h->ready))
         return false;
     if (!handler_workers_ended(h))
         return false;

@@ -31,7 +31,7 @@ static void unavailable(struct handler *h, struct message *m, const struct worke
 {
     settle_unstage(h->settle, m);
     admission_unavailable(h, m, o->delay_ns, o->text);
-    if (drain_gives_back(h) && h->n_stopping == 0)
+    if (phase_returns(h->phase) && h->n_stopping == 0)
         drain_give_back_all(h);
 }
 
@@ -57,7 +57,7 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
         return;
     }
     feed_measure(h, o->duration_ns);
-    if (h->admission.watched)
+    if (h->admission.limited)
         admission_result(h, m, outcome_table[outcome].available);
     settle_outcome(h->settle, m, outcome, o->delay_ns, o->text);
 }
@@ -190,11 +190,11 @@ static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
     take_back(slot, e);
     if (slot->pool == h->pool) {
         snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", e->text);
-        h->stumbled = h->stumbled || h->waiting;
+        h->phase = phase_next(h->phase, PHASE_WORKER_ENDED);
     } else if (slot->pool == h->next) {
         worker_pool_failed(slot->pool, e->text);
     }
-    if (drain_gives_back(h) && h->n_stopping == 0)
+    if (phase_returns(h->phase) && h->n_stopping == 0)
         drain_give_back_all(h);
     handler_update_state(h);
 }

@@ -6,11 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFETCH_NS (10 * NS_PER_MS)
-#define PREFETCH_MAX 4096
-#define WINDOW_MAX 10000
 #define FEED_AGAIN_NS (20 * NS_PER_MS)
-#define WINDOW_BYTES (64.0 * 1024 * 1024)
 
 void feed_front(struct handler *h, struct message *m)
 {
@@ -32,7 +28,7 @@ static size_t consumer_number(const struct handler *h, const struct consumer *c)
 void feed_message(void *data, struct message *m)
 {
     struct handler *h = data;
-    if (drain_gives_back(h) && h->n_stopping == 0) {
+    if (phase_returns(h->phase) && h->n_stopping == 0) {
         consumer_give_back(m->consumer, m, 0);
         return;
     }
@@ -61,7 +57,7 @@ void feed_retry(void *data, struct message *m, int64_t delay_ns)
     struct handler *h = data;
     if (m->key_queue)
         key_queue_wait(m);
-    if (drain_gives_back(h) && (h->n_stopping == 0 || (delay_ns > 0 && !m->key_queue))) {
+    if (phase_returns(h->phase) && (h->n_stopping == 0 || (delay_ns > 0 && !m->key_queue))) {
         consumer_give_back(m->consumer, m, m->key_queue ? 0 : delay_ns);
         return;
     }
@@ -96,22 +92,6 @@ void feed_measure(struct handler *h, int64_t duration_ns)
         h->duration_ns += (duration_ns - h->duration_ns) / 16;
     if (h->duration_ns < 1)
         h->duration_ns = 1;
-}
-
-/* What one worker may have, however long it takes: a message, or a batch and the one that follows it. */
-static size_t prefetch_min(const struct handler *h)
-{
-    return h->config->batch_max > 1 ? 2 * (size_t)h->config->batch_max : 1;
-}
-
-/* How many messages one worker may have at a time. */
-static size_t prefetch(const struct handler *h)
-{
-    size_t min = prefetch_min(h);
-    int64_t n = h->duration_ns ? PREFETCH_NS / h->duration_ns : 0;
-    if (n > PREFETCH_MAX)
-        n = PREFETCH_MAX;
-    return n > (int64_t)min ? (size_t)n : min;
 }
 
 /* ---- pushing ---------------------------------------------------------------------- */
@@ -168,7 +148,7 @@ static int push(struct slot *slot, struct message *m)
  * batch answers all at once, and late. */
 static bool is_stuck(const struct handler *h, const struct slot *s)
 {
-    return s->n && h->config->batch_max <= 1 && loop_now_ns(h->loop) - s->since_ns > PREFETCH_NS;
+    return s->n && h->config->batch_max <= 1 && loop_now_ns(h->loop) - s->since_ns > WINDOW_PREFETCH_NS;
 }
 
 /* May it have one more, of at most `limit`? */
@@ -201,18 +181,23 @@ void feed_again(struct loop_timer *timer)
             h->pool->slots[i].full = false;
 }
 
-static void feed(struct handler *h)
+/* Messages from the queue to the workers. When the first of those that stay may start; WINDOW_NEVER: it waits for a
+ * worker or an outcome. */
+static int64_t feed(struct handler *h)
 {
-    size_t limit = prefetch(h);
-    while (!drain_gives_back(h) && !list_empty(&h->ready)) {
+    size_t limit = window_per_worker(h->duration_ns, h->config->batch_max);
+    while (!phase_returns(h->phase) && !list_empty(&h->ready)) {
         struct message *m = container_of(h->ready.next, struct message, node);
         if (consumer_lease_expired(m->consumer, m)) { /* cut off for long, or lost while it ran: it comes again */
             consumer_give_back(m->consumer, m, 0);
             continue;
         }
         struct slot *slot = least_busy(h, m->alone ? 1 : limit);
-        if (!slot || !admission_open(h))
-            return;
+        if (!slot)
+            return WINDOW_NEVER;
+        int64_t start_ns = admission_start_ns(h);
+        if (start_ns > loop_now_ns(h->loop))
+            return start_ns;
         int rc = push(slot, m);
         if (rc == -EMSGSIZE) { /* cannot happen to what a server took; never lose it if it does */
             list_remove(&m->node);
@@ -231,45 +216,16 @@ static void feed(struct handler *h)
         slot->pushed++;
         if (slot->n++ == 0)
             slot->since_ns = loop_now_ns(h->loop);
-        admission_pass(h, m);
+        admission_started(h, m);
     }
-}
-
-/* ---- how much to pull ---------------------------------------------------------------- */
-
-size_t feed_ready_workers(const struct handler *h)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < h->pool->n; i++)
-        n += worker_ready(h->pool->slots[i].worker);
-    return n;
-}
-
-static void set_windows(struct handler *h)
-{
-    size_t each = prefetch(h);
-    size_t n = feed_ready_workers(h);
-
-    size_t window = n * each * 2; /* one lot in the rings, one on its way */
-    if (each == 1)
-        window = n + (n && h->duration_ns < HANDLER_SLOW_NS ? 1 : 0);
-    size_t most = n * prefetch_min(h) > WINDOW_MAX ? n * prefetch_min(h) : WINDOW_MAX;
-    if (window > most)
-        window = most;
-    if (h->size_bytes > 1 && (double)window > WINDOW_BYTES / h->size_bytes)
-        window = (size_t)(WINDOW_BYTES / h->size_bytes);
-    if (n && window == 0)
-        window = 1;
-    if (h->draining || h->waiting)
-        window = 0;
-    federate(h, window);
+    return WINDOW_NEVER;
 }
 
 void feed_hook(struct loop_hook *hook)
 {
     struct handler *h = hook->data;
-    feed(h);
+    int64_t start_ns = feed(h);
     for (size_t i = 0; i < h->pool->n; i++)
         worker_submit(h->pool->slots[i].worker);
-    set_windows(h);
+    pulling_update(h, start_ns);
 }

@@ -31,7 +31,7 @@ int handler_create(struct handler **ret, struct loop *loop, const struct worker_
     h->consumers = calloc(config->clusters.n, sizeof(struct consumer *));
     if (config->ordering != ORDERING_NONE)
         h->key_queues = calloc(config->clusters.n, sizeof(struct key_queues *));
-    int rc = h->consumers && (h->key_queues || config->ordering == ORDERING_NONE) ? 0 : -ENOMEM;
+    int rc = h->consumers && (h->key_queues || config->ordering == ORDERING_NONE) ? pulling_init(h) : -ENOMEM;
     if (rc == 0)
         rc = settle_create(&h->settle, loop, config, h->info->version, &(struct settle_callbacks){.retry = feed_retry},
                            h);
@@ -58,8 +58,7 @@ void handler_destroy(struct handler *h)
         loop_remove_hook(h->loop, &h->hook);
     loop_disarm(h->loop, &h->feed_again);
     loop_disarm(h->loop, &h->finish);
-    admission_finish(h);
-    federate_finish(h);
+    pulling_finish(h);
     worker_pool_destroy(h->pool);
     worker_pool_destroy(h->next);
     list_for_each_safe(node, &h->leaving) worker_pool_destroy(container_of(node, struct worker_pool, node));
@@ -83,7 +82,7 @@ static void on_consumer_state(void *data, struct consumer *c)
 
     if (consumer_verified(c))
         settle_resume(h->settle);
-    if (h->config->clusters.n > 1 && !h->draining) {
+    if (h->config->clusters.n > 1 && !phase_draining(h->phase)) {
         if (consumer_ready(c))
             log_info("cluster-ready", LOG_STR("handler", h->config->name), LOG_STR("cluster", cluster),
                      LOG_STR("stream", consumer_stream(c)),
@@ -111,7 +110,7 @@ static void on_order(void *data, struct consumer *c)
     struct handler *h = data;
     for (size_t i = 0; i < h->n_consumers; i++)
         if (h->consumers[i] == c)
-            key_queues_order(h->key_queues[i]);
+            key_queues_order(h->key_queues[i], consumer_in_order(c));
 }
 
 static void on_left(void *data, struct message *m, bool for_good)
@@ -129,12 +128,13 @@ int handler_add_consumer(struct handler *h, struct requests *requests, const str
     int rc = consumer_create(&c, h->loop, requests, h->config, cluster, index, &callbacks, h, err);
     if (rc)
         return rc;
-    if (h->key_queues && key_queues_create(&h->key_queues[h->n_consumers], h->config, c, &h->ready)) {
+    if (h->key_queues &&
+        key_queues_create(&h->key_queues[h->n_consumers], h->config, consumer_in_order(c), &h->ready)) {
         consumer_destroy(c);
         return error_set(err, -ENOMEM, "handler %s: out of memory", h->config->name);
     }
     h->consumers[h->n_consumers++] = c;
-    federate_add(h, h->n_consumers - 1);
+    pulling_add_consumer(h, h->n_consumers - 1);
     /* What it begins with is no news: a change from it is. */
     explain_consumers(h, h->reason, sizeof(h->reason));
     return 0;
@@ -160,17 +160,17 @@ void handler_connection_error(struct handler *h, const struct connection *connec
 
 void handler_wait(struct handler *h, bool wait)
 {
-    h->waiting = wait;
+    h->phase = phase_next(h->phase, wait ? PHASE_WAIT : PHASE_START);
     for (size_t i = 0; i < h->n_consumers; i++)
         consumer_set_pull_paused(h->consumers[i], wait);
 }
 
 const char *handler_hopeless(const struct handler *h)
 {
-    return h->stumbled ? h->worker_reason : NULL;
+    return h->phase == PHASE_STANDBY_FAILED ? h->worker_reason : NULL;
 }
 
-bool handler_relieved(struct handler *h)
+bool handler_retired_ended(struct handler *h)
 {
     worker_pool_bury(h);
     return list_empty(&h->leaving);
@@ -190,7 +190,7 @@ void handler_update_state(struct handler *h)
 {
     char reason[HANDLER_REASON_MAX] = "";
 
-    if (h->draining)
+    if (phase_draining(h->phase))
         snprintf(reason, sizeof(reason), "draining");
     else if (!any_worker_ready(h))
         snprintf(reason, sizeof(reason), "no worker is ready: %.400s", h->worker_reason);
@@ -200,7 +200,7 @@ void handler_update_state(struct handler *h)
         return;
     memcpy(h->reason, reason, sizeof(reason));
     h->was_ready = !reason[0];
-    if (!h->draining && !any_worker_ready(h) && strcmp(h->worker_reason, starting) == 0)
+    if (!phase_draining(h->phase) && !any_worker_ready(h) && strcmp(h->worker_reason, starting) == 0)
         return; /* how each begins is no news */
     h->callbacks.on_state(h->data, h);
 }
@@ -243,7 +243,7 @@ const struct handler_stats *handler_stats(const struct handler *h)
 /* Of one cluster's lanes. */
 static void note_order(const struct handler *h, size_t i, struct buf *out)
 {
-    struct key_queues_stats s = key_queues_stats(h->key_queues[i]);
+    struct key_queues_stats s = handler_key_queues(h, i);
     const char *cluster = consumer_cluster(h->consumers[i])->name;
 
     if (!consumer_ready(h->consumers[i]))
@@ -282,7 +282,11 @@ void handler_note(const struct handler *h, char *out, size_t size)
 
 struct key_queues_stats handler_key_queues(const struct handler *h, size_t i)
 {
-    return h->key_queues ? key_queues_stats(h->key_queues[i]) : (struct key_queues_stats){0};
+    if (!h->key_queues)
+        return (struct key_queues_stats){0};
+    struct key_queues_stats s = key_queues_stats(h->key_queues[i]);
+    s.awaited = consumer_missing_redeliveries(h->consumers[i]);
+    return s;
 }
 
 const struct breaker *handler_breaker(const struct handler *h)

@@ -74,22 +74,22 @@ void handler_connection_state(struct handler *h, const struct connection *connec
                               const char *text);
 void handler_connection_error(struct handler *h, const struct connection *connection, const char *text);
 
-/* Starts other workers beside those that serve, by a plan whose configuration differs in nothing that
- * consumers need (config_handler_change). 0; -EBUSY: draining, or at it already; negative with a sentence. */
-int handler_renew(struct handler *h, const struct worker_pool_plan *plan, struct error *err);
-/* To be asked until it is neither NONE nor STARTING: relieves the old workers as soon as the new ones are
- * ready. From DONE on the old plan is used only until handler_relieved(). FAILED: nothing has changed, and
- * `why` says what was wrong with the new. Not from a callback. */
-enum renewal { RENEWAL_NONE, RENEWAL_STARTING, RENEWAL_DONE, RENEWAL_FAILED };
-enum renewal handler_renewal(struct handler *h, char *why, size_t size);
-/* Calls it off: the old workers stay. Not from a callback. */
-void handler_keep(struct handler *h);
-/* All relieved workers have ended. Not from a callback. */
-bool handler_relieved(struct handler *h);
+/* Starts a rolling restart: workers by another plan, whose configuration differs in nothing that consumers need
+ * (config_handler_change), start beside the serving ones. 0; -EBUSY: draining, or one is under way; or negative. */
+int handler_rolling_restart(struct handler *h, const struct worker_pool_plan *plan, struct error *err);
+/* To be called until it returns neither NONE nor STARTING: retires the old workers as soon as all new ones are ready.
+ * After DONE the old plan is in use until handler_retired_ended(). FAILED: the old workers go on, `why` says what
+ * was wrong with the new ones. NONE: none is under way. Not from a callback. */
+enum rolling_restart { ROLLING_RESTART_NONE, ROLLING_RESTART_STARTING, ROLLING_RESTART_DONE, ROLLING_RESTART_FAILED };
+enum rolling_restart handler_rolling_restart_step(struct handler *h, char *why, size_t size);
+/* Ends the new workers; the old ones go on. Not from a callback. */
+void handler_rolling_restart_cancel(struct handler *h);
+/* Whether all retired workers have ended; frees them. Not from a callback. */
+bool handler_retired_ended(struct handler *h);
 
-/* While it waits nothing is pulled: for one that is to follow another on the same consumer. */
+/* `wait`: nothing is pulled, because another handler still serves the same consumer; false: that one has left. */
 void handler_wait(struct handler *h, bool wait);
-/* A worker will not come up: why, or NULL. */
+/* Why a worker ended while the handler waited, so that it will hardly get ready; NULL: none ended. */
 const char *handler_hopeless(const struct handler *h);
 
 /* Stops pulling, gives unstarted messages back, lets running ones finish until `deadline_ns`. Called again, it counts

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * handler_private - shared by handler.c (life), feed.c (messages to workers and back),
- * federate.c (from which cluster), worker_pool.c (the workers), events.c (what workers report), admission.c
- * (what may start) and drain.c.
+ * pulling.c (how much to pull from which cluster), worker_pool.c (the workers), events.c (what workers report),
+ * admission.c (what may start) and drain.c.
  */
 #ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 #define SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 
 #include "admission.h"
 #include "handler.h"
+#include "phase.h"
+#include "window.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
 
 #define HANDLER_REASON_MAX 512
-/* Above this a message more in the house is one that another daemon could be at work on. */
-#define HANDLER_SLOW_NS NS_PER_SEC
 
 struct slot { /* a worker and the messages that it has */
     struct handler *handler;
@@ -41,10 +41,12 @@ struct worker_pool {
     char *reason; /* why it does not get ready; NULL: nothing is known against it */
 };
 
-struct federate {
-    size_t active;          /* failover: the consumer in use */
-    int64_t lost_ns;        /* failover: since when it is not ready; 0: it is */
-    int64_t ask_at_ns;      /* overflow: when to ask for the others' backlog */
+struct pulling {
+    struct window_consumer *consumers; /* of each consumer: what goes into the computation, and what comes out */
+    struct window_consumer_out *out;
+    size_t active; /* see struct window_in */
+    int64_t lost_ns;
+    int64_t refresh_ns;
     struct loop_timer wake; /* for the hook */
 };
 
@@ -58,7 +60,7 @@ struct handler {
     struct consumer **consumers;
     size_t n_consumers;
     struct key_queues **key_queues; /* of each consumer; NULL: no ordering */
-    struct federate federate;
+    struct pulling pulling;
     struct worker_pool *pool; /* the serving one */
     struct worker_pool *next; /* starting; NULL: none */
     struct list leaving;      /* relieved, with something left to do */
@@ -70,11 +72,7 @@ struct handler {
     uint64_t next_run_id;
     int64_t duration_ns; /* moving average of a message; 0: none handled yet */
     double size_bytes;   /* moving average of a message */
-    bool waiting;        /* for its predecessor: nothing is pulled */
-    bool stumbled;       /* a worker ended while it waited */
-    bool draining;
-    bool dismissed; /* draining while the daemon lives on */
-    bool finishing; /* draining, and going on with what is here */
+    enum phase phase;
     int64_t workers_until_ns;
     int64_t settle_until_ns; /* what no worker is at is not waited for longer */
     struct loop_timer finish;
@@ -111,17 +109,15 @@ struct message *feed_running(struct slot *slot, uint64_t id);
 void feed_done(struct slot *slot, struct message *m);
 void feed_measure(struct handler *h, int64_t duration_ns);
 
-size_t feed_ready_workers(const struct handler *h);
-
-/* federate.c: `window` is for all clusters together */
-void federate_finish(struct handler *h);
-void federate_add(struct handler *h, size_t i);
-void federate(struct handler *h, size_t window);
+/* pulling.c */
+int pulling_init(struct handler *h);
+void pulling_finish(struct handler *h);
+void pulling_add_consumer(struct handler *h, size_t i);
+/* To be called in each iteration. `start_ns`: when the next message may start, WINDOW_NEVER: not known. */
+void pulling_update(struct handler *h, int64_t start_ns);
 
 /* drain.c */
-/* What has not started is not to start any more. */
-bool drain_gives_back(const struct handler *h);
-/* All that has not started, those of lanes that stand still too. */
+/* Returns to the server what has not started, messages whose key queue stands still included. */
 void drain_give_back_all(struct handler *h);
 
 #endif

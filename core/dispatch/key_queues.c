@@ -22,9 +22,8 @@ struct key_queue {
 
 struct key_queues {
     const struct config_handler *config;
-    struct consumer *consumer;
     struct list *ready;
-    bool moving; /* consumer_in_order(), as last told */
+    bool moving; /* everything is here in order; false: no key queue moves */
     struct key_queue **buckets;
     size_t n_buckets; /* power of two */
     size_t n;
@@ -33,8 +32,7 @@ struct key_queues {
     uint64_t stops;
 };
 
-int key_queues_create(struct key_queues **ret, const struct config_handler *config, struct consumer *consumer,
-                      struct list *ready)
+int key_queues_create(struct key_queues **ret, const struct config_handler *config, bool in_order, struct list *ready)
 {
     struct key_queues *l = calloc(1, sizeof(*l));
     if (l)
@@ -44,10 +42,9 @@ int key_queues_create(struct key_queues **ret, const struct config_handler *conf
         return -ENOMEM;
     }
     l->config = config;
-    l->consumer = consumer;
     l->ready = ready;
     l->n_buckets = BUCKETS_MIN;
-    l->moving = consumer_in_order(consumer);
+    l->moving = in_order;
     *ret = l;
     return 0;
 }
@@ -229,9 +226,9 @@ void key_queues_arrive(struct key_queues *l, struct message *m)
     update(m->key_queue);
 }
 
-void key_queues_order(struct key_queues *l)
+void key_queues_order(struct key_queues *l, bool in_order)
 {
-    if (l->moving == consumer_in_order(l->consumer))
+    if (l->moving == in_order)
         return;
     l->moving = !l->moving;
     for (size_t i = 0; i < l->n_buckets; i++)
@@ -273,24 +270,21 @@ void key_queue_left(struct message *m, bool for_good)
         free_lane(key_queue);
 }
 
-/* ---- how much to pull ------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------- */
 
-size_t key_queues_window(struct key_queues *l, size_t window)
+size_t key_queues_turns(const struct key_queues *l)
 {
-    const size_t *n = consumer_messages(l->consumer)->n_by_state;
+    return l->n_turns;
+}
 
-    consumer_set_queued(l->consumer, n[MESSAGE_READY] + n[MESSAGE_RUNNING] + n[MESSAGE_SETTLING] - l->n_turns);
-    if (l->n_full || n[MESSAGE_WAITING] >= consumer_max_waiting(l->consumer))
-        return 0;
-    /* All that is asked for may turn out to be of one key. */
-    size_t most = l->n_turns + (size_t)l->config->key_max_in_flight;
-    return window < most ? window : most;
+size_t key_queues_full(const struct key_queues *l)
+{
+    return l->n_full;
 }
 
 struct key_queues_stats key_queues_stats(const struct key_queues *l)
 {
-    struct key_queues_stats s = {
-        .n = l->n, .n_full = l->n_full, .stops = l->stops, .awaited = consumer_missing_redeliveries(l->consumer)};
+    struct key_queues_stats s = {.n = l->n, .n_full = l->n_full, .stops = l->stops};
     for (size_t i = 0; i < l->n_buckets && l->n_full && !s.full; i++) {
         for (struct key_queue *key_queue = l->buckets[i]; key_queue && !s.full; key_queue = key_queue->chain) {
             if (key_queue->full) {

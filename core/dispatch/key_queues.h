@@ -17,22 +17,21 @@
 #define SEAMQ_DISPATCH_KEY_QUEUES_H
 
 #include "config/config.h"
-#include "consumer/consumer.h"
+#include "consumer/message.h"
 
 struct key_queues;
 
 /* Messages whose turn it is go to the back of `ready`.  0 or -ENOMEM. */
-int key_queues_create(struct key_queues **ret, const struct config_handler *config, struct consumer *consumer,
-                      struct list *ready);
-/* Before the consumer's messages are. */
+int key_queues_create(struct key_queues **ret, const struct config_handler *config, bool in_order, struct list *ready);
+/* To be called before the messages are destroyed. */
 void key_queues_destroy(struct key_queues *l);
 /* The same ordering, in a configuration that outlives the last one. */
 void key_queues_set_config(struct key_queues *l, const struct config_handler *config);
 
 /* A message came, or came again: READY, in no list. */
 void key_queues_arrive(struct key_queues *l, struct message *m);
-/* The consumer has everything in order, or has it no more. */
-void key_queues_order(struct key_queues *l);
+/* Whether the consumer has everything that was delivered before: consumer_in_order() has changed. */
+void key_queues_order(struct key_queues *l, bool in_order);
 
 /* Of messages that have arrived (m->lane is set): */
 
@@ -46,15 +45,16 @@ void key_queue_back(struct message *m);
 void key_queue_left(struct message *m, bool for_good);
 const char *key_queue_key(const struct key_queue *key_queue);
 
-/* Tells the consumer how many messages wait for their turn; `window`, or 0 when a lane or all of them
- * together hold as much as they may. */
-size_t key_queues_window(struct key_queues *l, size_t window);
+/* Keys with a message that is READY, RUNNING or SETTLING and has its turn. */
+size_t key_queues_turns(const struct key_queues *l);
+/* Keys that reached key_max_in_flight and have not fallen to half of it since. */
+size_t key_queues_full(const struct key_queues *l);
 
 struct key_queues_stats {
     uint64_t n;        /* keys with messages here */
     uint64_t n_full;   /* of these, with key_max_in_flight or more */
     uint64_t stops;    /* how often a key reached key_max_in_flight */
-    uint64_t awaited;  /* messages that were delivered before and are not here */
+    uint64_t awaited;  /* messages that were delivered before and are not here; set by handler_key_queues() */
     const char *full;  /* a key that is full; NULL: none */
     size_t full_holds; /* messages of it */
 };

@@ -113,19 +113,20 @@ void worker_pool_destroy(struct worker_pool *pool)
     free(pool);
 }
 
-/* ---- relief ----------------------------------------------------------------------------- */
+/* ---- rolling restart ----------------------------------------------------------------------------- */
 
-int handler_renew(struct handler *h, const struct worker_pool_plan *plan, struct error *err)
+int handler_rolling_restart(struct handler *h, const struct worker_pool_plan *plan, struct error *err)
 {
-    if (h->draining || h->next)
-        return error_set(err, -EBUSY, "handler %s: %s", h->config->name, h->draining ? "draining" : "renewing already");
+    if (phase_draining(h->phase) || h->next)
+        return error_set(err, -EBUSY, "handler %s: %s", h->config->name,
+                         phase_draining(h->phase) ? "draining" : "a rolling restart is under way already");
     int rc = worker_pool_create(&h->next, h, plan, err);
     if (rc == 0)
         worker_pool_start(h->next);
     return rc;
 }
 
-static void leave(struct worker_pool *pool)
+static void pool_retire(struct worker_pool *pool)
 {
     for (size_t i = 0; i < pool->n; i++) {
         if (pool->slots[i].refused)
@@ -135,7 +136,7 @@ static void leave(struct worker_pool *pool)
     }
 }
 
-static void take_over(struct handler *h)
+static void next_pool_serve(struct handler *h)
 {
     struct worker_pool *old = h->pool;
 
@@ -149,29 +150,29 @@ static void take_over(struct handler *h)
     for (size_t i = 0; h->key_queues && i < h->n_consumers; i++)
         key_queues_set_config(h->key_queues[i], h->config);
     list_push_back(&h->leaving, &old->node);
-    leave(old);
+    pool_retire(old);
     handler_update_state(h);
 }
 
-enum renewal handler_renewal(struct handler *h, char *why, size_t size)
+enum rolling_restart handler_rolling_restart_step(struct handler *h, char *why, size_t size)
 {
     struct worker_pool *next = h->next;
     if (!next)
-        return RENEWAL_NONE;
+        return ROLLING_RESTART_NONE;
     if (next->reason) {
         snprintf(why, size, "%s", next->reason);
         worker_pool_destroy(next);
         h->next = NULL;
-        return RENEWAL_FAILED;
+        return ROLLING_RESTART_FAILED;
     }
     for (size_t i = 0; i < next->n; i++)
         if (!worker_ready(next->slots[i].worker))
-            return RENEWAL_STARTING;
-    take_over(h);
-    return RENEWAL_DONE;
+            return ROLLING_RESTART_STARTING;
+    next_pool_serve(h);
+    return ROLLING_RESTART_DONE;
 }
 
-void handler_keep(struct handler *h)
+void handler_rolling_restart_cancel(struct handler *h)
 {
     worker_pool_destroy(h->next);
     h->next = NULL;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lanes: whose turn it is, as messages come, fail, leave, get lost and come back.  Nobody else is needed: the
- * consumer is a struct with a table of held messages. */
-#include "consumer/consumer_private.h"
+ * key_queues: which message has its turn when messages arrive, fail, are settled, are lost and are redelivered. */
 #include "dispatch/key_queues.h"
 
 #include <inttypes.h>
@@ -14,7 +12,7 @@
 #include <cmocka.h>
 
 static struct config_handler config;
-static struct consumer consumer;
+static struct message_table messages;
 static struct list ready;
 static struct key_queues *key_queues;
 
@@ -22,26 +20,22 @@ static int set_up(void **state)
 {
     (void)state;
     config = (struct config_handler){.ordering = ORDERING_SUBJECT, .key_max_in_flight = 4};
-    memset(&consumer, 0, sizeof(consumer));
-    consumer.handler = &config;
-    consumer.max_ack_pending = 1000;
-    consumer.ack = &ack_ops_each;
     list_init(&ready);
-    assert_int_equal(message_table_init(&consumer.messages), 0);
-    return key_queues_create(&key_queues, &config, &consumer, &ready);
+    assert_int_equal(message_table_init(&messages), 0);
+    return key_queues_create(&key_queues, &config, true, &ready);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     key_queues_destroy(key_queues);
-    message_table_finish(&consumer.messages);
+    message_table_finish(&messages);
     return 0;
 }
 
 static void set(struct message *m, enum message_state state)
 {
-    message_set_state(&consumer.messages, m, state);
+    message_set_state(&messages, m, state);
 }
 
 static struct message *come_with(uint64_t seq, const char *subject, const char *header, const char *value)
@@ -52,7 +46,7 @@ static struct message *come_with(uint64_t seq, const char *subject, const char *
     assert_int_equal(natsMsg_Create(&msg, subject, "reply", "", 0), NATS_OK);
     if (header)
         assert_int_equal(natsMsgHeader_Set(msg, header, value), NATS_OK);
-    struct message *m = message_add(&consumer.messages, &consumer, msg, &meta);
+    struct message *m = message_add(&messages, NULL, msg, &meta);
     assert_non_null(m);
     key_queues_arrive(key_queues, m);
     return m;
@@ -119,8 +113,7 @@ static void come_again(struct message *m)
 
 static void order(bool in_order)
 {
-    consumer.sync.on = !in_order;
-    key_queues_order(key_queues);
+    key_queues_order(key_queues, in_order);
 }
 
 static void one_of_a_key_at_a_time_and_keys_apart(void **state)
@@ -217,42 +210,41 @@ static void nothing_moves_before_everything_is_here(void **state)
     assert_int_equal(n, 2);
 }
 
-static void a_full_lane_stops_pulling_until_it_has_half(void **state)
+static void a_full_key_queue_counts_as_full_until_it_has_half(void **state)
 {
     struct message *m[4];
     (void)state;
     for (uint64_t i = 0; i < 3; i++)
         m[i] = come(i + 1, "hot");
-    assert_int_equal(key_queues_window(key_queues, 3), 3);
-    assert_int_equal(consumer.pull.queued, 2);
-    assert_int_equal(key_queues_window(key_queues, 100), 1 + 4); /* no more than may be of one key */
+    assert_int_equal(key_queues_full(key_queues), 0);
+    assert_int_equal(key_queues_turns(key_queues), 1);
+    assert_null(key_queues_stats(key_queues).full);
     m[3] = come(4, "hot");
-    assert_int_equal(key_queues_window(key_queues, 3), 0);
+    assert_int_equal(key_queues_stats(key_queues).n_full, 1);
     assert_string_equal(key_queues_stats(key_queues).full, "hot");
     assert_int_equal(key_queues_stats(key_queues).full_holds, 4);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(key_queues_window(key_queues, 3), 0);
+        assert_int_equal(key_queues_full(key_queues), 1);
         run(m[i]);
         ack(m[i]);
     }
-    assert_int_equal(key_queues_window(key_queues, 3), 3);
+    assert_int_equal(key_queues_full(key_queues), 0);
     assert_null(key_queues_stats(key_queues).full);
     assert_int_equal(key_queues_stats(key_queues).stops, 1);
 }
 
-static void too_many_failing_heads_stop_pulling(void **state)
+static void a_waiting_message_has_no_turn(void **state)
 {
+    struct message *a1 = come(1, "a");
     (void)state;
-    consumer.max_ack_pending = 4; /* 16 may wait at least */
-    for (uint64_t i = 1; i <= 16; i++) {
-        char subject[16];
-        snprintf(subject, sizeof(subject), "k%" PRIu64, i);
-        assert_int_equal(key_queues_window(key_queues, 4), 4);
-        struct message *m = come(i, subject);
-        run(m);
-        nak(m);
-    }
-    assert_int_equal(key_queues_window(key_queues, 4), 0);
+    come(2, "a");
+    come(3, "b");
+    assert_int_equal(key_queues_turns(key_queues), 2);
+    run(a1);
+    nak(a1);
+    assert_int_equal(key_queues_turns(key_queues), 1);
+    due(a1);
+    assert_int_equal(key_queues_turns(key_queues), 2);
 }
 
 static void keys_are_subjects_tokens_or_headers(void **state)
@@ -333,8 +325,8 @@ static void many_keys_keep_their_order_and_leave_nothing_behind(void **state)
         }
     }
     assert_int_equal(key_queues_stats(key_queues).n, 0);
-    assert_int_equal(key_queues_window(key_queues, 9), 9);
-    assert_int_equal(consumer.pull.queued, 0);
+    assert_int_equal(key_queues_turns(key_queues), 0);
+    assert_int_equal(key_queues_full(key_queues), 0);
     free(all);
 }
 
@@ -347,8 +339,8 @@ int main(void)
         TEST(what_comes_late_goes_before_what_has_not_begun),
         TEST(a_lost_message_stops_its_key_until_it_is_back),
         TEST(nothing_moves_before_everything_is_here),
-        TEST(a_full_lane_stops_pulling_until_it_has_half),
-        TEST(too_many_failing_heads_stop_pulling),
+        TEST(a_full_key_queue_counts_as_full_until_it_has_half),
+        TEST(a_waiting_message_has_no_turn),
         TEST(keys_are_subjects_tokens_or_headers),
         TEST(many_keys_keep_their_order_and_leave_nothing_behind),
     };
