@@ -67,6 +67,30 @@ static void the_handler_can_ask_for_longer_but_not_for_ever(void **state)
     expect_probe_in(&k, 0, 3600 * NS_PER_SEC);
 }
 
+/* Of many breakers the earliest probe comes right after the pause, the latest a quarter of it later. */
+static void a_pause_is_an_hour_at_most_and_up_to_a_quarter_more(void **state)
+{
+    static const struct {
+        int64_t asked_ns, pause_ns;
+    } rows[] = {{INT64_MAX, 3600 * NS_PER_SEC},
+                {3600 * NS_PER_SEC + 1, 3600 * NS_PER_SEC},
+                {3599 * NS_PER_SEC, 3599 * NS_PER_SEC},
+                {USUAL, NS_PER_SEC},
+                {NS_PER_SEC - 1, NS_PER_SEC}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t first = INT64_MAX, last = 0;
+        for (unsigned seed = 1; seed <= 20000; seed++) {
+            struct breaker k = {.seed = seed};
+            breaker_unavailable(&k, &a, rows[i].asked_ns, "", 0);
+            first = k.probe_ns < first ? k.probe_ns : first;
+            last = k.probe_ns > last ? k.probe_ns : last;
+        }
+        assert_in_range(first, rows[i].pause_ns, rows[i].pause_ns + rows[i].pause_ns / 4000);
+        assert_in_range(last, rows[i].pause_ns * 5 / 4 - rows[i].pause_ns / 4000, rows[i].pause_ns * 5 / 4);
+    }
+}
+
 static void what_was_under_way_decides_nothing(void **state)
 {
     struct breaker k = {0};
@@ -127,6 +151,7 @@ int main(void)
         cmocka_unit_test(one_message_opens_it_and_its_reason_is_kept),
         cmocka_unit_test(the_pause_doubles_to_its_limit_and_starts_over_after_a_success),
         cmocka_unit_test(the_handler_can_ask_for_longer_but_not_for_ever),
+        cmocka_unit_test(a_pause_is_an_hour_at_most_and_up_to_a_quarter_more),
         cmocka_unit_test(what_was_under_way_decides_nothing),
         cmocka_unit_test(a_failed_probe_keeps_it_open),
         cmocka_unit_test(a_probe_that_did_not_begin_is_made_good_at_once),

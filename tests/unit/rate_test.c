@@ -68,6 +68,25 @@ static void slow_rates_start_one_at_a_time(void **state)
     assert_int_equal(rate_room(&r, START, START + 1440 * NS_PER_SEC), 2);
 }
 
+/* A third of a second is no whole number of nanoseconds: a start is due at the first one after it, never before. */
+static void a_start_is_due_at_the_next_whole_nanosecond(void **state)
+{
+    static const struct {
+        double rate;
+        int64_t due_ns;
+    } rows[] = {{3, 333333334}, {4, 250000000}, {7, 142857143}, {9, 111111112}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rate r;
+        rate_init(&r, rows[i].rate);
+        assert_int_equal(rate_due_ns(&r), 0);
+        rate_start(&r, 0);
+        assert_int_equal(rate_due_ns(&r), rows[i].due_ns);
+        assert_int_equal(rate_room(&r, 0, rows[i].due_ns - 1), 0);
+        assert_int_equal(rate_room(&r, 0, rows[i].due_ns), 1);
+    }
+}
+
 static void room_is_what_can_start_until_then(void **state)
 {
     struct rate r;
@@ -87,6 +106,7 @@ int main(void)
         cmocka_unit_test(a_full_bucket_is_a_tenth_of_a_second),
         cmocka_unit_test(the_pace_is_kept_whenever_it_is_asked),
         cmocka_unit_test(slow_rates_start_one_at_a_time),
+        cmocka_unit_test(a_start_is_due_at_the_next_whole_nanosecond),
         cmocka_unit_test(room_is_what_can_start_until_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  * settle_test - outcomes, retries and staged outputs against a real server. */
 #include "settle_helper.h"
 
-#include "settle/settle_private.h"
+#include <errno.h>
 
 static void ack_settles(struct world *w)
 {
@@ -227,14 +227,31 @@ static void output_without_a_stream_fails_the_attempt(struct world *w)
     assert_int_equal(client_stream_messages(t->b->client, "OUT"), 1);
 }
 
+static void on_no_responders(void *data, int rc, natsMsg *msg)
+{
+    (void)msg;
+    assert_int_equal(rc, -EHOSTUNREACH);
+    *(bool *)data = true;
+}
+
+/* Returns when the server has refused all that was published so far to subjects without a stream: it answers in order.
+ */
+static void wait_for_no_responders(struct till *t)
+{
+    struct connection_publish p = {.subject = "nowhere.x"};
+    bool refused = false;
+    assert_int_equal(request_send(t->b->requests, p, 10 * NS_PER_SEC, on_no_responders, &refused, NULL), 0);
+    turn_until(t->b->r, 10, refused);
+}
+
 static void output_waits_for_a_stream_that_elects_its_leader(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
     till_stage(t, h, "late.x", NULL, "x");
     settle_outcome(t->s, h, OUTCOME_ACK, 0, "");
-    const struct settlement *waiting = h->settlement;
-    turn_until(t->b->r, 10, waiting->pause_ns > 0);
+    wait_for_no_responders(t);
+    assert_int_equal(settle_busy(t->s), 1);
     client_add_stream(t->b->client, "LATE", "late.>", "");
     till_expect_settled(t);
     assert_int_equal(client_stream_messages(t->b->client, "LATE"), 1);
@@ -304,13 +321,30 @@ static void outputs_survive_a_killed_server(struct world *w)
     assert_int_equal(t->retries, 0);
 }
 
+/* Neither staged outputs, nor a publish without an answer, nor one that waits for its next try remain: the messages
+ * have no settlement, and a late answer of the server changes nothing. */
 static void destroy_takes_what_is_under_way(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct message *h = till_message(t), *second = till_message(t);
-    till_stage(t, h, "out.a", NULL, "1");
-    till_stage(t, second, "out.a", NULL, "2");
-    settle_outcome(t->s, second, OUTCOME_ACK, 0, ""); /* no answer yet */
+    struct message *staged = till_message(t), *published = till_message(t), *waiting = till_message(t);
+    till_stage(t, waiting, "late.x", NULL, "3");
+    settle_outcome(t->s, waiting, OUTCOME_ACK, 0, "");
+    wait_for_no_responders(t);
+    till_stage(t, staged, "out.a", NULL, "1");
+    till_stage(t, published, "out.a", NULL, "2");
+    settle_outcome(t->s, published, OUTCOME_ACK, 0, "");
+    assert_int_equal(settle_busy(t->s), 2);
+    settle_destroy(t->s);
+    t->s = NULL;
+    assert_null(staged->settlement);
+    assert_null(published->settlement);
+    assert_null(waiting->settlement);
+    wait_for_no_responders(t);
+    turn_until(t->b->r, 10, client_stream_messages(t->b->client, "OUT") == 1);
+    wait_for_no_responders(t);
+    assert_int_equal(staged->state, MESSAGE_RUNNING);
+    assert_int_equal(published->state, MESSAGE_SETTLING);
+    assert_int_equal(waiting->state, MESSAGE_SETTLING);
     settle_destroy(NULL);
 }
 
