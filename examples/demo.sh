@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The newcomer's demo: 10,000 orders through the example handler `route`, on a private nats-server
-# that is gone afterwards.  Exit status 0 only if the server says that every order was settled.
+# A demo: the example handler `route` handles 10,000 orders of a private nats-server, which is removed
+# afterwards.  Exit status 0 only if the server reports that every order was settled.
 #
 #   examples/demo.sh [MESSAGES]      what `make demo` runs, after it has built everything
 set -euo pipefail
@@ -15,7 +15,7 @@ seamqd=$build/bin/seamqd
 plugins=$build/examples/route
 
 dir='' server_pid='' seamqd_pid='' url='' port='' page=''
-num_pending=-1 num_ack_pending=-1 accepted=-1 review=-1 dead=-1 # as the server said last
+num_pending=-1 num_ack_pending=-1 accepted=-1 review=-1 dead=-1 # the latest answer of the server
 
 say() { printf '%s\n' "$*"; }
 
@@ -28,7 +28,7 @@ die() {
     exit 1
 }
 
-# Ends what was started and removes what was written, however the demo ends.
+# Stops all started processes and deletes all files, also after an error.
 clean_up() {
     local status=$?
     trap - EXIT INT TERM HUP
@@ -75,13 +75,13 @@ server_url() {
     [[ -n $url ]]
 }
 
-# seamqd chose its own admin port and says it in its log.
+# seamqd chooses a free admin port and logs it.
 admin_port() {
     port=$(sed -n 's/.*"event":"ready".*"admin_port":"\{0,1\}\([0-9]*\).*/\1/p' "$dir/seamqd.log" | head -n 1)
     [[ -n $port ]]
 }
 
-# The metrics page, by bash alone.
+# Fetches the metrics page without curl.
 metrics() {
     exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
     printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
@@ -103,7 +103,7 @@ show_progress() {
     printf '\r  [%-*s] %d of %d ' "$width" "${bar// /#}" "$settled" "$messages"
 }
 
-# A worker process is killed once, on the way, to show what becomes of its messages.
+# Kills a worker process once, to show that its messages are delivered again.
 kill_worker() {
     local children pid
     children=$(cat "/proc/$seamqd_pid/task/$seamqd_pid/children" 2>/dev/null) || return 0
@@ -116,7 +116,7 @@ kill_worker() {
 }
 
 server_status() {
-    "$client" "$url" status >"$dir/status" || die 'the server does not answer'
+    "$client" "$url" status >"$dir/status" || die 'nats-server does not answer'
     # shellcheck source=/dev/null
     . "$dir/status"
 }
@@ -130,7 +130,7 @@ follow() {
         if ((killed == 0 && settled > messages / 4)); then
             kill_worker
         fi
-        # Only now there is a stream for the large orders: what came before has waited for it.
+        # Create the stream for the large orders only now; earlier ones have waited for it.
         if ((late == 0 && settled > messages / 2)); then
             "$client" "$url" review
             late=1
@@ -141,7 +141,7 @@ follow() {
             quarter=$((settled * 4 / messages))
             say "  $settled of $messages"
         fi
-        running "$seamqd_pid" || die 'seamqd ended in the middle of the run'
+        running "$seamqd_pid" || die 'seamqd exited before all orders were settled'
         (($(now_ms) < until)) || die "only $settled of $messages orders were settled within two minutes"
         ((settled >= messages)) || sleep 0.03
     done
@@ -154,9 +154,9 @@ settled_on_server() {
 }
 
 for program in "$seamqd" "$client" "$server"; do
-    [[ -x $program ]] || die "$program is not there: run \`make demo\`, which builds it"
+    [[ -x $program ]] || die "$program does not exist: run \`make demo\`, which builds it"
 done
-[[ -f $plugins/route.so ]] || die "$plugins/route.so is not there: run \`make demo\`, which builds it"
+[[ -f $plugins/route.so ]] || die "$plugins/route.so does not exist: run \`make demo\`, which builds it"
 dir=$(mktemp -d "${TMPDIR:-/tmp}/seamq-demo-XXXXXX")
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -168,34 +168,34 @@ say '1. nats-server with JetStream, on a free port of this machine only'
 "$server" --addr 127.0.0.1 --port -1 --jetstream --store_dir "$dir/store" --ports_file_dir "$dir" \
     >"$dir/nats.log" 2>&1 </dev/null &
 server_pid=$!
-wait_for 15 'nats-server does not say its port' server_url
+wait_for 15 'nats-server did not report its port within 15 s' server_url
 "$client" "$url" prepare
-say "   $url: streams ORDERS, ACCEPTED and DLQ made"
+say "   $url: streams ORDERS, ACCEPTED and DLQ created"
 
 say "2. $messages orders published, each confirmed by the stream"
 started=$(now_ms)
 "$client" "$url" publish "$messages"
 publish_ms=$(($(now_ms) - started))
-say "   in $publish_ms ms; every 500th is nonsense on purpose"
+say "   in $publish_ms ms; every 500th is invalid on purpose"
 
 say "3. seamqd --plugin-dir $plugins handler.route.backoff=250ms"
 started=$(now_ms)
 env -i PATH="$PATH" HOME="${HOME:-/}" NATS_URL="$url" SEAMQ_ADMIN=127.0.0.1:0 SEAMQ_LOG_FORMAT=json \
     "$seamqd" --plugin-dir "$plugins" handler.route.backoff=250ms >"$dir/seamqd.out" 2>"$dir/seamqd.log" </dev/null &
 seamqd_pid=$!
-wait_for 20 'seamqd is not ready' admin_port
+wait_for 20 'seamqd was not ready within 20 s' admin_port
 follow
 work_ms=$(($(now_ms) - started))
-wait_for 15 'the server still misses acknowledgements' settled_on_server
-page=$(metrics) || die 'seamqd does not show its metrics'
+wait_for 15 'the server did not receive all acknowledgements within 15 s' settled_on_server
+page=$(metrics) || die 'seamqd does not answer GET /metrics'
 acknowledged=$(metric seamq_messages_processed_total 'outcome="ack"')
 dead_letters=$(metric seamq_dead_letters_total)
 kill -TERM "$seamqd_pid"
-wait_gone "$seamqd_pid" || die 'seamqd does not end on SIGTERM'
-wait "$seamqd_pid" || die "seamqd ended with exit status $?"
+wait_gone "$seamqd_pid" || die 'seamqd did not exit within 10 s of SIGTERM'
+wait "$seamqd_pid" || die "seamqd exited with status $?"
 seamqd_pid=''
 
-# The last word is the server's: what it still holds, and what arrived at the other end.
+# The server decides: which orders are not settled, and which outputs are stored.
 server_status
 ((work_ms > 0)) || work_ms=1
 say ''
@@ -203,13 +203,13 @@ say 'What happened'
 printf '  %-22s %8d\n' 'orders in' "$messages" 'acknowledged' "$acknowledged" \
     'dead-lettered' "$dead_letters" 'published on' $((accepted + review)) 'orders a second' $((messages * 1000 / work_ms))
 say ''
-say '  Dead-lettered are the nonsense orders: stream DLQ keeps them, with the reason in a header.'
-say '  Large orders had to wait: their stream REVIEW was made half-way, and an order whose output no stream'
-say '  has confirmed is not acknowledged.'
+say '  The invalid orders were dead-lettered: stream DLQ stores them, with the reason in a header.'
+say '  Large orders had to wait, because their stream REVIEW was created half-way: an order is acknowledged only'
+say '  after a stream has confirmed its output.'
 if ((killed)); then
-    say '  Meanwhile the worker process was killed with SIGKILL: seamqd started another one at once.'
+    say '  The worker process was killed with SIGKILL meanwhile: seamqd started another one at once.'
 fi
-say "  The server says: $num_pending waiting, $num_ack_pending unacknowledged; ACCEPTED has $accepted, REVIEW $review, DLQ $dead."
+say "  nats-server reports: $num_pending waiting, $num_ack_pending unacknowledged; ACCEPTED has $accepted, REVIEW $review, DLQ $dead."
 ((num_pending == 0 && num_ack_pending == 0)) || die 'not every order was settled'
 ((accepted + review + dead == messages)) ||
     die "$messages orders went in, but $accepted, $review and $dead came out"
@@ -218,4 +218,4 @@ say 'Try next'
 printf '  %-59s %s\n' \
     "$seamqd --dev --plugin-dir $build/examples/hello" 'your first handler is ten lines: examples/hello/hello.c' \
     "$seamqd --help" 'every option, each also by environment and ini file' \
-    'make test' 'what was just shown, under much worse conditions'
+    'make test' 'the same and more, under faults'

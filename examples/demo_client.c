@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * demo_client - the other side of `make demo`: makes the streams, publishes orders, asks the
- * server how it all ended.  Plain nats.c, nothing of SeaMQ.
+ * demo_client - the publisher of `make demo`: creates the streams, publishes orders, and asks the server
+ * for the result.  It uses nats.c only.
  *
  *   demo-client URL prepare          streams ORDERS, ACCEPTED and DLQ
- *   demo-client URL review           stream REVIEW, which the large orders wait for
- *   demo-client URL publish N        N orders, each confirmed by the stream; every 500th is no order
+ *   demo-client URL review           stream REVIEW, without which large orders are not acknowledged
+ *   demo-client URL publish N        N orders, each confirmed by the stream; every 500th is invalid
  *   demo-client URL status           num_pending, num_ack_pending, accepted, review and dead as NAME=VALUE lines */
 #include <nats/nats.h>
 

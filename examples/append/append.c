@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * append - a sink: writes messages to a file, a line each, and syncs it once for a whole batch.
+ * append - a sink: writes each message as a line to a file, and syncs the file once for each batch.
  */
 #include <seamq/plugin.h>
 
@@ -13,18 +13,18 @@
 struct append {
     const char *file;
     int fd;
-    off_t size; /* of what is known to be on the disk */
+    off_t size; /* bytes that are synced to the disk */
 };
 
 static const struct seamq_option options[] = {
-    SEAMQ_OPT_STRING(struct append, file, SEAMQ_REQUIRED, NULL, "the file that grows"),
+    SEAMQ_OPT_STRING(struct append, file, SEAMQ_REQUIRED, NULL, "the file to append to"),
     SEAMQ_OPT_END,
 };
 
 static int on_open(void *self)
 {
     struct append *a = self;
-    if (seamq_worker_count() > 1) /* each knows where its own last line ended */
+    if (seamq_worker_count() > 1) /* each worker tracks the end of the file for itself */
         return seamq_fail_config("one file has one writer: set workers = 1 (batch_max makes it fast)");
     a->fd = open(a->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (a->fd < 0)
@@ -38,7 +38,7 @@ static int fits_a_line(const seamq_msg *msg)
     return memchr(msg->data, '\n', msg->size) == NULL;
 }
 
-/* "SEQUENCE SUBJECT PAYLOAD": a message that came twice can be told by its sequence. */
+/* Writes "SEQUENCE SUBJECT PAYLOAD".  The sequence shows which lines are of a message delivered twice. */
 static size_t put_line(char *out, const seamq_msg *msg)
 {
     int head = sprintf(out, "%llu %s ", (unsigned long long)msg->stream_seq, msg->subject);
@@ -47,7 +47,7 @@ static size_t put_line(char *out, const seamq_msg *msg)
     return (size_t)head + msg->size + 1;
 }
 
-/* All or nothing: 0 or an errno. */
+/* Writes all of the text and syncs it, or truncates the file to its old size.  0 or an errno. */
 static int write_synced(struct append *a, const char *text, size_t size)
 {
     ssize_t n = write(a->fd, text, size);
@@ -55,7 +55,8 @@ static int write_synced(struct append *a, const char *text, size_t size)
     if (rc == 0)
         a->size += n;
     else if (n > 0 && ftruncate(a->fd, a->size) < 0)
-        seamq_error("%s: ends in lines that will come again: %s", a->file, strerror(errno));
+        seamq_error("%s: cannot truncate it after a failed write, so some lines will appear twice: %s", a->file,
+                    strerror(errno));
     return rc;
 }
 
@@ -71,14 +72,15 @@ static void on_batch(void *self, const seamq_msg *const *msgs, size_t n)
         if (fits_a_line(msgs[i]))
             used += put_line(text + used, msgs[i]);
         else
-            seamq_dead(msgs[i], "a line break in the payload");
+            seamq_dead(msgs[i], "the payload contains a line break");
     }
     int rc = write_synced(a, text, used);
     for (size_t i = 0; i < n; i++) {
         if (rc)
-            seamq_unavailable(msgs[i], SEAMQ_BACKOFF, "%s: %s", a->file, strerror(rc)); /* a full disk is not theirs */
+            seamq_unavailable(msgs[i], SEAMQ_BACKOFF, "%s: %s", a->file,
+                              strerror(rc)); /* no message can be blamed for a full disk */
         else
-            seamq_ack(msgs[i]); /* which does not undo seamq_dead() */
+            seamq_ack(msgs[i]); /* does not replace seamq_dead() */
     }
     seamq_count("syncs", 1);
 }

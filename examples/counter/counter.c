@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * counter - counts events by a word of their subject and reports the most frequent ones.
+ * counter - counts events by a word of their subject and reports the most frequent words.
  *
- * Keeps a table of counts in memory for a window of time.  When the window is over, with the
- * first message after it or while idle, it logs the top words and starts afresh.  With
- * option.report set, each report is also published, staged with a message, so that the report
- * leaves exactly when that message is acknowledged.  What a crash loses is one window's counts:
- * keep in memory only what may be lost.
+ * Counts are kept in memory for a window of time.  The first message after the window, or an idle
+ * call, logs the top words and starts the next window.  With option.report, the report is also
+ * published: it is staged with a message, so it is sent when that message is acknowledged.  A crash
+ * loses the counts of one window; keep in memory only what may be lost.
  */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime, strndup */
 #include <seamq/plugin.h>
@@ -17,7 +16,7 @@
 #include <time.h>
 
 struct slot {
-    char *word; /* owned; NULL: free */
+    char *word; /* owned; NULL: the slot is free */
     uint64_t count;
 };
 
@@ -33,17 +32,17 @@ struct counter {
     size_t n_slots;
     size_t n_words;
     uint64_t total;
-    uint64_t untold; /* events whose word found the table full */
+    uint64_t untold; /* events that were not counted, because the table was full */
     int64_t end_ns;  /* of the window, monotonic; 0: no event yet */
 };
 
 static const struct seamq_option options[] = {
-    SEAMQ_OPT_TIME(struct counter, window, 0, "10s", SEAMQ_MS, INT64_MAX, "how long one count lasts"),
-    SEAMQ_OPT_INT(struct counter, top, 0, "5", 1, 100, "how many words a report names"),
-    SEAMQ_OPT_INT(struct counter, token, 0, "2", 1, 16, "which word of the subject is counted, from 1"),
-    SEAMQ_OPT_INT(struct counter, max_words, 0, "10000", 1, 10000000, "different words counted in one window"),
+    SEAMQ_OPT_TIME(struct counter, window, 0, "10s", SEAMQ_MS, INT64_MAX, "length of a counting window"),
+    SEAMQ_OPT_INT(struct counter, top, 0, "5", 1, 100, "number of words in a report"),
+    SEAMQ_OPT_INT(struct counter, token, 0, "2", 1, 16, "word of the subject to count, from 1"),
+    SEAMQ_OPT_INT(struct counter, max_words, 0, "10000", 1, 10000000, "limit of different words in one window"),
     SEAMQ_OPT_BOOL(struct counter, quiet, 0, "no", "do not log the reports"),
-    SEAMQ_OPT_STRING(struct counter, report, 0, NULL, "publish each report to this subject"),
+    SEAMQ_OPT_STRING(struct counter, report, 0, NULL, "subject to publish each report to"),
     SEAMQ_OPT_END,
 };
 
@@ -115,7 +114,7 @@ static int is_ahead(const struct slot *a, const struct slot *b)
     return a->count != b->count ? a->count > b->count : strcmp(a->word, b->word) < 0;
 }
 
-/* "events=12 words=3 untold=0 top: eu=7 us=4 asia=1", cut where it does not fit. */
+/* Writes "events=12 words=3 untold=0 top: eu=7 us=4 asia=1"; the text is cut if it does not fit. */
 static void format_report(const struct counter *c, char *text, size_t size)
 {
     const struct slot *best[100];
@@ -164,7 +163,8 @@ static int on_open(void *self)
         c->n_slots *= 2;
     c->slots = calloc(c->n_slots, sizeof *c->slots);
     if (c->slots == NULL)
-        return seamq_fail_config("option.max_words: no memory for %lld of them, try fewer", (long long)c->max_words);
+        return seamq_fail_config("option.max_words: no memory for %lld words: set a smaller value",
+                                 (long long)c->max_words);
     return 0;
 }
 
@@ -191,7 +191,7 @@ static int on_message(void *self, const seamq_msg *msg)
     return SEAMQ_ACK;
 }
 
-/* A report that is to be published waits for a message to travel with. */
+/* A published report is staged with a message, so on_idle() leaves it to the next message. */
 static void on_idle(void *self)
 {
     struct counter *c = self;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * route - checks orders and passes them on, by staged publishes.
+ * route - checks orders and publishes them to another subject.
  *
- * An order is one line, `ID,SKU,QUANTITY`: ID and SKU of [A-Za-z0-9_-], 1 to 32 of them;
- * QUANTITY a decimal number from 1 without leading zeros.  Orders up to option.limit go to
- * `orders.accepted.SKU`, larger ones to `orders.review.SKU`, both with headers that say why.
- * What is no order at all is dead-lettered with the reason: sending it again cannot help.
+ * An order is one line, `ID,SKU,QUANTITY`.  ID and SKU are 1 to 32 characters of [A-Za-z0-9_-];
+ * QUANTITY is a decimal number from 1, without leading zeros.  Orders up to option.limit go to
+ * `orders.accepted.SKU`, larger ones to `orders.review.SKU`, with headers that say why.
+ * An invalid order is dead-lettered with the reason, because a retry cannot help.
  */
 #include <seamq/plugin.h>
 
@@ -27,7 +27,7 @@ struct order {
 };
 
 static const struct seamq_option options[] = {
-    SEAMQ_OPT_INT(struct route, limit, 0, "100", 1, 1000000, "larger orders need a person's review"),
+    SEAMQ_OPT_INT(struct route, limit, 0, "100", 1, 1000000, "orders above this quantity go to review"),
     SEAMQ_OPT_STRING(struct route, accepted, 0, "orders.accepted", "subject prefix of accepted orders"),
     SEAMQ_OPT_STRING(struct route, review, 0, "orders.review", "subject prefix of orders to review"),
     SEAMQ_OPT_END,
@@ -38,7 +38,7 @@ static int is_word_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-/* Copies the word at *at up to its comma and steps over that.  NULL, or what is wrong. */
+/* Copies the word at *at up to its comma, and moves *at behind the comma.  NULL, or the problem. */
 static const char *take_word(const char **at, const char *end, char ret_word[WORD_MAX + 1])
 {
     const char *start = *at;
@@ -62,7 +62,7 @@ static const char *take_quantity(const char *at, const char *end, int64_t *ret_q
 {
     int64_t n = 0;
 
-    if (at < end && end[-1] == '\n') /* one line break at the end is no offence */
+    if (at < end && end[-1] == '\n') /* one line break at the end is allowed */
         end--;
     if (at == end)
         return "is missing";
@@ -79,7 +79,7 @@ static const char *take_quantity(const char *at, const char *end, int64_t *ret_q
     return NULL;
 }
 
-/* NULL and *ret_order, or what is wrong with which field. */
+/* Parses an order.  NULL and *ret_order, or the problem and its *ret_field. */
 static const char *parse(const seamq_msg *msg, struct order *ret_order, const char **ret_field)
 {
     const char *at = msg->data;
@@ -127,7 +127,7 @@ static int on_message(void *self, const seamq_msg *msg)
                                   }) < 0)
         return seamq_nak(msg, SEAMQ_BACKOFF, "cannot publish to %s", subject);
     seamq_count(review ? "orders_review" : "orders_accepted", 1);
-    return SEAMQ_ACK; /* now it is sent, and this order acknowledged once that is confirmed */
+    return SEAMQ_ACK; /* seamqd publishes the output and acknowledges the order after its confirmation */
 }
 
 SEAMQ_PLUGIN(.name = "route", .version = "1.0.0", .summary = "checks orders and routes them", .stream = "ORDERS",

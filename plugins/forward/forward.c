@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * forward - republishes each message under another subject, headers and all.
+ * forward - publishes each message again under another subject, with its headers.
  *
- * The new subject is option.prefix + the old one without option.strip.  The output is staged: it
- * is confirmed by its stream before the input is acknowledged, and carries the same message id at
- * each attempt, so that a repeat within the stream's duplicate window is stored once.
+ * The new subject is option.prefix + the subject without option.strip.  The output is staged: its
+ * stream confirms it before the message is acknowledged.  The output has the same message id at
+ * each attempt, so the stream stores it once within its duplicate window.
  */
 #include <seamq/plugin.h>
 
@@ -18,9 +18,10 @@ struct forward {
 };
 
 static const struct seamq_option options[] = {
-    SEAMQ_OPT_STRING(struct forward, prefix, 0, "", "put before the subject, with its dot: \"copy.\""),
-    SEAMQ_OPT_STRING(struct forward, strip, 0, "", "taken from the subject's start; others are dead-lettered"),
-    SEAMQ_OPT_BOOL(struct forward, headers, 0, "yes", "keep the headers (those of NATS itself never)"),
+    SEAMQ_OPT_STRING(struct forward, prefix, 0, "", "text put before the subject, with a dot at its end: \"copy.\""),
+    SEAMQ_OPT_STRING(struct forward, strip, 0, "",
+                     "text removed from the subject's start; messages without it are dead-lettered"),
+    SEAMQ_OPT_BOOL(struct forward, headers, 0, "yes", "copy the headers, except those that start with Nats-"),
     SEAMQ_OPT_END,
 };
 
@@ -30,12 +31,12 @@ static int on_open(void *self)
 
     if (*f->prefix == '\0' && *f->strip == '\0')
         return seamq_fail_config(
-            "option.prefix and option.strip are both empty: every message would come back; set one");
+            "option.prefix and option.strip are both empty: the handler would receive its own output; set one");
     if (strcmp(f->prefix, f->strip) == 0)
-        return seamq_fail_config("option.prefix and option.strip are both \"%s\": every message would come back",
-                                 f->prefix);
+        return seamq_fail_config(
+            "option.prefix and option.strip are both \"%s\": the handler would receive its own output", f->prefix);
     if (strpbrk(f->prefix, "*> \t\r\n") != NULL)
-        return seamq_fail_config("option.prefix: \"%s\" holds a wildcard or a space", f->prefix);
+        return seamq_fail_config("option.prefix: \"%s\" contains a wildcard or a space", f->prefix);
     return 0;
 }
 
@@ -77,7 +78,7 @@ static int on_message(void *self, const seamq_msg *msg)
         out.headers = copy_headers(msg, &out.n_headers);
 
     r = seamq_publish_output(msg, &out);
-    if (r == -EMSGSIZE || r == -EINVAL) /* it would be so the next time */
+    if (r == -EMSGSIZE || r == -EINVAL) /* a retry cannot succeed */
         return seamq_dead(msg, "cannot forward to \"%s\": %s", subject, strerror(-r));
     if (r < 0)
         return seamq_nak(msg, SEAMQ_BACKOFF, "cannot forward to \"%s\": %s", subject, strerror(-r));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log - one log line for each message: subject, sequence, size, and its first bytes if asked.
+ * log - logs subject, sequence, attempt and size of each message, and its first bytes on request.
  */
 #include <seamq/plugin.h>
 
@@ -16,8 +16,9 @@ struct log {
 };
 
 static const struct seamq_option options[] = {
-    SEAMQ_OPT_BYTES(struct log, bytes, 0, "0", 0, BYTES_MAX, "how much of the payload to show; it may be private"),
-    SEAMQ_OPT_BOOL(struct log, headers, 0, "no", "a line for each header, too"),
+    SEAMQ_OPT_BYTES(struct log, bytes, 0, "0", 0, BYTES_MAX,
+                    "how many bytes of the payload to log; they may be private"),
+    SEAMQ_OPT_BOOL(struct log, headers, 0, "no", "log each header on a line of its own"),
     SEAMQ_OPT_STRING(struct log, level, 0, "info", "error, warn, info or debug"),
     SEAMQ_OPT_END,
 };
@@ -37,10 +38,10 @@ static int on_open(void *self)
             return 0;
         }
     }
-    return seamq_fail_config("option.level: \"%s\" is none of error, warn, info, debug", l->level);
+    return seamq_fail_config("option.level: \"%s\" is not one of error, warn, info, debug", l->level);
 }
 
-/* Printable ASCII as it is, the rest as \xNN; a line stays a line. */
+/* Writes printable ASCII unchanged and everything else as \xNN, so the log line stays one line. */
 static const char *escape(const char *data, size_t size, char text[4 * BYTES_MAX + 1])
 {
     static const char digits[] = "0123456789abcdef";

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handler - say here what it does, in one line.
+ * handler - describe here in one line what the handler does.
  */
 #include <seamq/plugin.h>
 
 #include <string.h>
 
-/* The instance: zeroed, options filled in, by the host.  Add your own fields behind them. */
+/* The instance.  The host sets all fields to zero and then stores the options; add your own fields. */
 struct handler {
     const char *greeting;
     int64_t max_size;
@@ -14,18 +14,18 @@ struct handler {
 };
 
 static const struct seamq_option options[] = {
-    SEAMQ_OPT_STRING(struct handler, greeting, 0, "got", "the first word of each log line"),
+    SEAMQ_OPT_STRING(struct handler, greeting, 0, "got", "first word of each log line"),
     SEAMQ_OPT_BYTES(struct handler, max_size, 0, "64k", 1, INT64_MAX, "larger messages are dead-lettered"),
     SEAMQ_OPT_END,
 };
 
-/* Open files and connections here.  Delete what you do not need. */
+/* Called once before the first message: open files and connections here.  Delete it if not needed. */
 static int on_open(void *self)
 {
     const struct handler *h = self;
 
     if (strlen(h->greeting) > 40)
-        return seamq_fail_config("option.greeting: longer than 40 bytes");
+        return seamq_fail_config("option.greeting: longer than 40 bytes: shorten it");
     return 0;
 }
 
@@ -34,7 +34,7 @@ static int on_message(void *self, const seamq_msg *msg)
     struct handler *h = self;
 
     if (msg->size > (size_t)h->max_size)
-        return seamq_dead(msg, "%zu bytes, %lld allowed", msg->size, (long long)h->max_size);
+        return seamq_dead(msg, "message has %zu bytes, option.max_size allows %lld", msg->size, (long long)h->max_size);
     h->handled++;
     seamq_info("%s %s, %zu bytes", h->greeting, msg->subject, msg->size);
     return SEAMQ_ACK;

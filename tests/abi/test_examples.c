@@ -211,7 +211,7 @@ static void counter_refuses_a_table_that_does_not_fit(void **state)
     (void)state;
     harness_load(&h, EXAMPLE("counter"), (const char *[]){"max_words=10000000000000", NULL});
     assert_int_equal(harness_open(&h), SEAMQ_OPEN_CONFIG);
-    assert_string_equal(h.failure, "option.max_words: no memory for 10000000000000 of them, try fewer");
+    assert_string_equal(h.failure, "option.max_words: no memory for 10000000000000 words: set a smaller value");
     harness_close(&h); /* also after a failed open */
 }
 

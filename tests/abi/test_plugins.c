@@ -59,7 +59,7 @@ static void log_refuses_an_unknown_level(void **state)
     (void)state;
     harness_load(&h, PLUGIN("log"), (const char *[]){"level=loud", NULL});
     assert_int_equal(harness_open(&h), SEAMQ_OPEN_CONFIG);
-    assert_string_equal(h.failure, "option.level: \"loud\" is none of error, warn, info, debug");
+    assert_string_equal(h.failure, "option.level: \"loud\" is not one of error, warn, info, debug");
     harness_close(&h);
 }
 
@@ -111,9 +111,10 @@ static void forward_refuses_options_that_loop(void **state)
         const char *options[3];
         const char *failure;
     } cases[] = {
-        {{NULL}, "option.prefix and option.strip are both empty: every message would come back; set one"},
-        {{"prefix=a.", "strip=a."}, "option.prefix and option.strip are both \"a.\": every message would come back"},
-        {{"prefix=a.*."}, "option.prefix: \"a.*.\" holds a wildcard or a space"},
+        {{NULL}, "option.prefix and option.strip are both empty: the handler would receive its own output; set one"},
+        {{"prefix=a.", "strip=a."},
+         "option.prefix and option.strip are both \"a.\": the handler would receive its own output"},
+        {{"prefix=a.*."}, "option.prefix: \"a.*.\" contains a wildcard or a space"},
     };
 
     (void)state;
