@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Images to build and run on where no registry can be reached: a Debian base and a nats-server, made from the
-# distribution's packages by the way that this machine's own apt is set up. They stand in for the public images of the
-# Dockerfile and the compose files, under names of their own. Prints what to set, and nothing else, on standard output:
+# Builds images for a machine that cannot reach a registry: a Debian base and a nats-server, from the distribution's packages, with
+# this machine's apt configuration. They have names of their own and replace the public images of the Dockerfile and the compose
+# files. Standard output has only the variables to set:
 #
 #   eval "$(infra/docker/stand-in.sh)" && docker compose -f infra/docker/docker-compose.yml up -d --wait
 set -euo pipefail
@@ -37,7 +37,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # --- the Debian base -------------------------------------------------------------------------------------------------
 
-# Where this machine gets Debian from, as the bootstrap finds it: sets ARCHIVE and KEYRING.
+# Sets ARCHIVE and KEYRING, this machine's source of Debian packages, as the bootstrap script finds it.
 find_debian()
 {
     # shellcheck disable=SC2034 # for private.sh
@@ -49,7 +49,7 @@ find_debian()
     KEYRING=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 }
 
-# What Debian's slim images leave out too.
+# Debian's slim images omit these files, too.
 slim()
 {
     local tree=$1
@@ -59,7 +59,7 @@ slim()
     {
         printf '%s\n' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' 'APT::Keep-Downloaded-Packages "false";' \
             'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };' 'Acquire::Languages "none";'
-        # How this machine reaches the archive, and what it thinks of the archive's dates.
+        # Proxy and date checks of this machine's apt configuration.
         apt-config dump | grep -iE '^Acquire::(https?::Proxy|Check-(Valid-Until|Date)|Retries) ' || true
     } | write "$tree/etc/apt/apt.conf.d/90stand-in"
 }
@@ -77,7 +77,7 @@ make_base()
 
 # --- nats-server -----------------------------------------------------------------------------------------------------
 
-# Like the official image on Alpine as far as it matters here: sh and wget by busybox, getent, nats-server in PATH.
+# Like the official Alpine image, as far as the compose files need it: sh and wget (busybox), getent, nats-server in PATH.
 make_nats()
 {
     local tree=$scratch/nats library

@@ -8,9 +8,9 @@
 #include <string.h>
 
 static struct harness *current;
-static const seamq_msg *running; /* the messages that handle has */
+static const seamq_msg *running; /* messages of the call that runs */
 static size_t n_running;
-static void *allocated[64]; /* until handle returns */
+static void *allocated[64]; /* freed when handle returns */
 static size_t n_allocated;
 
 static int is_running(const seamq_msg *msg)
@@ -132,7 +132,7 @@ static const struct seamq_host host = {
     .count = host_count,
 };
 
-/* "64k", "250ms", "yes", "-3": enough for tests, no checks. */
+/* Parses "64k", "250ms", "yes", "-3", without checks. */
 static int64_t parse(const char *text)
 {
     static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * harness - a host in a few lines, for tests of plugins: loads one, calls it, and remembers what
- * it said.  Not the product's host: no process, no ring, no broker.  One plugin at a time.
+ * harness - a small host for tests of plugins: loads one plugin, calls it, and records its calls.
+ * It has no process, ring or server of its own, unlike seamq-worker.  One plugin at a time.
  */
 #ifndef SEAMQ_TESTS_ABI_HARNESS_H
 #define SEAMQ_TESTS_ABI_HARNESS_H
@@ -18,7 +18,7 @@ struct harness_publish {
     size_t size;
 };
 
-struct harness { /* what the plugin did since harness_forget() */
+struct harness { /* the plugin, and its calls since harness_forget() */
     int outcome;
     int64_t delay_ns; /* of a NAK; SEAMQ_BACKOFF if it gave none */
     char reason[1024];
@@ -29,8 +29,8 @@ struct harness { /* what the plugin did since harness_forget() */
     size_t n_publishes;
     int64_t extended_ns;
     int outcomes[HARNESS_BATCH_MAX]; /* of a batch; -1: none */
-    int publish_error;               /* what the next publishes return */
-    const seamq_field *headers;      /* that messages have */
+    int publish_error;               /* result of the next publishes; 0: success */
+    const seamq_field *headers;      /* headers of the messages */
     size_t n_headers;
     uint64_t attempt;
     uint64_t stream_seq;
@@ -40,13 +40,13 @@ struct harness { /* what the plugin did since harness_forget() */
     void *self;
 };
 
-/* Loads, checks the version, fills presets and then `options` ("name=value", NULL-ended) in.
- * Aborts with a message when that fails.  Does not call open. */
+/* Loads a plugin, checks its version, stores presets and then `options` ("name=value", NULL-ended).
+ * Aborts with a message on failure.  Does not call open. */
 void harness_load(struct harness *h, const char *path, const char *const *options);
 int harness_open(struct harness *h);
-/* Forgets, then has the plugin handle one message; the outcome. */
+/* Forgets the calls, then lets the plugin handle one message.  Returns the outcome. */
 int harness_handle(struct harness *h, const char *subject, const char *data);
-/* The same with several at once: what became of each is in `outcomes`; `reason` is the last one's. */
+/* The same with handle_batch.  `outcomes` has the outcome of each message, `reason` the last reason. */
 void harness_handle_batch(struct harness *h, const char *subject, const char *const *data, size_t n);
 void harness_forget(struct harness *h);
 /* Calls close and frees the instance; the code stays loaded. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# For the scripts here: a scratch folder that goes away, and a count of what failed.
+# lib.sh - for the scripts here: a scratch directory that is removed at exit, and a count of failures.
 set -u
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/seamq-abi.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -13,7 +13,7 @@ fail() {
     failures=$((failures + 1))
 }
 
-# check WHAT COMMAND...: it must succeed
+# check WHAT COMMAND...: the command must succeed
 check() {
     what=$1
     shift
@@ -21,7 +21,7 @@ check() {
     "$@" >"$scratch/out" 2>&1 || { fail "$what"; sed 's/^/    /' "$scratch/out" >&2; }
 }
 
-# refuse WHAT TEXT COMMAND...: it must fail and say TEXT
+# refuse WHAT TEXT COMMAND...: the command must fail and print TEXT
 refuse() {
     what=$1
     text=$2

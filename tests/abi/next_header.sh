@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# next_header.sh HEADER OUT - what the next minor version could look like: the minor one up, and a
-# field more at the end of every struct that may grow.
+# next_header.sh HEADER OUT - writes a header of an invented next minor version: a higher minor number, and
+# one more field at the end of every struct that may grow.
 set -eu
 minor=$(sed -n 's/^#define SEAMQ_ABI_MINOR \([0-9]*\)u$/\1/p' "$1")
 awk -v next_minor=$((minor + 1)) '

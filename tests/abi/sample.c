@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sample - uses everything that the header offers, as C and as C++: test_header.sh compiles it in
- * every language version with all warnings on.
+ * sample - uses all features of the header, as C and as C++.  test_header.sh compiles it in every
+ * language version with all warnings.
  */
 #include <seamq/plugin.h>
 

@@ -143,7 +143,7 @@ static void route_retries_when_it_cannot_publish(void **state)
     harness_close(&h);
 }
 
-/* The harness has no clock of its own to turn: the windows here are a millisecond long. */
+/* The plugin reads the real clock, so the tests use windows of one millisecond. */
 static void wait_past_window(void)
 {
     struct timespec t = {.tv_nsec = 2000000};
@@ -183,7 +183,7 @@ static void counter_reports_while_idle_once_the_window_is_over(void **state)
     harness_forget(&h);
     h.plugin.idle(h.self);
     harness_close(&h);
-    assert_string_equal(h.log, ""); /* nothing counted since */
+    assert_string_equal(h.log, ""); /* nothing was counted since the last report */
 }
 
 static void counter_publishes_its_report_with_the_next_message(void **state)
@@ -193,7 +193,7 @@ static void counter_publishes_its_report_with_the_next_message(void **state)
     assert_int_equal(harness_open(&h), 0);
     harness_handle(&h, "events.eu", "");
     wait_past_window();
-    h.plugin.idle(h.self); /* has no message to publish with: waits */
+    h.plugin.idle(h.self); /* waits, because there is no message to stage with */
     h.publish_error = -EINVAL;
     assert_int_equal(harness_handle(&h, "events.us", ""), SEAMQ_NAK);
     assert_string_equal(h.reason, "option.report: cannot publish to \"reports.events\"");

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# test_header.sh SDK_DIR - the header compiles alone, and with everything used, as C11, C17, C++17
-# and C++20, by each compiler there is, without a warning; and refuses what it promises to refuse.
+# test_header.sh SDK_DIR - the header compiles without a warning, alone and with all features used, as C11,
+# C17, C++17 and C++20, with each compiler found; and wrong uses do not compile.
 # shellcheck disable=SC2317 # reached through check and refuse
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layout of the ABI on 64-bit machines, as numbers: moving a field does not compile.  Compiled
- * against the current header and, with -I, against each frozen one.  Append, never edit.
+ * test_layout - offsets and sizes of the ABI on 64-bit machines: if a field moves, this does not compile.
+ * It is compiled with the current header and with each frozen one.  Append lines, never edit them.
  */
 #include <seamq/plugin.h>
 
@@ -10,7 +10,7 @@
 
 _Static_assert(sizeof(void *) == 8 && sizeof(size_t) == 8, "the numbers below are for 64-bit machines");
 
-/* The four that every host of every major reads. */
+/* Every host of every major version reads these four fields. */
 AT(struct seamq_plugin, abi_major, 0);
 AT(struct seamq_plugin, abi_minor, 4);
 AT(struct seamq_plugin, struct_size, 8);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# test_matrix.sh SDK_DIR FIXTURES_SOURCE_DIR HOST NEXT_HOST NEXT_HEADER - plugins of each version on
-# hosts of each version: the frozen headers', today's, and a made-up next minor version's.
+# test_matrix.sh SDK_DIR FIXTURES_SOURCE_DIR HOST NEXT_HOST NEXT_HEADER - loads plugins of each version in
+# hosts of each version: of the frozen headers, of the current one, and of an invented next minor version.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 sdk=$1
@@ -31,7 +31,7 @@ describe() { # HOST PLUGIN: without the version, which differs
 }
 
 strip_comments() {
-    "$cc" -fpreprocessed -dD -E -P "$1" 2>/dev/null # it complains of both branches of #ifdef
+    "$cc" -fpreprocessed -dD -E -P "$1" 2>/dev/null # the compiler warns about both branches of #ifdef
 }
 
 checks=$((checks + 1))
@@ -50,7 +50,7 @@ case $expected in
 *) fail "today's plugin, today's host: $expected" ;;
 esac
 
-same() { # WHAT HOST PLUGIN: described as today's on today's
+same() { # WHAT HOST PLUGIN: the description must equal that of today's plugin in today's host
     checks=$((checks + 1))
     described=$(describe "$2" "$3" 2>&1)
     [ "$described" = "$expected" ] || fail "$1: $described"
@@ -72,7 +72,7 @@ grep -q "ABI 1.$minor" "$scratch/out" || fail "the refusal does not name the hos
 build "1.$next-lowered" "$next_header" "-DSEAMQ_TARGET_MINOR=$minor"
 same "plugin of 1.$next that targets 1.$minor, today's host" "$host" "$scratch/1.$next-lowered.so"
 same "plugin of 1.$next that targets 1.$minor, host of 1.$next" "$next_host" "$scratch/1.$next-lowered.so"
-# The batch entry came with 1.1; who has another one too loads where it is not known.
+# ABI 1.1 added handle_batch; a plugin that also has handle loads in hosts that do not know it.
 source=$here/../unit/plugins/batch.c
 describes() { # WHAT HOST PLUGIN TEXT
     checks=$((checks + 1))

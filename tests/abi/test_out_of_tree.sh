@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# test_out_of_tree.sh CMAKE BUILD_DIR SOURCE_DIR [HOST] - the installed SDK is enough: template and
-# examples build against it with CMake and with pkg-config, also after it was moved.
+# test_out_of_tree.sh CMAKE BUILD_DIR SOURCE_DIR [HOST] - template and examples build against the installed
+# SDK alone, with CMake and with pkg-config, also after the SDK was moved.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 cmake=$1

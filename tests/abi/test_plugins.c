@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plugins that ship (log, forward), and the fixtures that other tests rely on.
+ * test_plugins - the plugins that ship with SeaMQ (log, forward), and the fixtures of other tests.
  */
 #include "harness.h"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# test_refusals.sh HOST FIXTURES_DIR - each file that is no good is refused with exit status 2 and
-# one sentence that names the file, what is wrong and what to do.
+# test_refusals.sh HOST FIXTURES_DIR - each broken fixture and damaged file is refused with exit status 2 and
+# one sentence that names the file, the problem and what to do.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 host=$1
@@ -16,7 +16,7 @@ says() { # FILE SENTENCE
     [ "$(cat "$scratch/err")" = "$dir/$1: $2" ] || fail "$1: says: $(cat "$scratch/err")"
 }
 
-dies() { # FILE: its own code ends the process; that is for the parent to report
+dies() { # FILE STATUS: the code of the plugin ends the process; the parent reports that
     checks=$((checks + 1))
     timeout 1 "$host" --describe "$dir/$1" >"$scratch/out" 2>"$scratch/err"
     status=$?

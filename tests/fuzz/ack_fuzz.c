@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ack_fuzz - any reply subject: refused, or tokens inside it and a sequence that is none of 0. */
+ * ack_fuzz - parses any text as a reply subject: it is refused, or its tokens lie inside and no sequence is 0. */
 #include "jetstream/ack_meta.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ack_meta m = {0};
-    char *reply = malloc(size + 1); /* exactly as long as it is: a byte too far is seen */
+    char *reply = malloc(size + 1); /* exact size, so that a sanitizer reports an overrun */
     if (!reply)
         return 0;
     if (size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * env_fuzz - lines as environment variables; those that begin with '-' as command line settings. */
+ * env_fuzz - parses lines as environment variables, and lines that begin with '-' as command line settings. */
 #include "config/config.h"
 
 #include <stdio.h>

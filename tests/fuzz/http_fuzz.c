@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * http_fuzz - any bytes as an HTTP request: no crash, and an answer that does not depend on how
- * the bytes were cut. */
+ * http_fuzz - parses any bytes as an HTTP request: no crash, and the result does not depend on the
+ * pieces in which the bytes arrive. */
 #include "admin/http_parse.h"
 
 #include <assert.h>
@@ -22,14 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(strnlen(request.query, sizeof(request.query)) < sizeof(request.query));
         for (size_t i = 0; i < path_len; i++)
             assert((unsigned char)request.path[i] >= 0x20 && request.path[i] != 0x7f);
-        /* What follows is another request: this one needs no byte of it. */
+        /* Bytes behind the request belong to the next one, and must not change the result. */
         assert(http_parse(bytes, (size_t)whole, &request) == whole);
     } else if (whole < 0) {
         assert(whole == -400 || whole == -405 || whole == -413 || whole == -414 || whole == -431 || whole == -505);
     } else {
         assert(size < HTTP_REQUEST_MAX);
     }
-    /* Arriving in pieces: not decided, or decided the same. */
+    /* A first part of the request: the parser waits for more, or gives the same result. */
     for (size_t cut = size / 4; cut > 0 && cut < size; cut += size / 4) {
         int part = http_parse(bytes, cut, &request);
         assert(part == 0 || part == whole);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh_fuzz - any JSON as every kind of document that `seamq mesh` reads, and the checks, tables and JSON of the
- * result. */
+ * mesh_fuzz - parses any JSON as each kind of document that `seamq mesh` reads, and makes checks, tables and JSON
+ * from the result. */
 #include "cli/mesh/check.h"
 #include "cli/mesh/documents.h"
 #include "cli/mesh/print.h"
@@ -34,7 +34,7 @@ static void print(const struct mesh *m, const struct findings *findings)
     free(text);
 }
 
-/* A mesh that is written as JSON and read again is the same one. */
+/* A mesh that is written as JSON and read again is equal. */
 static void assert_round_trip(const struct mesh *m)
 {
     struct mesh back;

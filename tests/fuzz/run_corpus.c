@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * run_corpus - a fuzz target without libFuzzer: replays a folder of inputs, then mutations of
- * them, the same ones for the same seed.
+ * run_corpus - main() of a fuzz target without libFuzzer: runs a directory of inputs, then mutations of
+ * them.  The same seed gives the same mutations.
  *
  *     NAME_fuzz FOLDER|FILE [RUNS]        FUZZ_SEED=N gives another sequence
  *
@@ -39,7 +39,7 @@ static char crash_file[300];
 static const uint8_t *volatile current;
 static volatile size_t current_size;
 
-/* Async-signal-safe. */
+/* Uses async-signal-safe functions only. */
 static void save_input(void)
 {
     static const char text[] = "fuzz: the input is kept, run the program with it: ";
@@ -71,7 +71,7 @@ static size_t below(size_t n)
     return n ? (size_t)(next_random() % n) : 0;
 }
 
-/* The target gets a copy of exactly the input's size, so that a sanitizer sees each byte too far. */
+/* The target gets a copy of exact size, so that a sanitizer reports each overrun. */
 static void run(const uint8_t *data, size_t size)
 {
     uint8_t *copy = malloc(size ? size : 1);
@@ -127,13 +127,13 @@ static int load_folder(const char *folder)
             r = load(path, e->d_name);
     }
     closedir(d);
-    /* The same order everywhere, or a seed would mean nothing. */
+    /* Sort, so that a seed means the same on every machine. */
     if (n_inputs)
         qsort(inputs, n_inputs, sizeof(inputs[0]), by_name);
     return r;
 }
 
-/* Puts `n` bytes at `at`, moving the rest up. */
+/* Inserts `n` bytes at `at`. */
 static size_t insert(uint8_t *buf, size_t size, size_t at, const uint8_t *data, size_t n)
 {
     if (n > MAX_MUTANT - size)
@@ -157,31 +157,31 @@ static size_t mutate(uint8_t *buf, size_t size)
         if (at < size)
             buf[at] ^= (uint8_t)(1u << below(8));
         return size;
-    case 1: /* another byte */
+    case 1: /* replace a byte */
         if (at < size)
             buf[at] = below(2) ? c : (uint8_t)next_random();
         return size;
     case 2: return insert(buf, size, at, &c, 1);
-    case 3: /* leave some out */
+    case 3: /* delete some bytes */
         if (n > size - at)
             n = size - at;
         memmove(buf + at, buf + at + n, size - at - n);
         return size - n;
-    case 4: /* repeat some of its own, possibly many times */
+    case 4: /* repeat some bytes, possibly many times */
         if (n > size - at)
             n = size - at;
         memcpy(chunk, buf + at, n);
         for (size_t times = below(4) ? 1 : below(64); times > 0; times--)
             size = insert(buf, size, at, chunk, n);
         return size;
-    case 5: /* some of another input */
+    case 5: /* insert bytes of another input */
         if (n_inputs > 0) {
             const struct input *other = &inputs[below(n_inputs)];
             size_t from = below(other->size);
             return insert(buf, size, at, other->data + from, n < other->size - from ? n : other->size - from);
         }
         return size;
-    default: /* one byte, many times */ memset(chunk, c, n); return insert(buf, size, at, chunk, n);
+    default: /* insert one byte many times */ memset(chunk, c, n); return insert(buf, size, at, chunk, n);
     }
 }
 

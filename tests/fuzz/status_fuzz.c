@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * status_fuzz - any Status, Description and Nats-Pending-Messages headers, one a line; a line
- * that is missing is a header that is missing. */
+ * status_fuzz - parses any Status, Description and Nats-Pending-Messages headers, one in each line; without
+ * the line, the header is missing. */
 #include "consumer/status.h"
 
 #include <assert.h>

@@ -5,7 +5,7 @@
 #define BATCH path_of("TEST_BATCH", BATCH_SO)
 #define BOTH path_of("TEST_BOTH", BOTH_SO)
 
-static struct seen s; /* large */
+static struct recorder s; /* large */
 static uint64_t last_id;
 
 static struct worker_config batches(int64_t max, int64_t linger_ns)
@@ -19,10 +19,10 @@ static struct worker_config batches(int64_t max, int64_t linger_ns)
 static void up(const struct worker_config *c)
 {
     last_id = 0;
-    seen_up(&s, c);
+    recorder_up(&s, c);
 }
 
-/* One message for each letter, in one go. */
+/* Pushes one message for each letter, then submits them together. */
 static void send_all(const char *letters)
 {
     for (; *letters; letters++)
@@ -56,17 +56,17 @@ static void each_message_has_its_own_outcome_and_reason(void **state)
     expect(6, SEAMQ_DEAD, "refused");
     expect(7, SEAMQ_NAK, "after all");
     expect(8, SEAMQ_NAK, "a staged output has an invalid subject, header or id: nothing was published");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void what_is_staged_goes_with_its_own_message(void **state)
+static void outputs_belong_to_their_own_message(void **state)
 {
     (void)state;
     struct worker_config c = batches(100, 0);
     up(&c);
     send_all("apPii");
     WAIT(&s, s.outcomes == 5);
-    assert_int_equal(s.all[0].staged, 2); /* by the two that staged for the first */
+    assert_int_equal(s.all[0].staged, 2); /* two other messages staged for the first one */
     assert_string_equal(s.all[0].staged_subject, "out.first");
     assert_int_equal(s.all[1].staged, 1);
     assert_string_equal(s.all[1].staged_subject, "out.acked");
@@ -74,10 +74,10 @@ static void what_is_staged_goes_with_its_own_message(void **state)
     assert_int_equal(s.all[2].outcome, SEAMQ_DEAD);
     assert_int_equal(s.all[3].staged, 1);
     assert_string_equal(s.all[4].staged_subject, "out.own");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void headers_are_each_message_s_own(void **state)
+static void each_message_has_its_own_headers(void **state)
 {
     (void)state;
     struct worker_config c = batches(2, LONGEST_NS);
@@ -92,7 +92,7 @@ static void headers_are_each_message_s_own(void **state)
     WAIT(&s, s.outcomes == 2);
     expect(0, SEAMQ_NAK, "a");
     expect(1, SEAMQ_NAK, "b");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void a_batch_is_no_larger_than_batch_max(void **state)
@@ -105,14 +105,14 @@ static void a_batch_is_no_larger_than_batch_max(void **state)
     expect(3, SEAMQ_NAK, "3 of 4");
     expect(7, SEAMQ_NAK, "3 of 4");
     expect(9, SEAMQ_NAK, "1 of 2");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void lingering_fills_a_batch(void **state)
 {
     (void)state;
     struct worker_config c = batches(4, LONGEST_NS);
-    c.timeout_ns = NS_PER_SEC; /* which the linger is no part of */
+    c.timeout_ns = NS_PER_SEC; /* the linger does not count towards the timeout */
     up(&c);
     send_all("n");
     for (int64_t until = clock_now_ns() + 1200 * NS_PER_MS; clock_now_ns() < until;)
@@ -125,7 +125,7 @@ static void lingering_fills_a_batch(void **state)
     WAIT(&s, s.outcomes == 4 || s.exits);
     expect(0, SEAMQ_NAK, "0 of 4");
     expect(3, SEAMQ_NAK, "3 of 4");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void lingering_ends_in_time(void **state)
@@ -138,7 +138,7 @@ static void lingering_ends_in_time(void **state)
     WAIT(&s, s.outcomes == 2);
     assert_true(clock_now_ns() - start >= 50 * NS_PER_MS);
     expect(1, SEAMQ_NAK, "1 of 2");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void a_full_ring_ends_the_wait_for_more(void **state)
@@ -146,7 +146,7 @@ static void a_full_ring_ends_the_wait_for_more(void **state)
     (void)state;
     struct worker_config c = batches(1000, LONGEST_NS);
     c.ring_bytes = 64 << 10;
-    static char large[8000] = "n", huge[40000] = "n"; /* the second does not fit the ring at all */
+    static char large[8000] = "n", huge[40000] = "n"; /* the second does not fit into the ring */
     up(&c);
     for (uint64_t id = 1; id <= 4; id++)
         assert_int_equal(push_sized(&s, id, large, sizeof(large)), 0);
@@ -159,7 +159,7 @@ static void a_full_ring_ends_the_wait_for_more(void **state)
     assert_int_equal(push_sized(&s, 6, huge, sizeof(huge)), 0);
     worker_submit(s.w);
     WAIT(&s, s.outcomes == 6);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void a_stream_of_batches_loses_nothing(void **state)
@@ -179,10 +179,10 @@ static void a_stream_of_batches_loses_nothing(void **state)
     assert_int_equal(s.last_id, 20000);
     assert_int_equal(s.staged, 20000);
     assert_int_equal(s.exits, 0);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void a_message_that_is_to_be_alone_is(void **state)
+static void message_marked_alone_runs_in_a_call_of_its_own(void **state)
 {
     (void)state;
     struct worker_config c = batches(100, LONGEST_NS);
@@ -190,12 +190,12 @@ static void a_message_that_is_to_be_alone_is(void **state)
     struct worker_message m = {.id = 1, .subject = "s", .data = "n", .size = 1, .alone = true};
     assert_int_equal(worker_push(s.w, &m), 0);
     worker_submit(s.w);
-    WAIT(&s, s.outcomes == 1); /* at once */
+    WAIT(&s, s.outcomes == 1); /* without waiting for more messages */
     expect(0, SEAMQ_NAK, "0 of 1");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void a_crash_names_the_whole_batch(void **state)
+static void crash_reports_all_messages_of_the_call(void **state)
 {
     (void)state;
     struct worker_config c = batches(4, LONGEST_NS);
@@ -205,17 +205,17 @@ static void a_crash_names_the_whole_batch(void **state)
     assert_int_equal(s.exit.reason, WORKER_EXIT_CRASH);
     assert_int_equal(s.outcomes, 4);
     assert_int_equal(s.exit.running, 5);
-    assert_int_equal(s.exit.running_n, 4); /* 9 to 11 had not begun */
-    seen_destroy(&s);
+    assert_int_equal(s.exit.running_n, 4); /* 9 to 11 were not started */
+    recorder_destroy(&s);
 }
 
-static void the_timeout_is_the_call_s(void **state)
+static void timeout_applies_to_the_call(void **state)
 {
     (void)state;
     struct worker_config c = batches(2, LONGEST_NS);
     c.timeout_ns = 3 * NS_PER_SEC;
     up(&c);
-    send_all("asasasasasasasas"); /* 400 ms a call: all of them would not have time enough */
+    send_all("asasasasasasasas"); /* each call takes 400 ms, all together longer than the timeout */
     WAIT(&s, s.outcomes == 16 || s.exits);
     assert_int_equal(s.exits, 0);
     send_all("az");
@@ -223,10 +223,10 @@ static void the_timeout_is_the_call_s(void **state)
     assert_int_equal(s.exit.reason, WORKER_EXIT_TIMEOUT);
     assert_int_equal(s.exit.running_n, 2);
     assert_string_equal(s.exit_text, "killed: a batch of 2 messages took longer than 3 s");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void an_extension_is_for_the_whole_call(void **state)
+static void extension_applies_to_the_whole_call(void **state)
 {
     (void)state;
     struct worker_config c = batches(3, LONGEST_NS);
@@ -236,10 +236,10 @@ static void an_extension_is_for_the_whole_call(void **state)
     WAIT(&s, s.outcomes == 3 || s.exits);
     expect(1, SEAMQ_NAK, "1");
     assert_int_equal(s.extend_ns, 10 * NS_PER_SEC);
-    send_all("aaz"); /* not for the next one */
+    send_all("aaz"); /* the extension does not apply to the next call */
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_TIMEOUT);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void a_message_of_an_earlier_call_is_refused(void **state)
@@ -256,10 +256,10 @@ static void a_message_of_an_earlier_call_is_refused(void **state)
     char text[16];
     snprintf(text, sizeof(text), "%d", -EINVAL);
     expect(3, SEAMQ_NAK, text);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void stop_runs_what_lingers_and_revoke_leaves_it(void **state)
+static void stop_runs_a_waiting_batch_and_revoke_does_not(void **state)
 {
     (void)state;
     struct worker_config c = batches(100, LONGEST_NS);
@@ -270,7 +270,7 @@ static void stop_runs_what_lingers_and_revoke_leaves_it(void **state)
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.outcomes, 3);
     expect(2, SEAMQ_NAK, "2 of 3");
-    seen_destroy(&s);
+    recorder_destroy(&s);
     up(&c);
     send_all("nnn");
     loop_once(s.loop, 20 * NS_PER_MS);
@@ -278,11 +278,11 @@ static void stop_runs_what_lingers_and_revoke_leaves_it(void **state)
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.outcomes, 0);
     assert_int_equal(s.exit.reason, WORKER_EXIT_STOPPED);
-    assert_int_equal(s.exit.running, 0); /* none had begun */
-    seen_destroy(&s);
+    assert_int_equal(s.exit.running, 0); /* none was started */
+    recorder_destroy(&s);
 }
 
-static void without_batch_max_a_batch_entry_gets_one(void **state)
+static void without_batch_max_handle_batch_gets_one_message(void **state)
 {
     (void)state;
     struct worker_config c = batches(0, 0);
@@ -291,10 +291,10 @@ static void without_batch_max_a_batch_entry_gets_one(void **state)
     WAIT(&s, s.outcomes == 2);
     expect(0, SEAMQ_NAK, "0 of 1");
     expect(1, SEAMQ_NAK, "0 of 1");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void with_both_entries_batch_max_decides(void **state)
+static void batch_max_decides_between_both_entries(void **state)
 {
     (void)state;
     struct worker_config c = batches(1, 0);
@@ -303,13 +303,13 @@ static void with_both_entries_batch_max_decides(void **state)
     send_all("n");
     WAIT(&s, s.outcomes == 1);
     expect(0, SEAMQ_NAK, "alone");
-    seen_destroy(&s);
+    recorder_destroy(&s);
     c.batch_max = 2;
     up(&c);
     send_all("n");
     WAIT(&s, s.outcomes == 1);
     expect(0, SEAMQ_NAK, "0 of 1");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void a_plugin_without_a_batch_entry_is_refused(void **state)
@@ -317,14 +317,14 @@ static void a_plugin_without_a_batch_entry_is_refused(void **state)
     (void)state;
     struct worker_config c = a_config(BEHAVE);
     c.batch_max = 2;
-    seen_create(&s, &c);
+    recorder_create(&s, &c);
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
     assert_string_equal(s.exit_text, "batch_max is above 1, but the plugin has no handle_batch: set batch_max = 1");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void a_probe_tells_of_the_entry(void **state)
+static void probe_reports_the_batch_entry(void **state)
 {
     (void)state;
     const char *plugins[] = {BATCH, BOTH, BEHAVE};
@@ -346,23 +346,23 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_message_has_its_own_outcome_and_reason),
-        cmocka_unit_test(what_is_staged_goes_with_its_own_message),
-        cmocka_unit_test(headers_are_each_message_s_own),
+        cmocka_unit_test(outputs_belong_to_their_own_message),
+        cmocka_unit_test(each_message_has_its_own_headers),
         cmocka_unit_test(a_batch_is_no_larger_than_batch_max),
         cmocka_unit_test(lingering_fills_a_batch),
         cmocka_unit_test(lingering_ends_in_time),
         cmocka_unit_test(a_full_ring_ends_the_wait_for_more),
         cmocka_unit_test(a_stream_of_batches_loses_nothing),
-        cmocka_unit_test(a_message_that_is_to_be_alone_is),
-        cmocka_unit_test(a_crash_names_the_whole_batch),
-        cmocka_unit_test(the_timeout_is_the_call_s),
-        cmocka_unit_test(an_extension_is_for_the_whole_call),
+        cmocka_unit_test(message_marked_alone_runs_in_a_call_of_its_own),
+        cmocka_unit_test(crash_reports_all_messages_of_the_call),
+        cmocka_unit_test(timeout_applies_to_the_call),
+        cmocka_unit_test(extension_applies_to_the_whole_call),
         cmocka_unit_test(a_message_of_an_earlier_call_is_refused),
-        cmocka_unit_test(stop_runs_what_lingers_and_revoke_leaves_it),
-        cmocka_unit_test(without_batch_max_a_batch_entry_gets_one),
-        cmocka_unit_test(with_both_entries_batch_max_decides),
+        cmocka_unit_test(stop_runs_a_waiting_batch_and_revoke_does_not),
+        cmocka_unit_test(without_batch_max_handle_batch_gets_one_message),
+        cmocka_unit_test(batch_max_decides_between_both_entries),
         cmocka_unit_test(a_plugin_without_a_batch_entry_is_refused),
-        cmocka_unit_test(a_probe_tells_of_the_entry),
+        cmocka_unit_test(probe_reports_the_batch_entry),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

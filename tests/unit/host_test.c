@@ -37,7 +37,7 @@ static const char *in_folder(const char *name)
     return p;
 }
 
-/* Copies the first `limit` bytes over what is there, as cp does: same inode. */
+/* Copies the first `limit` bytes over an existing file, as cp does: the inode stays. */
 static void cp(const char *from, const char *to, size_t limit)
 {
     char chunk[4096];
@@ -69,14 +69,14 @@ static size_t size_of(const char *path)
 
 /* ---- a deploy while it runs ---- */
 
-static void a_copy_over_the_running_plugin_changes_nothing(void **state)
+static void copy_over_the_running_plugin_changes_nothing(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     const char *path = in_folder("live.so");
     cp(BEHAVE, path, SIZE_MAX);
     struct worker_config c = a_config(path);
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     cp(BEHAVE2, path, SIZE_MAX);
     send_one(&s, 1, "version");
     WAIT(&s, s.outcomes == 1 || s.exits);
@@ -91,20 +91,20 @@ static void a_copy_over_the_running_plugin_changes_nothing(void **state)
     assert_int_equal(s.exits, 0);
     assert_string_equal(s.text, "one one");
 
-    kill(worker_pid(s.w), SIGKILL); /* the next process finds the damage, and says so */
+    kill(worker_pid(s.w), SIGKILL); /* the next process reports the damaged file */
     WAIT(&s, s.exits == 2);
     assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
     assert_non_null(strstr(s.exit_text, "not an ELF file (it is empty)"));
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void a_plugin_is_loaded_from_its_own_path(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     char text[64];
     struct worker_config c = a_config(BEHAVE);
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     snprintf(text, sizeof(text), "/proc/%d/maps", (int)worker_pid(s.w));
     FILE *f = fopen(text, "r");
     char line[512];
@@ -118,12 +118,12 @@ static void a_plugin_is_loaded_from_its_own_path(void **state)
     fclose(f);
     assert_int_equal(code_from_file, 0);
     assert_true(code_from_memory > 0);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 /* ---- refusals ---- */
 
-static void probe_tells_what_a_plugin_says(void **state)
+static void probe_returns_descriptor_and_options(void **state)
 {
     (void)state;
     const char *plugins[] = {BEHAVE, "/nonexistent.so", BEHAVE2};
@@ -170,7 +170,7 @@ static void damaged_files_are_refused_by_name(void **state)
     refused(in_folder("folder.so"), "not a regular file");
 }
 
-static void every_truncation_is_a_sentence(void **state)
+static void every_truncated_file_is_refused_with_a_sentence(void **state)
 {
     (void)state;
     enum { CUTS = 48 };
@@ -194,7 +194,7 @@ static void every_truncation_is_a_sentence(void **state)
     }
 }
 
-static void another_machine_is_named(void **state)
+static void plugin_for_another_machine_is_refused(void **state)
 {
     (void)state;
     const char *path = in_folder("foreign.so");
@@ -213,13 +213,13 @@ static void another_machine_is_named(void **state)
 static void a_wrong_option_is_refused_with_all_problems(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     static const struct worker_option options[] = {{"numbr", "1"},    {"number", "11"},  {"window", "10"},
                                                    {"limit", "oops"}, {"flag", "maybe"}, {"elsewhere", "x"}};
     struct worker_config c = a_config(BEHAVE);
     c.options = options;
     c.n_options = 6;
-    seen_create(&s, &c);
+    recorder_create(&s, &c);
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
     assert_int_equal(s.exit.restart_in_ns, -1);
@@ -233,57 +233,57 @@ static void a_wrong_option_is_refused_with_all_problems(void **state)
     for (size_t i = 0; i < sizeof(clauses) / sizeof(clauses[0]); i++)
         if (!strstr(s.exit_text, clauses[i]))
             fail_msg("\"%s\" lacks \"%s\"", s.exit_text, clauses[i]);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void options_arrive_typed(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     static const struct worker_option options[] = {{"number", "7"}, {"window", "2m"}, {"flag", "yes"}};
     struct worker_config c = a_config(BEHAVE);
     c.options = options;
     c.n_options = 3;
     c.index = 2;
     c.count = 3;
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     send_one(&s, 1, "tell");
     WAIT(&s, s.outcomes == 1);
     assert_string_equal(s.text, "7 120000000000 65536 1 test 2/3");
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void open_says_why_it_failed(void **state)
+static void failed_open_reports_its_reason(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     struct worker_option option = {"fail", "no database"};
     struct worker_config c = a_config(BEHAVE);
     c.options = &option;
     c.n_options = 1;
-    seen_create(&s, &c);
+    recorder_create(&s, &c);
     WAIT(&s, s.exits == 2);
     assert_int_equal(s.exit.reason, WORKER_EXIT_OPEN);
     assert_string_equal(s.exit_text, "told to fail: no database");
     assert_int_equal(s.exit.restart_in_ns, 200 * NS_PER_MS);
-    seen_destroy(&s);
+    recorder_destroy(&s);
     option.value = "config";
-    seen_create(&s, &c);
+    recorder_create(&s, &c);
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
     assert_string_equal(s.exit_text, "told to want another configuration");
     assert_int_equal(s.exit.restart_in_ns, -1);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-static void a_plugin_hears_that_it_is_idle(void **state)
+static void idle_is_called_without_messages(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     struct worker_config c = a_config(BEHAVE);
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     int64_t until = clock_now_ns() + LONGEST_NS;
-    for (uint64_t id = 1; atoi(s.text) < 1; id++) { /* asks less often than once a second */
+    for (uint64_t id = 1; atoi(s.text) < 1; id++) { /* the handler counts at most one idle call a second */
         int64_t pause = clock_now_ns() + 1200 * NS_PER_MS;
         while (clock_now_ns() < pause)
             loop_once(s.loop, 100 * NS_PER_MS);
@@ -291,7 +291,7 @@ static void a_plugin_hears_that_it_is_idle(void **state)
         WAIT(&s, s.outcomes == (int)id);
         assert_true(clock_now_ns() < until);
     }
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 /* ---- the process ---- */
@@ -309,7 +309,7 @@ static bool environment_has(pid_t pid, const char *name)
 static void secrets_do_not_reach_the_worker(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     struct worker_config c = a_config(BEHAVE);
     static const char *const secret[] = {"NATS_URL",
                                          "SEAMQ_CLUSTER_A_TOKEN_FILE",
@@ -325,16 +325,16 @@ static void secrets_do_not_reach_the_worker(void **state)
         setenv(secret[i], "topsecret", 1);
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         setenv(kept[i], "kept TOKEN=x", 1); /* the name decides, not the value */
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     assert_false(environment_has(worker_pid(s.w), "topsecret"));
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         assert_true(environment_has(worker_pid(s.w), kept[i]));
-    seen_destroy(&s);
+    recorder_destroy(&s);
     for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
         unsetenv(secret[i]);
 }
 
-/* A number from a file of the process's in /proc, behind `key`. */
+/* The number behind `key` in a file of /proc/PID. */
 static long number_in(pid_t pid, const char *file, const char *key)
 {
     char path[64], line[256];
@@ -349,21 +349,21 @@ static long number_in(pid_t pid, const char *file, const char *key)
     return n;
 }
 
-static void the_worker_gains_nothing_leaves_no_core_and_goes_first(void **state)
+static void worker_gains_no_privilege_writes_no_core_and_is_killed_first(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     struct worker_config c = a_config(BEHAVE);
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     pid_t pid = worker_pid(s.w);
     assert_int_equal(number_in(pid, "status", "NoNewPrivs:"), 1);
     assert_int_equal(number_in(pid, "limits", "Max core file size"), 0);
     long ours = number_in(getpid(), "oom_score_adj", "");
     assert_int_equal(number_in(pid, "oom_score_adj", ""), ours + 300 < 1000 ? ours + 300 : 1000);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-/* How a worker ends that was spawned, but whose daemon says this, or nothing. */
+/* Exit status of a worker whose daemon sends a hello with this parent pid, or closes the socket. */
 static int status_after(const char *hello_parent)
 {
     struct spawned child;
@@ -391,42 +391,42 @@ static int status_after(const char *hello_parent)
     return info.si_status;
 }
 
-/* Between the spawn and the worker's wish to die with it. */
+/* The daemon dies after the spawn and before the worker sets PR_SET_PDEATHSIG. */
 static void a_worker_whose_daemon_died_at_once_ends_before_it_loads_anything(void **state)
 {
     (void)state;
     assert_int_equal(status_after(NULL), 76);
-    assert_int_equal(status_after("1"), 76); /* said hello, and died: the parent is another now */
+    assert_int_equal(status_after("1"), 76); /* the hello names a parent that has died */
 }
 
-static void a_plugin_that_others_can_change_is_refused_unless_told_so(void **state)
+static void plugin_that_others_can_change_is_refused_unless_trusted(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     const char *path = in_folder("open.so");
     cp(BEHAVE, path, SIZE_MAX);
     assert_int_equal(chmod(path, 0777), 0);
     refused(path, "it can be changed by anyone");
     struct worker_config c = a_config(path);
-    seen_create(&s, &c);
+    recorder_create(&s, &c);
     WAIT(&s, s.exits == 1);
     assert_int_equal(s.exit.reason, WORKER_EXIT_REFUSED);
     assert_int_equal(s.exit.restart_in_ns, -1);
     assert_non_null(strstr(s.exit_text, "can be changed by anyone"));
-    seen_destroy(&s);
+    recorder_destroy(&s);
     c.trust_any = true;
-    seen_up(&s, &c);
-    seen_destroy(&s);
+    recorder_up(&s, &c);
+    recorder_destroy(&s);
 }
 
-static void the_worker_holds_no_foreign_descriptor(void **state)
+static void worker_inherits_no_other_descriptor(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     char path[64], target[256];
-    int leaked = open("/dev/zero", O_RDONLY); /* a library's, without close-on-exec */
+    int leaked = open("/dev/zero", O_RDONLY); /* as a library may leave it, without close-on-exec */
     struct worker_config c = a_config(BEHAVE);
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     for (int fd = 0; fd < 64; fd++) {
         snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)worker_pid(s.w), fd);
         ssize_t n = readlink(path, target, sizeof(target) - 1);
@@ -435,7 +435,7 @@ static void the_worker_holds_no_foreign_descriptor(void **state)
             fail_msg("descriptor %d", fd);
     }
     close(leaked);
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 static void a_worker_dies_with_its_daemon(void **state)
@@ -445,9 +445,9 @@ static void a_worker_dies_with_its_daemon(void **state)
     assert_int_equal(pipe(pipe_fds), 0);
     pid_t daemon = fork();
     if (daemon == 0) {
-        struct seen s;
+        struct recorder s;
         struct worker_config c = a_config(BEHAVE);
-        seen_up(&s, &c);
+        recorder_up(&s, &c);
         pid_t pid = worker_pid(s.w);
         if (write(pipe_fds[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(1);
@@ -462,7 +462,7 @@ static void a_worker_dies_with_its_daemon(void **state)
     int64_t until = clock_now_ns() + LONGEST_NS;
     char path[64], line[256] = "";
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)worker);
-    for (;;) { /* gone, or a zombie that init has not reaped */
+    for (;;) { /* ended, or a zombie that init has not reaped */
         FILE *f = fopen(path, "re");
         if (!f)
             break;
@@ -480,13 +480,13 @@ static void a_worker_dies_with_its_daemon(void **state)
 static void logs_and_prints_become_log_lines(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     char text[16384] = "";
     const char *path = in_folder("log");
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0600);
     log_setup(fd, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
     struct worker_config c = a_config(BEHAVE);
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     char line[4096];
     memset(line, 'n', sizeof(line) - 1);
     line[sizeof(line) - 1] = '\0';
@@ -501,10 +501,10 @@ static void logs_and_prints_become_log_lines(void **state)
     assert_non_null(strstr(text, "nnn [cut]\""));
     assert_non_null(strstr(text, "\"event\":\"handler-output\""));
     assert_non_null(strstr(text, "\"msg\":\"printed output\""));
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
-/* The first number, or letter, behind `name` in /proc/PID/status. */
+/* The first number or letter behind `name` in /proc/PID/status. */
 static long status_of(pid_t pid, const char *name)
 {
     char path[64], line[256];
@@ -527,46 +527,47 @@ static long status_of(pid_t pid, const char *name)
 static void an_idle_worker_is_small_and_sleeps(void **state)
 {
     (void)state;
-    struct seen s;
+    struct recorder s;
     struct worker_config c = a_config(BEHAVE);
-    seen_up(&s, &c);
+    recorder_up(&s, &c);
     send_one(&s, 1, "fine");
     WAIT(&s, s.outcomes == 1);
     WAIT(&s, status_of(worker_pid(s.w), "State") == 'S');
     long woken = status_of(worker_pid(s.w), "voluntary_ctxt_switches");
     usleep(300000);
-    /* One that looked around every few milliseconds would be woken more often; idle() is called once a second. */
+    /* A worker that polls would wake up more often; idle() is called once a second. */
     assert_in_range(status_of(worker_pid(s.w), "voluntary_ctxt_switches") - woken, 0, 20);
     long anonymous = status_of(worker_pid(s.w), "RssAnon");
     print_message("anonymous RSS of an idle worker: %ld KiB\n", anonymous);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     assert_in_range(anonymous, 1, 1023);
 #endif
-    seen_destroy(&s);
+    recorder_destroy(&s);
 }
 
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_copy_over_the_running_plugin_changes_nothing),
+        cmocka_unit_test(copy_over_the_running_plugin_changes_nothing),
         cmocka_unit_test(a_plugin_is_loaded_from_its_own_path),
-        cmocka_unit_test(probe_tells_what_a_plugin_says),
+        cmocka_unit_test(probe_returns_descriptor_and_options),
         cmocka_unit_test(damaged_files_are_refused_by_name),
-        cmocka_unit_test(every_truncation_is_a_sentence),
-        cmocka_unit_test(another_machine_is_named),
+        cmocka_unit_test(every_truncated_file_is_refused_with_a_sentence),
+        cmocka_unit_test(plugin_for_another_machine_is_refused),
         cmocka_unit_test(a_wrong_option_is_refused_with_all_problems),
         cmocka_unit_test(options_arrive_typed),
-        cmocka_unit_test(open_says_why_it_failed),
-        cmocka_unit_test(a_plugin_hears_that_it_is_idle),
+        cmocka_unit_test(failed_open_reports_its_reason),
+        cmocka_unit_test(idle_is_called_without_messages),
         cmocka_unit_test(secrets_do_not_reach_the_worker),
-        cmocka_unit_test(the_worker_gains_nothing_leaves_no_core_and_goes_first),
+        cmocka_unit_test(worker_gains_no_privilege_writes_no_core_and_is_killed_first),
         cmocka_unit_test(a_worker_whose_daemon_died_at_once_ends_before_it_loads_anything),
-        cmocka_unit_test(the_worker_holds_no_foreign_descriptor),
+        cmocka_unit_test(worker_inherits_no_other_descriptor),
         cmocka_unit_test(a_worker_dies_with_its_daemon),
         cmocka_unit_test(logs_and_prints_become_log_lines),
         cmocka_unit_test(an_idle_worker_is_small_and_sleeps),
-        cmocka_unit_test(a_plugin_that_others_can_change_is_refused_unless_told_so), /* last: it stays told */
+        cmocka_unit_test(
+            plugin_that_others_can_change_is_refused_unless_trusted), /* last: the setting stays for this process */
     };
     return cmocka_run_group_tests_name("host", tests, make_folder, remove_folder);
 }

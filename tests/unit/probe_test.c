@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * probe - each plugin that must be refused, with the sentence that says why; the others answer. */
+ * probe_test - probes all fixtures: broken ones are refused with a sentence, the others return a descriptor. */
 #include "worker_helper.h"
 
 #include <sys/eventfd.h>
@@ -11,7 +11,7 @@ static const struct {
 } fixtures[] = {
     {"ack", NULL},
     {"options", NULL},
-    {"huge_struct", NULL}, /* of a newer header, with a lowered target */
+    {"huge_struct", NULL}, /* from a newer header, with a lowered target */
     {"abort_in_ctor", "crashed while it was loaded (SIGABRT)"},
     {"crash_in_ctor", "crashed while it was loaded (SIGSEGV)"},
     {"crash_in_entry", "crashed while it was loaded (SIGABRT)"},
@@ -45,7 +45,7 @@ static const struct {
 
 #define N (sizeof(fixtures) / sizeof(fixtures[0]))
 
-static void each_bad_plugin_is_refused_by_name_with_the_reason(void **state)
+static void each_broken_plugin_is_refused_with_its_name_and_the_reason(void **state)
 {
     (void)state;
     static char paths[N][512];
@@ -78,7 +78,7 @@ static void each_bad_plugin_is_refused_by_name_with_the_reason(void **state)
     }
 }
 
-static void a_missing_worker_program_is_an_error_for_each(void **state)
+static void missing_worker_program_is_an_error_for_each_plugin(void **state)
 {
     (void)state;
     const char *list[] = {BEHAVE, BEHAVE2};
@@ -102,7 +102,7 @@ static const char *fixture(const char *name)
     return path;
 }
 
-static void nothing_is_waited_for_that_nobody_needs_any_more(void **state)
+static void probe_ends_when_it_is_cancelled(void **state)
 {
     (void)state;
     const char *path = fixture("hang_in_ctor");
@@ -123,8 +123,8 @@ static void nothing_is_waited_for_that_nobody_needs_any_more(void **state)
     close(how.cancel_fd);
 }
 
-/* What was checked is what runs: without its copy a plugin is not even checked. */
-static void no_descriptor_for_the_copy_is_said_and_tried_again(void **state)
+/* The checked copy is what runs, so a plugin that cannot be copied is not probed. */
+static void probe_without_a_free_descriptor_returns_eagain(void **state)
 {
     (void)state;
     const char *path = fixture("ack");
@@ -147,10 +147,10 @@ static void no_descriptor_for_the_copy_is_said_and_tried_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_bad_plugin_is_refused_by_name_with_the_reason),
-        cmocka_unit_test(a_missing_worker_program_is_an_error_for_each),
-        cmocka_unit_test(nothing_is_waited_for_that_nobody_needs_any_more),
-        cmocka_unit_test(no_descriptor_for_the_copy_is_said_and_tried_again),
+        cmocka_unit_test(each_broken_plugin_is_refused_with_its_name_and_the_reason),
+        cmocka_unit_test(missing_worker_program_is_an_error_for_each_plugin),
+        cmocka_unit_test(probe_ends_when_it_is_cancelled),
+        cmocka_unit_test(probe_without_a_free_descriptor_returns_eagain),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }

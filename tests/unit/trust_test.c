@@ -17,7 +17,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-#define STRANGER 61234 /* no user and no group has this number */
+#define STRANGER 61234 /* neither a user nor a group has this number */
 
 static char folder[64];
 static char plugins[128], plugin[160];
@@ -73,7 +73,7 @@ static const char *clause(const char *path, const char *rest)
     return text;
 }
 
-static void ours_alone_is_fine(void **state)
+static void plugin_of_root_or_this_user_is_accepted(void **state)
 {
     (void)state;
     trusted(plugin);
@@ -81,7 +81,7 @@ static void ours_alone_is_fine(void **state)
     trusted(plugin);
 }
 
-static void what_cannot_be_looked_at_is_left_to_the_loader(void **state)
+static void path_that_cannot_be_read_is_accepted(void **state)
 {
     (void)state;
     trusted("/nonexistent/x.so");
@@ -94,19 +94,19 @@ static void a_file_or_a_directory_that_anyone_can_change_is_refused(void **state
     refused(plugin, clause("it", "can be changed by anyone (owner "));
     refused(plugin, "mode 0646): chmod o-w it; or mount it read-only; or set plugin_trust = any in [seamqd]");
     assert_int_equal(chmod(plugin, 0644), 0);
-    assert_int_equal(chmod(plugins, 01777), 0); /* sticky, but who may add a file may add a plugin */
+    assert_int_equal(chmod(plugins, 01777), 0); /* sticky, but a user who can add a file can add a plugin */
     refused(plugin, clause(plugins, "can be changed by anyone"));
-    assert_int_equal(chmod(plugin, 0666), 0); /* both at once */
+    assert_int_equal(chmod(plugin, 0666), 0); /* writable for group and others */
     refused(plugin, clause("it", "can be changed by anyone"));
     refused(plugin, clause(plugins, "can be changed by anyone"));
 }
 
-static void a_group_of_others_is_refused_and_one_s_own_is_not(void **state)
+static void group_write_is_refused_except_for_the_private_group(void **state)
 {
     (void)state;
     needs_root();
     assert_int_equal(chmod(plugin, 0664), 0);
-    trusted(plugin); /* root's own group */
+    trusted(plugin); /* the private group of root */
     assert_int_equal(chown(plugin, 0, STRANGER), 0);
     refused(plugin, clause("it", "can be changed by its group (owner root, mode 0664): chmod g-w it"));
     assert_int_equal(chmod(plugin, 0644), 0);
@@ -124,7 +124,7 @@ static void another_owner_is_refused_by_name_or_number(void **state)
     refused(plugin, clause(plugins, "belongs to neither root nor seamqd's user"));
 }
 
-static void links_are_followed_and_each_place_on_the_way_counts(void **state)
+static void every_link_and_its_directory_are_checked(void **state)
 {
     char link[200], releases[160], target[200];
     (void)state;
@@ -149,12 +149,12 @@ static void links_are_followed_and_each_place_on_the_way_counts(void **state)
         refused(link, clause("it", "belongs to neither root nor seamqd's user"));
     }
     assert_int_equal(unlink(link), 0);
-    assert_int_equal(symlink("link.so", link), 0); /* in a circle */
+    assert_int_equal(symlink("link.so", link), 0); /* a link to itself */
     trusted(link);
 }
 
-/* In a mount namespace of a child's own, so that nothing is left behind. */
-static void a_read_only_mount_is_fine_whoever_owns_it(void **state)
+/* Uses a mount namespace of its own, so that no mount is left behind. */
+static void read_only_mount_is_accepted_with_any_owner(void **state)
 {
     struct error err = {0};
     (void)state;
@@ -162,11 +162,11 @@ static void a_read_only_mount_is_fine_whoever_owns_it(void **state)
     assert_int_equal(chmod(plugin, 0666), 0);
     assert_int_equal(chown(plugins, STRANGER, 0), 0);
     assert_true(trust_check(plugin, &err) < 0);
-    if (unshare(CLONE_NEWNS)) { /* a container without that right */
+    if (unshare(CLONE_NEWNS)) { /* not permitted in this container */
         print_message("no mount namespace here: skipped\n");
         skip();
     }
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) { /* a chroot: the mount would be seen outside */
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) { /* in a chroot the mount would be visible outside */
         print_message("/ is not a mount of its own here: skipped\n");
         skip();
     }
@@ -180,13 +180,13 @@ int main(void)
 {
 #define WITH_PLUGIN(f) cmocka_unit_test_setup_teardown(f, make_plugin, remove_plugin)
     const struct CMUnitTest tests[] = {
-        WITH_PLUGIN(ours_alone_is_fine),
-        WITH_PLUGIN(what_cannot_be_looked_at_is_left_to_the_loader),
+        WITH_PLUGIN(plugin_of_root_or_this_user_is_accepted),
+        WITH_PLUGIN(path_that_cannot_be_read_is_accepted),
         WITH_PLUGIN(a_file_or_a_directory_that_anyone_can_change_is_refused),
-        WITH_PLUGIN(a_group_of_others_is_refused_and_one_s_own_is_not),
+        WITH_PLUGIN(group_write_is_refused_except_for_the_private_group),
         WITH_PLUGIN(another_owner_is_refused_by_name_or_number),
-        WITH_PLUGIN(links_are_followed_and_each_place_on_the_way_counts),
-        WITH_PLUGIN(a_read_only_mount_is_fine_whoever_owns_it), /* last: it changes this process's mounts */
+        WITH_PLUGIN(every_link_and_its_directory_are_checked),
+        WITH_PLUGIN(read_only_mount_is_accepted_with_any_owner), /* last: it changes this process's mounts */
     };
     return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker_helper - one worker in a loop, and everything that its callbacks said.
- * WORKER_PROGRAM, BEHAVE_SO, BEHAVE2_SO are paths given by CMake (or the environment).
+ * worker_helper - runs one worker in a loop and records what its callbacks receive.
+ * CMake defines the paths WORKER_PROGRAM, BEHAVE_SO and BEHAVE2_SO; environment variables replace them.
  */
 #ifndef SEAMQ_TESTS_WORKER_HELPER_H
 #define SEAMQ_TESTS_WORKER_HELPER_H
@@ -28,9 +28,9 @@
 
 #define LONGEST_NS (20 * NS_PER_SEC)
 
-#define SEEN_MAX 4096
+#define RECORDED_MAX 4096
 
-struct seen_message { /* its outcome */
+struct recorded_outcome {
     uint64_t id;
     int outcome;
     int64_t delay_ns;
@@ -39,8 +39,9 @@ struct seen_message { /* its outcome */
     char staged_subject[32];
 };
 
-struct seen {
-    struct seen_message all[SEEN_MAX]; /* the first outcomes, in their order; [outcomes] is being staged for */
+struct recorder {
+    struct recorded_outcome all[RECORDED_MAX]; /* the first outcomes in their order; all[outcomes] collects what is
+                                                  staged for the next one */
     struct loop *loop;
     struct worker *w;
     int readies, outcomes, exits, staged;
@@ -68,18 +69,18 @@ static inline uint64_t sum_of(const char *data, size_t size)
     return sum;
 }
 
-static inline void seen_ready(void *data, struct worker *w)
+static inline void recorder_ready(void *data, struct worker *w)
 {
     (void)w;
-    ((struct seen *)data)->readies++;
+    ((struct recorder *)data)->readies++;
 }
 
-static inline void seen_outcome(void *data, struct worker *w, const struct worker_outcome *o)
+static inline void recorder_outcome(void *data, struct worker *w, const struct worker_outcome *o)
 {
-    struct seen *s = data;
+    struct recorder *s = data;
     (void)w;
-    if (s->outcomes < SEEN_MAX) {
-        struct seen_message *m = &s->all[s->outcomes];
+    if (s->outcomes < RECORDED_MAX) {
+        struct recorded_outcome *m = &s->all[s->outcomes];
         m->id = o->id;
         m->outcome = o->outcome;
         m->delay_ns = o->delay_ns;
@@ -92,12 +93,12 @@ static inline void seen_outcome(void *data, struct worker *w, const struct worke
     snprintf(s->text, sizeof(s->text), "%s", o->text);
 }
 
-static inline void seen_staged(void *data, struct worker *w, const struct worker_staged *p)
+static inline void recorder_staged(void *data, struct worker *w, const struct worker_staged *p)
 {
-    struct seen *s = data;
+    struct recorder *s = data;
     (void)w;
     s->staged++;
-    if (s->outcomes < SEEN_MAX) {
+    if (s->outcomes < RECORDED_MAX) {
         s->all[s->outcomes].staged++;
         snprintf(s->all[s->outcomes].staged_subject, sizeof(s->all[0].staged_subject), "%s", p->subject);
     }
@@ -109,23 +110,23 @@ static inline void seen_staged(void *data, struct worker *w, const struct worker
         memcpy(s->staged_headers, p->headers, s->staged_headers_size);
 }
 
-static inline void seen_extend(void *data, struct worker *w, uint64_t id, int64_t ns)
+static inline void recorder_extend(void *data, struct worker *w, uint64_t id, int64_t ns)
 {
     (void)w;
     (void)id;
-    ((struct seen *)data)->extend_ns = ns;
+    ((struct recorder *)data)->extend_ns = ns;
 }
 
-static inline void seen_count(void *data, struct worker *w, const char *metric, int64_t by)
+static inline void recorder_count(void *data, struct worker *w, const char *metric, int64_t by)
 {
     (void)w;
     if (strcmp(metric, "kept") == 0)
-        ((struct seen *)data)->counted += by;
+        ((struct recorder *)data)->counted += by;
 }
 
-static inline void seen_exit(void *data, struct worker *w, const struct worker_exit *e)
+static inline void recorder_exit(void *data, struct worker *w, const struct worker_exit *e)
 {
-    struct seen *s = data;
+    struct recorder *s = data;
     (void)w;
     s->exits++;
     s->exit = *e;
@@ -133,13 +134,13 @@ static inline void seen_exit(void *data, struct worker *w, const struct worker_e
     snprintf(s->backtrace, sizeof(s->backtrace), "%s", e->backtrace ? e->backtrace : "");
 }
 
-static const struct worker_callbacks seen_callbacks = {
-    .on_ready = seen_ready,
-    .on_outcome = seen_outcome,
-    .on_staged = seen_staged,
-    .on_extend = seen_extend,
-    .on_count = seen_count,
-    .on_exit = seen_exit,
+static const struct worker_callbacks recorder_callbacks = {
+    .on_ready = recorder_ready,
+    .on_outcome = recorder_outcome,
+    .on_staged = recorder_staged,
+    .on_extend = recorder_extend,
+    .on_count = recorder_count,
+    .on_exit = recorder_exit,
 };
 
 static inline const char *path_of(const char *env, const char *built)
@@ -150,7 +151,7 @@ static inline const char *path_of(const char *env, const char *built)
 #define BEHAVE path_of("TEST_BEHAVE", BEHAVE_SO)
 #define BEHAVE2 path_of("TEST_BEHAVE2", BEHAVE2_SO)
 
-static const struct worker_binding seen_binding = {"STREAM", "consumer", "default"};
+static const struct worker_binding recorder_binding = {"STREAM", "consumer", "default"};
 
 static inline struct worker_config a_config(const char *plugin)
 {
@@ -158,7 +159,7 @@ static inline struct worker_config a_config(const char *plugin)
         .program = WORKER,
         .plugin = plugin,
         .handler = "test",
-        .bindings = &seen_binding,
+        .bindings = &recorder_binding,
         .n_bindings = 1,
         .timeout_ns = LONGEST_NS,
     };
@@ -171,49 +172,49 @@ static inline void probe_all(const char *program, const char *const *paths, size
     worker_probe(&how, paths, n, infos, images, errs);
 }
 
-static inline void seen_create(struct seen *s, const struct worker_config *c)
+static inline void recorder_create(struct recorder *s, const struct worker_config *c)
 {
     struct error err = {0};
-    *s = (struct seen){0};
+    *s = (struct recorder){0};
     assert_int_equal(loop_create(&s->loop), 0);
-    if (worker_create(&s->w, s->loop, c, &seen_callbacks, s, &err))
+    if (worker_create(&s->w, s->loop, c, &recorder_callbacks, s, &err))
         fail_msg("%s", err.text);
     worker_start(s->w);
 }
 
-static inline void seen_destroy(struct seen *s)
+static inline void recorder_destroy(struct recorder *s)
 {
     worker_destroy(s->w);
     loop_destroy(s->loop);
 }
 
 /* Runs the loop until `cond`; fails the test after LONGEST_NS. */
-#define WAIT(s, cond)                                                                     \
-    do {                                                                                  \
-        int64_t until_ = clock_now_ns() + LONGEST_NS;                                     \
-        while (!(cond)) {                                                                 \
-            if (clock_now_ns() > until_)                                                  \
-                fail_msg("waited in vain for %s (last exit: %s)", #cond, (s)->exit_text); \
-            assert_int_equal(loop_once((s)->loop, 50 * NS_PER_MS), 0);                    \
-        }                                                                                 \
+#define WAIT(s, cond)                                                                              \
+    do {                                                                                           \
+        int64_t until_ = clock_now_ns() + LONGEST_NS;                                              \
+        while (!(cond)) {                                                                          \
+            if (clock_now_ns() > until_)                                                           \
+                fail_msg("%s did not become true in time (last exit: %s)", #cond, (s)->exit_text); \
+            assert_int_equal(loop_once((s)->loop, 50 * NS_PER_MS), 0);                             \
+        }                                                                                          \
     } while (0)
 
-static inline void seen_up(struct seen *s, const struct worker_config *c)
+static inline void recorder_up(struct recorder *s, const struct worker_config *c)
 {
-    seen_create(s, c);
+    recorder_create(s, c);
     WAIT(s, worker_ready(s->w) || s->exits);
     if (!worker_ready(s->w))
         fail_msg("not ready: %s", s->exit_text);
 }
 
-static inline int push_sized(struct seen *s, uint64_t id, const char *data, size_t size)
+static inline int push_sized(struct recorder *s, uint64_t id, const char *data, size_t size)
 {
     struct worker_message m = {
         .id = id, .subject = "test.subject", .data = data, .size = size, .stream_seq = id, .delivered = 1};
     return worker_push(s->w, &m);
 }
 
-static inline void send_one(struct seen *s, uint64_t id, const char *data)
+static inline void send_one(struct recorder *s, uint64_t id, const char *data)
 {
     assert_int_equal(push_sized(s, id, data, strlen(data)), 0);
     worker_submit(s->w);

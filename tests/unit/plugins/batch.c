@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * batch - takes batches; the first byte of each payload says what becomes of it.  With
- * -DWITH_HANDLE it has both entries.
+ * batch - has handle_batch; the first byte of each payload decides the outcome.  With -DWITH_HANDLE it
+ * has handle, too.
  */
 #include <seamq/plugin.h>
 
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const seamq_msg *left_over; /* of the call before */
+static const seamq_msg *left_over; /* a message of the previous call */
 
 static void stage(const seamq_msg *msg, const char *subject)
 {
@@ -26,7 +26,7 @@ static void act(const seamq_msg *const *msgs, size_t n, size_t i)
     case 'n': seamq_nak(msg, 7, "%zu of %zu", i, n); break;
     case 'd': seamq_dead(msg, "bad"); break;
     case 't': seamq_term(msg, "%s", ""); break;
-    case 'w': /* ACK is the weakest, whatever comes first */
+    case 'w': /* an ack does not replace another outcome */
         seamq_dead(msg, "refused");
         seamq_ack(msg);
         break;
@@ -46,7 +46,7 @@ static void act(const seamq_msg *const *msgs, size_t n, size_t i)
         seamq_publish(msg, "no subject", NULL, 0);
         seamq_ack(msg);
         break;
-    case 'i': /* interleaved: stages for the first one too */
+    case 'i': /* also stages for the first message of the call */
         stage(msgs[0], "out.first");
         stage(msg, "out.own");
         seamq_ack(msg);
@@ -60,15 +60,15 @@ static void act(const seamq_msg *const *msgs, size_t n, size_t i)
         usleep(400000);
         seamq_ack(msg);
         break;
-    case 'x': /* for all */
+    case 'x': /* extends the deadline of the call */
         seamq_extend(msg, 10 * SEAMQ_SECOND);
         usleep(1200000);
         seamq_nak(msg, 0, "%d", msgs[0]->deadline_ns == msg->deadline_ns);
         break;
-    case 'l': /* a message of the call before is none of this one */
+    case 'l': /* uses a message of the previous call */
         seamq_nak(msg, 0, "%d", left_over == NULL || left_over == msg ? 0 : seamq_extend(left_over, SEAMQ_SECOND));
         break;
-    default: break; /* forgotten */
+    default: break; /* no outcome */
     }
 }
 

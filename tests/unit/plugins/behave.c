@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * behave - what the worker tests need beyond tests/fixtures: real faults, lies in shared memory.
- * The first byte of a payload says what to do.
+ * behave - real faults and invalid data in shared memory, for the worker tests.  The first byte of a
+ * payload selects what to do.
  */
 #include <seamq/plugin.h>
 
@@ -17,7 +17,7 @@
 #define BEHAVE_VERSION "one"
 #endif
 
-/* Large enough to take pages of its own: what a `cp` over the file would change. */
+/* Large enough to have pages of its own, which a `cp` over the file would change. */
 static char writable[3 * 4096] = BEHAVE_VERSION;
 static const char constant[3 * 4096] = BEHAVE_VERSION;
 
@@ -28,7 +28,7 @@ struct conf {
 };
 
 static int idles;
-static void *volatile kept; /* grown memory, though no leak */
+static void *volatile kept; /* memory that is kept for later, not a leak */
 
 static void *find_mapping(const char *name)
 {
@@ -59,7 +59,7 @@ __attribute__((noinline)) void behave_write_to_null(void)
     *nowhere = 1;
 }
 
-/* A staged publish of the message that runs, as ring/record.h has it, without the host's checks. */
+/* Writes a staged publish of the running message (ring/record.h) without the checks of seamq-worker. */
 static void stage_raw(uint64_t *out, const char *subject, const char *headers, size_t headers_len)
 {
     size_t subject_len = strlen(subject);
@@ -101,7 +101,7 @@ static int lie(char what)
     case 'b': stage_raw(out, "line\r\nend", "", 0); break;
     case 'c': stage_raw(out, "a.b", "Name\0a\r\nb", sizeof("Name\0a\r\nb")); break;
     case 'd': stage_raw(out, "a.b", "Na me\0b", sizeof("Na me\0b")); break;
-    case 'e': /* more than any handler stages */
+    case 'e': /* more than a handler may stage */
         for (int i = 0; i < 70000; i++)
             stage_raw(out, "a.b", "", 0);
         break;
@@ -120,7 +120,7 @@ static int lie(char what)
         break;
     default: memset(out, 0xa5, 4096); break; /* everything */
     }
-    for (;;) /* the daemon has to notice without our outcome */
+    for (;;) /* the daemon must notice without an outcome */
         pause();
 }
 
@@ -137,7 +137,7 @@ static int on_message(void *self, const seamq_msg *msg)
     case 'E': /* staged, then not acknowledged */ seamq_publish(msg, "echo.it", msg->data, msg->size); return SEAMQ_NAK;
     case 'p': return seamq_publish(msg, "not a subject", NULL, 0) ? SEAMQ_ACK : SEAMQ_DEAD;
     case 'l': return lie(msg->data[1]);
-    case 'C': { /* hides which message crashes */
+    case 'C': { /* overwrites the id of the message that crashes */
         uint64_t *out = find_mapping("memfd:seamq-out");
         if (msg->data[1] == '0')
             memset(out, 0, 4096);
@@ -145,26 +145,26 @@ static int on_message(void *self, const seamq_msg *msg)
             out[1] = 0xdead;
         abort();
     }
-    case 'H': { /* hides a hang behind garbage */
+    case 'H': { /* hangs after overwriting its start time */
         int64_t *out = find_mapping("memfd:seamq-out");
         out[2] = INT64_MAX;
         for (;;)
             pause();
     }
-    case 'w': { /* can the in ring be written? */
+    case 'w': { /* tries to write the in ring */
         char *in = find_mapping("memfd:seamq-in");
         if (mprotect(in, 4096, PROT_READ | PROT_WRITE) == 0)
             return SEAMQ_DEAD;
         break;
     }
-    case 'f': /* a grandchild, which must not survive */
+    case 'f': /* starts a process that must not survive */
         if (fork() == 0)
             for (;;)
                 pause();
         return seamq_nak(msg, 0, "%d", (int)getpgrp());
     case 'n': seamq_log(SEAMQ_LOG_WARN, "%s", msg->data); break;
     case 'k': seamq_count("kept", 3); break;
-    case 't': { /* the options, as they arrived */
+    case 't': { /* publishes the options */
         const struct conf *c = self;
         return seamq_nak(msg, 0, "%lld %lld %lld %d %s %u/%u", (long long)c->number, (long long)c->window,
                          (long long)c->limit, (int)c->flag, seamq_handler_name(), seamq_worker_index(),
@@ -179,7 +179,7 @@ static int on_message(void *self, const seamq_msg *msg)
         break;
     }
     case 'x': exit(3);
-    case 'X': /* longer than the test's timeout, but announced */
+    case 'X': /* longer than the timeout, after an extension */
         seamq_extend(msg, 10 * SEAMQ_SECOND);
         usleep(400000);
         break;
@@ -188,7 +188,7 @@ static int on_message(void *self, const seamq_msg *msg)
         for (;;)
             pause();
     case 'm': kept = memset(malloc(64 << 20), 1, 64 << 20); break;
-    case 'M': /* more than any limit, in the midst of a message */
+    case 'M': /* exceeds the memory limit within one message */
         kept = memset(malloc(128 << 20), 1, 128 << 20);
         for (;;)
             pause();
