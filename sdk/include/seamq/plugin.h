@@ -112,9 +112,8 @@ typedef struct seamq_msg {
     uint64_t pending;      /* messages behind this one that the consumer has not delivered yet */
     int64_t stored_ns;     /* Unix time at which the stream stored the message */
     int64_t deadline_ns;   /* CLOCK_MONOTONIC; the worker is killed after it.  See seamq_extend() */
-    const char *key;       /* 1.1: the ordering key, see `ordering`; NULL: none.  Of one key and
-                              stream, a lower stream_seq is older.  A handler that has stored a
-                              higher one can detect and refuse an older message */
+    const char *key;       /* 1.1: the ordering key, see `ordering`; NULL: none.  Of one key and stream,
+                              a lower stream_seq is older: refuse it if a higher one was stored */
 } seamq_msg;
 
 typedef struct seamq_field { /* one header; this struct never grows in major version 1 */
