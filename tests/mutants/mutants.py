@@ -32,7 +32,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORK = os.path.join(ROOT, 'build', 'mutants')
-TEST_SECONDS = 120
+TEST_SECONDS = 300
 ENOUGH = 0.9
 # Crashes on purpose in the tests' plugins must end by the signal that a user's handler would die of (Makefile).
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS='handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0')
