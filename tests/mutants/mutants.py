@@ -140,6 +140,11 @@ class Copy:
         os.makedirs(self.source, exist_ok=True)
         files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=ROOT,
                                check=True, capture_output=True, text=True).stdout.split('\0')
+        for folder, _, names in os.walk(self.source): # a file that was removed would still be built
+            for name in names:
+                path = os.path.join(folder, name)
+                if os.path.relpath(path, self.source) not in files:
+                    os.remove(path)
         for file in filter(None, files):
             source, target = os.path.join(ROOT, file), os.path.join(self.source, file)
             if not os.path.isfile(source):
