@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * seamq/plugin.h - write a JetStream message handler as a shared object.
+ * seamq/plugin.h - the interface between SeaMQ and a message handler, which is a shared object.
  *
- * This is the only header a handler needs, and there is no library to link.  Compilers: GCC and
- * Clang, C11 or C++17 and later.  A whole handler:
+ * A handler includes this header only and links no library.  Compilers: GCC and Clang, C11 or
+ * C++17 and later.  A complete handler:
  *
  *     #include <seamq/plugin.h>
  *
@@ -17,30 +17,30 @@
  *     SEAMQ_PLUGIN(.name = "hello", .version = "1.0.0", .stream = "HELLO", .subjects = "hello.>",
  *                  .handle = on_message);
  *
- * Threads    One instance is called by one thread at a time, always the same one, in a process
- *            of its own.  Ask for parallelism with `workers = N` in the config.  Threads that
- *            you start yourself may call seamq_log() and its short forms, nothing else.
- * Ownership  What the host passes in, the host owns; it is valid until the callback returns.
- *            What you pass in, the host copies.  Nothing is ever freed across the boundary.
- * Failure    Crash, hang, exit() or leak: the worker is killed and replaced, and the message it
- *            held is delivered again.  So expect any message twice.
- * Calls      seamq_*() may be called from open, handle, idle and close; not from constructors.
- *            Those that take a message want one that `handle` was given, while it runs.
- *            What is said of handle goes for handle_batch, unless it says otherwise.
- * Errors     Functions that can fail return 0 or a negative errno.
- * Units      Durations and times are int64_t nanoseconds.  Text is UTF-8, NUL-terminated.
+ * Threads    Each worker process loads the plugin once and calls its functions from one thread,
+ *            one call at a time.  For parallelism, set `workers = N` in the configuration.
+ *            A thread that the plugin starts may call seamq_log() and its short forms only.
+ * Ownership  The host owns what it passes to the plugin; it is valid until the callback returns.
+ *            The host copies what the plugin passes to it.  Neither side frees the other's memory.
+ * Failure    If the handler crashes, hangs, calls exit() or leaks, its worker is replaced and the
+ *            message is delivered again.  So any message may be delivered more than once.
+ * Calls      open, handle, handle_batch, idle and close may call seamq_*(); constructors may not.
+ *            A function that takes a message accepts only a message of the call that runs.
+ *            What this header says of handle also holds for handle_batch, unless noted.
+ * Errors     A function that can fail returns 0 or a negative errno.
+ * Units      Durations and times are int64_t nanoseconds.  Text is UTF-8 and NUL-terminated.
  *
- * Stability  Within a major version fields are only added, at the end.  A plugin built today
- *            loads in every later 1.x host; in an older host it is refused, unless it lowered
- *            SEAMQ_TARGET_MINOR.  Both sides read only the bytes that the other's struct_size
- *            covers; what is missing counts as zero.
+ * Stability  Within a major version, fields are only added, and only at the end of a struct.
+ *            A plugin built with this header loads in every later 1.x host.  An older host
+ *            refuses it, unless the plugin lowers SEAMQ_TARGET_MINOR.  Each side reads only as
+ *            many bytes as the other side's struct_size covers; a missing field counts as zero.
  *
  * Changelog
- *   1.1      seamq_msg.key.  SEAMQ_UNAVAILABLE, seamq_unavailable(); a 1.0 host takes it as a NAK.
- *            handle_batch and seamq_ack(): left out of 1.0 until a host had proved who is to blame
- *            for a crash within a batch, and whose deadline counts.  A plugin that has both entries
- *            and targets minor 0 loads in 1.0 hosts, which do not read beyond the fields they know.
- *   1.0      The first. */
+ *   1.1      Added seamq_msg.key.  Added SEAMQ_UNAVAILABLE and seamq_unavailable(); a 1.0 host
+ *            treats that outcome as SEAMQ_NAK.  Added handle_batch and seamq_ack(); 1.0 left them
+ *            out: which message a crash in a batch counts for, and which deadline, was undecided.
+ *            A plugin with handle and handle_batch that targets minor 0 loads in 1.0 hosts too.
+ *   1.0      First version. */
 #ifndef SEAMQ_PLUGIN_H
 #define SEAMQ_PLUGIN_H
 
@@ -52,10 +52,10 @@
 
 #define SEAMQ_ABI_MAJOR 1u
 #define SEAMQ_ABI_MINOR 1u
-#define SEAMQ_ENTRY "seamq_plugin_v1" /* the one symbol a plugin exports */
+#define SEAMQ_ENTRY "seamq_plugin_v1" /* the only symbol that a plugin exports */
 
-/* The oldest 1.x host that this plugin must load in.  Define it before the include to promise
- * an older host than this header's; what that host lacks then does not compile. */
+/* The minor version of the oldest host in which this plugin must load.  To support an older host
+ * than this header's, define it before the include; the plugin must not use newer features. */
 #ifndef SEAMQ_TARGET_MINOR
 #define SEAMQ_TARGET_MINOR SEAMQ_ABI_MINOR
 #endif
@@ -79,86 +79,88 @@ extern "C" {
 #define SEAMQ_NULL_ NULL
 #endif
 
-#define SEAMQ_MS INT64_C(1000000) /* 250 * SEAMQ_MS is a duration */
+#define SEAMQ_MS INT64_C(1000000) /* 250 * SEAMQ_MS is 250 milliseconds */
 #define SEAMQ_SECOND (1000 * SEAMQ_MS)
 
-/* ---- outcome: what becomes of a message ---------------------------------------------------- */
+/* ---- outcome: what the host does with a message --------------------------------------------- */
 
 enum {
-    SEAMQ_ACK = 0,  /* done: send what was staged, wait for its confirmation, acknowledge */
-    SEAMQ_NAK = 1,  /* failed for now: again after a delay, until `max_attempts`, then dead */
-    SEAMQ_DEAD = 2, /* cannot succeed: keep a copy in the dead-letter stream */
-    SEAMQ_TERM = 3, /* drop: never again, no copy */
-    SEAMQ_UNAVAILABLE = 4 /* 1.1: what the handler needs is down, whatever the message: all wait, no
-                             attempt counts, and now and then one message tries whether it is back */
-};                  /* any other value counts as SEAMQ_NAK */
+    SEAMQ_ACK = 0,  /* handled: publish the staged outputs; acknowledge when they are stored */
+    SEAMQ_NAK = 1,  /* failed for now: retry after a delay; after `max_attempts`, dead-letter it */
+    SEAMQ_DEAD = 2, /* cannot succeed: store a copy in the dead-letter stream, do not retry */
+    SEAMQ_TERM = 3, /* drop: do not retry, keep no copy */
+    SEAMQ_UNAVAILABLE = 4, /* 1.1: a service that the handler needs is down: the handler pauses, no
+                              attempt counts, and single messages test whether it is back */
+    SEAMQ_OUTCOMES_        /* not an outcome; stays last, the host compares its own table with it */
+};                         /* any other value is treated as SEAMQ_NAK */
 
-#define SEAMQ_BACKOFF INT64_C(-1) /* as a NAK's delay: the next step of the handler's `backoff` */
+#define SEAMQ_BACKOFF INT64_C(-1) /* a delay: the next step of the handler's `backoff` */
 
-/* ---- message: read-only, owned by the host -------------------------------------------------- */
+/* ---- message: read-only, owned by the host, valid until handle returns ----------------------- */
 
 typedef struct seamq_msg {
     size_t struct_size;
     const char *subject;
-    const char *data;      /* in place, not aligned: size bytes, then a NUL that size excludes */
+    const char *data;      /* `size` bytes, not aligned; a NUL follows that `size` does not count */
     size_t size;
-    const char *stream;    /* the stream that it lies in */
-    const char *consumer;  /* the durable that delivered it */
-    const char *cluster;   /* the [cluster.NAME] that it came from */
-    uint64_t stream_seq;   /* with stream and cluster, the same for each delivery of a message */
-    uint64_t consumer_seq; /* new for each delivery */
-    uint64_t attempt;      /* 1: first run of the handler; crashed and hung runs count too */
-    uint64_t pending;      /* messages in the stream that wait behind this one */
-    int64_t stored_ns;     /* Unix time when the stream took it */
-    int64_t deadline_ns;   /* CLOCK_MONOTONIC; past it the worker is killed.  See seamq_extend() */
-    const char *key;       /* 1.1: whose order is kept, see `ordering`; NULL: none.  Of a key and stream
-                              a lower stream_seq is older: what has seen a higher one can refuse it */
+    const char *stream;    /* the stream that stores the message */
+    const char *consumer;  /* the durable consumer that delivered it */
+    const char *cluster;   /* NAME of its [cluster.NAME] */
+    uint64_t stream_seq;   /* the same in every delivery; unique together with stream and cluster */
+    uint64_t consumer_seq; /* different in every delivery */
+    uint64_t attempt;      /* from 1; runs that crashed or timed out count too */
+    uint64_t pending;      /* messages behind this one that the consumer has not delivered yet */
+    int64_t stored_ns;     /* Unix time at which the stream stored the message */
+    int64_t deadline_ns;   /* CLOCK_MONOTONIC; the worker is killed after it.  See seamq_extend() */
+    const char *key;       /* 1.1: the ordering key, see `ordering`; NULL: none.  Of one key and stream,
+                              a lower stream_seq is older: refuse it if a higher one was stored */
 } seamq_msg;
 
-typedef struct seamq_field { /* one header; these two for as long as there is a major version 1 */
+typedef struct seamq_field { /* one header; this struct never grows in major version 1 */
     const char *name;
     const char *value;
 } seamq_field;
 
-/* A message to publish.  Zero what you do not use. */
+/* An output: a message to publish.  Set the fields that you do not use to zero. */
 typedef struct seamq_output {
-    const char *subject; /* no wildcards; a stream must take it */
+    const char *subject; /* without wildcards; a stream of the cluster must capture it */
     const void *data;    /* NULL if size is 0 */
     size_t size;
-    const seamq_field *headers; /* n_headers of them; no line breaks in them */
+    const seamq_field *headers; /* n_headers of them; names and values without line breaks */
     size_t n_headers;
-    const char *msg_id; /* Nats-Msg-Id; NULL: made of the source message, same at each attempt */
+    const char *msg_id; /* Nats-Msg-Id; NULL: made from the message, the same at each attempt */
 } seamq_output;
 
-/* ---- options: one table gives parsing, checks, --help and the man page ---------------------- */
+/* ---- options: the settings of a handler, `option.NAME` in the configuration ------------------- */
 
 enum {
     SEAMQ_STRING_ = 1, /* const char *, owned by the host, valid until close returns; NULL: not set */
     SEAMQ_INT_ = 2,    /* int64_t */
     SEAMQ_BOOL_ = 3,   /* int32_t, 0 or 1 */
-    SEAMQ_BYTES_ = 4,  /* int64_t, written 64k, 10M */
-    SEAMQ_TIME_ = 5    /* int64_t nanoseconds, written 250ms, 10s, 5m */
+    SEAMQ_BYTES_ = 4,  /* int64_t; the configuration writes 64k, 10M */
+    SEAMQ_TIME_ = 5    /* int64_t nanoseconds; the configuration writes 250ms, 10s, 5m */
 };
 
 enum { /* flags */
-    SEAMQ_REQUIRED = 1, /* must be configured; the preset is not used */
-    SEAMQ_SECRET = 2    /* masked wherever values are shown */
+    SEAMQ_REQUIRED = 1, /* the configuration must set it; the preset is not used */
+    SEAMQ_SECRET = 2    /* the value is never logged or shown */
 };
 
 struct seamq_option {
-    const char *name;   /* [a-z][a-z0-9_]*, `option.NAME` in the config */
-    int32_t type;
+    const char *name;   /* [a-z][a-z0-9_]* */
+    int32_t type;       /* SEAMQ_STRING_ ... SEAMQ_TIME_ */
     uint32_t flags;     /* SEAMQ_REQUIRED | SEAMQ_SECRET */
-    size_t offset;      /* where in the instance the value goes */
-    const char *preset; /* the default, as written in a config file; NULL: zero */
+    size_t offset;      /* of the field in the instance */
+    const char *preset; /* the default, written as in the configuration; NULL: zero */
     const char *help;   /* one line */
-    int64_t min, max;   /* of numbers; both 0: no bounds */
+    int64_t min, max;   /* bounds of a number; both 0: none; max < min: a minimum only */
 };
 
-/* A table:   static const struct seamq_option options[] = {
- *                SEAMQ_OPT_TIME(struct conf, window, 0, "10s", 1, INT64_MAX, "how long"),
- *                SEAMQ_OPT_END };
- * The field's own name is the option's.  A field of the wrong type does not compile. */
+/* Declare options in a table that ends with SEAMQ_OPT_END.  T is the instance's struct:
+ *     static const struct seamq_option options[] = {
+ *         SEAMQ_OPT_TIME(struct conf, window, 0, "10s", 1, INT64_MAX, "length of a window"),
+ *         SEAMQ_OPT_END };
+ * The option has the name of the field.  A field of the wrong type does not compile. */
 #ifdef __cplusplus
 #define SEAMQ_AT_(T, f, ctype) (offsetof(T, f) + 0 * sizeof(static_cast<ctype *>(&static_cast<T *>(nullptr)->f)))
 #else
@@ -178,56 +180,57 @@ struct seamq_option {
     SEAMQ_OPT_(T, f, int64_t, SEAMQ_TIME_, flags, preset, lo, hi, help)
 #define SEAMQ_OPT_END { SEAMQ_NULL_, 0, 0, 0, SEAMQ_NULL_, SEAMQ_NULL_, 0, 0 }
 
-/* ---- descriptor: what a plugin tells the host ------------------------------------------------ */
+/* ---- descriptor: what a plugin declares; SEAMQ_PLUGIN fills it in ------------------------------ */
 
 struct seamq_plugin {
-    uint32_t abi_major; /* these four protect the rest and never move; SEAMQ_PLUGIN sets them */
+    uint32_t abi_major; /* SEAMQ_PLUGIN sets these four; they never move */
     uint32_t abi_minor;
     size_t struct_size;
     size_t option_size;
 
     const char *name;     /* required, [a-z0-9-]+ */
-    const char *version;  /* required, yours, free text */
+    const char *version;  /* required, free text */
     const char *summary;  /* one line; NULL: none */
-    const char *stream;   /* where it binds unless the config says otherwise; NULL: the config must */
-    const char *subjects; /* filter subjects, a list separated by spaces or commas; NULL: all */
+    const char *stream;   /* default of `stream`; NULL: the configuration must set `stream` */
+    const char *subjects; /* default of `filter_subjects`, separated by spaces or commas; NULL: all */
 
-    size_t self_size;     /* the instance: the host allocates, zeroes, fills in the options, frees */
-    const struct seamq_option *options; /* ended by SEAMQ_OPT_END; NULL: none */
+    size_t self_size;     /* of the instance, `self`, that the host allocates, zeroes and frees */
+    const struct seamq_option *options; /* table that ends with SEAMQ_OPT_END; NULL: none */
 
     int (*open)(void *self);  /* before the first message: 0, seamq_fail() or seamq_fail_config() */
-    int (*handle)(void *self, const seamq_msg *msg); /* an outcome; required if there is no handle_batch */
-    void (*idle)(void *self);  /* after about a second without a message, then every second */
+    int (*handle)(void *self, const seamq_msg *msg); /* an outcome; NULL only with handle_batch */
+    void (*idle)(void *self);  /* about one second after the last message, then every second */
     void (*close)(void *self); /* at an orderly end, also after a failed open; not after a crash */
 
-    /* 1.1, for what is cheaper done together: 1 to `batch_max` messages.  Give each its outcome with
-     * seamq_ack(), seamq_nak(), seamq_unavailable(), seamq_dead() or seamq_term(); one without any,
-     * when it returns, is a NAK.  ACK is the weakest: it does not undo another outcome of the message,
-     * and any other undoes it.  So refuse what is bad, do the work, and then acknowledge all of them.
-     * The deadline is the call's: one for all, seamq_extend() of any moves it.  If the worker dies
-     * in the call, each of them comes again in a call of its own; only one that is alone is blamed.
-     * A plugin that has both entries gets handle_batch if `batch_max` is more than 1. */
+    /* 1.1: runs 1 to `batch_max` messages in one call, for work that is cheaper when done together.
+     * Give each message its outcome with seamq_ack(), seamq_nak(), seamq_unavailable(),
+     * seamq_dead() or seamq_term().  A message without an outcome counts as SEAMQ_NAK.
+     * seamq_ack() never replaces another outcome of the message; any other outcome replaces it.
+     * So first reject bad messages, then do the work, then call seamq_ack() for all of them.
+     * All messages share one deadline; seamq_extend() of any message moves it.  If the worker dies
+     * in the call, each message runs again in a call of its own, and only a failure there counts.
+     * A plugin with both entries gets handle_batch if `batch_max` is above 1, else handle. */
     void (*handle_batch)(void *self, const seamq_msg *const *msgs, size_t n);
 };
 
-/* ---- host: what the host gives a plugin; call it through the functions below ---------------- */
+/* ---- host: the functions behind seamq_*(); call those, not these ------------------------------ */
 
 enum { SEAMQ_LOG_ERROR = 3, SEAMQ_LOG_WARN = 4, SEAMQ_LOG_INFO = 6, SEAMQ_LOG_DEBUG = 7 };
 
-enum { /* what open returns; any other value counts as SEAMQ_OPEN_FAILED */
+enum { /* results of open; any other value is treated as SEAMQ_OPEN_FAILED */
     SEAMQ_OPEN_OK = 0,
-    SEAMQ_OPEN_FAILED = 1, /* retried with a growing pause */
-    SEAMQ_OPEN_CONFIG = 2  /* needs a person: not retried until the configuration changes */
+    SEAMQ_OPEN_FAILED = 1, /* the host calls open again, after a growing pause */
+    SEAMQ_OPEN_CONFIG = 2  /* the host does not retry until the configuration changes */
 };
 
-struct seamq_host { /* constant while the process lives */
-    size_t struct_size; /* these three never move */
+struct seamq_host { /* constant while the process runs */
+    size_t struct_size; /* this and the next two never move */
     uint32_t abi_major;
     uint32_t abi_minor;
     const char *version;   /* of SeaMQ */
     const char *handler;   /* NAME of [handler.NAME] */
-    uint32_t worker_index; /* of this process among the handler's, from 0 */
-    uint32_t worker_count; /* when this process started; at least 1 */
+    uint32_t worker_index; /* of this process among the handler's workers, from 0 */
+    uint32_t worker_count; /* workers of the handler when this process started; at least 1 */
 
     void (*log)(int level, const char *fmt, va_list ap);
     void (*fail)(const char *fmt, va_list ap);
@@ -244,8 +247,8 @@ SEAMQ_HIDDEN_ extern const struct seamq_host *seamq_host_; /* defined by SEAMQ_P
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
-/* One line in the daemon's log, with the handler's and the message's name.  From any thread.
- * Long lines are cut.  seamq_info("took %d rows", n); */
+/* Writes a line to the daemon's log, with the handler's name and the running message's sequence.
+ * Any thread.  Lines above 2 KiB are cut.  Example: seamq_info("took %d rows", n); */
 static inline void SEAMQ_PRINTF_(2, 3) seamq_log(int level, const char *fmt, ...)
 {
     va_list ap;
@@ -267,17 +270,18 @@ static inline int SEAMQ_PRINTF_(3, 4) seamq_settle_(const seamq_msg *msg, int ou
     return outcome;
 }
 
-/* In handle_batch: this one is done.  What it staged is sent, and then it is acknowledged. */
+/* For handle_batch: sets the outcome of msg to SEAMQ_ACK.  Returns SEAMQ_ACK. */
 static inline int seamq_ack(const seamq_msg *msg)
 {
     return seamq_settle_(msg, SEAMQ_ACK, "%s", "");
 }
 
-/* Say why and return, from handle:  return seamq_nak(msg, 5 * SEAMQ_SECOND, "database is down");
- * The returned value decides; a delay or reason whose outcome was not returned is forgotten.
- * In handle_batch the call itself decides.
- * The reason reaches the log and the dead letter's headers; about 1 KiB of it is kept.
- * A delay of 0 means at once, SEAMQ_BACKOFF the configured one (as a plain SEAMQ_NAK does). */
+/* seamq_nak(), seamq_dead(), seamq_term() and seamq_unavailable() set an outcome with a reason and
+ * return it.  In handle, return that value:
+ *     return seamq_nak(msg, 5 * SEAMQ_SECOND, "the database is down");
+ * In handle the returned outcome decides; a reason or delay for another outcome is ignored.  In
+ * handle_batch the call decides.  About 1 KiB of the reason is logged and stored in the dead letter.
+ * A delay of 0 means at once, SEAMQ_BACKOFF the configured delay, as for a plain SEAMQ_NAK. */
 static inline int SEAMQ_PRINTF_(3, 4) seamq_nak(const seamq_msg *msg, int64_t delay_ns, const char *fmt, ...)
 {
     va_list ap;
@@ -305,8 +309,9 @@ static inline int SEAMQ_PRINTF_(2, 3) seamq_term(const seamq_msg *msg, const cha
     return SEAMQ_TERM;
 }
 
-/* The first try is about a second later, then ever less often, up to 30 s; not before delay_ns
- * (what a Retry-After said; SEAMQ_BACKOFF: no wish).  ACK, DEAD or TERM of that try end the wait. */
+/* One message is run as a test after about 1 s, then with growing pauses up to 30 s, and not before
+ * delay_ns has passed (a Retry-After, for example; SEAMQ_BACKOFF: no minimum).  When its outcome is
+ * SEAMQ_ACK, SEAMQ_DEAD or SEAMQ_TERM, the handler runs normally again. */
 static inline int SEAMQ_PRINTF_(3, 4) seamq_unavailable(const seamq_msg *msg, int64_t delay_ns, const char *fmt, ...)
 {
     va_list ap;
@@ -316,7 +321,7 @@ static inline int SEAMQ_PRINTF_(3, 4) seamq_unavailable(const seamq_msg *msg, in
     return SEAMQ_UNAVAILABLE;
 }
 
-/* From open: it failed for now, say why.  Opening is tried again, with a growing pause. */
+/* For open: opening failed for now, for this reason.  The host calls open again after a pause. */
 static inline int SEAMQ_PRINTF_(1, 2) seamq_fail(const char *fmt, ...)
 {
     va_list ap;
@@ -326,7 +331,7 @@ static inline int SEAMQ_PRINTF_(1, 2) seamq_fail(const char *fmt, ...)
     return SEAMQ_OPEN_FAILED;
 }
 
-/* From open: the configuration is wrong, say what to change.  Not tried again as it is. */
+/* For open: the configuration is wrong; the text says what to change.  The host does not retry. */
 static inline int SEAMQ_PRINTF_(1, 2) seamq_fail_config(const char *fmt, ...)
 {
     va_list ap;
@@ -336,12 +341,12 @@ static inline int SEAMQ_PRINTF_(1, 2) seamq_fail_config(const char *fmt, ...)
     return SEAMQ_OPEN_CONFIG;
 }
 
-/* Stage a message: it is sent, to the cluster that msg came from, if and only if the outcome of msg
- * is SEAMQ_ACK; msg is acknowledged after the streams have confirmed all that it staged.
- * It carries msg's traceparent and tracestate unless it has a traceparent of its own.
- * 0; -EINVAL: bad subject, header or id, or not handle's message; -EMSGSIZE: more than 128 MiB or
- * 65536 outputs in one call.
- * After a failure SEAMQ_ACK counts as SEAMQ_NAK and nothing is sent: no output is lost unseen. */
+/* Stages an output.  The host publishes it to the cluster of msg if the outcome of msg is SEAMQ_ACK,
+ * and discards it otherwise.  msg is acknowledged after the streams have confirmed all its outputs.
+ * The output gets msg's traceparent and tracestate, unless it has a traceparent of its own.
+ * Returns 0; -EINVAL: bad subject, header or id, or msg is not a message of this call; -EMSGSIZE:
+ * more than 128 MiB or 65536 outputs in one call; -ENOMEM.
+ * After an error, SEAMQ_ACK for msg counts as SEAMQ_NAK and nothing is published: no output is lost. */
 static inline int seamq_publish_output(const seamq_msg *msg, const seamq_output *out)
 {
     return seamq_host_->publish(msg, out, sizeof *out);
@@ -353,45 +358,46 @@ static inline int seamq_publish(const seamq_msg *msg, const char *subject, const
     return seamq_publish_output(msg, &out);
 }
 
-/* The first value of a header, NULL: none.  Case matters in NATS header names (ADR-4). */
+/* The first value of a header; NULL: none.  NATS header names are case-sensitive (ADR-4). */
 static inline const char *seamq_header(const seamq_msg *msg, const char *name)
 {
     return seamq_host_->header(msg, name);
 }
 
-/* for (size_t i = 0; seamq_header_at(msg, i, &h) == 0; i++): all, in order.  -ENOENT at the end. */
+/* Stores header number `index` in *ret.  Returns 0, or -ENOENT after the last one.  All headers:
+ * for (size_t i = 0; seamq_header_at(msg, i, &h) == 0; i++) */
 static inline int seamq_header_at(const seamq_msg *msg, size_t index, seamq_field *ret)
 {
     return seamq_host_->header_at(msg, index, ret);
 }
 
-/* The W3C trace context that the message came with, "00-...", not checked; NULL: none. */
+/* The message's W3C trace context, "00-...", not validated; NULL: none. */
 static inline const char *seamq_traceparent(const seamq_msg *msg)
 {
     return seamq_host_->header(msg, "traceparent");
 }
 
-/* Zeroed memory, aligned for anything, that lives until handle returns.  Never NULL: out of
- * memory ends the worker, and the message is delivered again. */
+/* Zeroed memory, aligned for any type, valid until handle returns.  Never NULL: if memory runs out,
+ * the worker ends and the message is delivered again. */
 static inline void *seamq_alloc(const seamq_msg *msg, size_t size)
 {
     return seamq_host_->alloc(msg, size);
 }
 
-/* Handle's deadline becomes `ns` from now, msg->deadline_ns with it; the server's lease is
- * renewed meanwhile.  At most a day.  0; -EINVAL: ns <= 0, or not handle's message. */
+/* Moves the deadline of this call, and msg->deadline_ns, to `ns` from now, at most one day.  The host
+ * keeps the message's lease until then.  Returns 0; -EINVAL: ns <= 0, or not a message of this call. */
 static inline int seamq_extend(const seamq_msg *msg, int64_t ns)
 {
     return seamq_host_->extend(msg, ns);
 }
 
-/* Adds to a counter, [a-z][a-z0-9_]*, which /metrics shows per handler.  Cheap; by > 0. */
+/* Adds by > 0 to a counter, [a-z][a-z0-9_]*, that /metrics shows for each handler.  Cheap. */
 static inline void seamq_count(const char *metric, int64_t by)
 {
     seamq_host_->count(metric, by);
 }
 
-/* Who am I: NAME of [handler.NAME], and which of its workers, from 0. */
+/* NAME of [handler.NAME]; the index of this worker, from 0; the number of its workers. */
 static inline const char *seamq_handler_name(void) { return seamq_host_->handler; }
 static inline uint32_t seamq_worker_index(void) { return seamq_host_->worker_index; }
 static inline uint32_t seamq_worker_count(void) { return seamq_host_->worker_count; }
@@ -399,13 +405,14 @@ static inline uint32_t seamq_worker_count(void) { return seamq_host_->worker_cou
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
-/* ---- the one exported symbol: once per plugin, in one of its files -------------------------- */
+/* ---- the exported symbol: write SEAMQ_PLUGIN once, in one file of the plugin ------------------- */
 
 #define SEAMQ_SIGNATURE_ SEAMQ_C_ SEAMQ_EXPORT_ \
     const struct seamq_plugin *seamq_plugin_v1(const struct seamq_host *seamq_given_)
 #define SEAMQ_BEGIN_ const struct seamq_host *seamq_host_; SEAMQ_SIGNATURE_; SEAMQ_SIGNATURE_
 
-/* C11 and C++20:  SEAMQ_PLUGIN(.name = "x", .version = "1", .handle = f);  in the order above */
+/* C11 and C++20:  SEAMQ_PLUGIN(.name = "x", .version = "1", .handle = f);
+ * Name the fields in the order of struct seamq_plugin. */
 #define SEAMQ_PLUGIN(...)                                                                      \
     SEAMQ_BEGIN_                                                                               \
     {                                                                                          \
@@ -423,8 +430,8 @@ static inline uint32_t seamq_worker_count(void) { return seamq_host_->worker_cou
 
 /* C++17:  static void fill(seamq_plugin &p) { p.name = "x"; p.version = "1"; p.handle = f; }
  *         SEAMQ_PLUGIN_CXX(fill);
- * The instance is plain memory: no constructor runs.  Give it a pointer that open sets to a
- * new object and close deletes.  An exception that leaves a callback ends the worker. */
+ * The instance is plain memory: no constructor runs.  Keep a pointer in it to an object that open
+ * creates and close deletes.  An exception that leaves a callback ends the worker. */
 #define SEAMQ_PLUGIN_CXX(fill)                                                                 \
     SEAMQ_BEGIN_                                                                               \
     {                                                                                          \
