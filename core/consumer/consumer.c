@@ -163,7 +163,7 @@ void consumer_ack_confirmed(struct consumer *c, struct message *m)
 void consumer_forget(struct consumer *c, struct message *m)
 {
     loop_disarm(c->loop, &m->retry);
-    c->stats.settled += !m->counted && !consumer_stale(c, m);
+    c->stats.settled += !m->settled_counted && !consumer_stale(c, m);
     consumer_message_left(c, m, true);
     message_free(&c->messages, m, consumer_connection(c));
 }

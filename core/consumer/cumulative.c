@@ -72,8 +72,8 @@ static void cumulative_flush(struct consumer *c)
         list_remove(&m->order);
         message_set_state(&c->messages, m, MESSAGE_ACKED);
         message_drop_message(&c->messages, m, consumer_connection(c));
-        c->stats.settled += !m->counted;
-        m->counted = true;
+        c->stats.settled += !m->settled_counted;
+        m->settled_counted = true;
     }
     confirmation_ack_added(c);
 }

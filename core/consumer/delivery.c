@@ -41,7 +41,7 @@ static void deliver_again(struct consumer *c, struct message *m, natsMsg *msg, c
     if (m->state != MESSAGE_AWAY)
         return;
     list_remove(&m->node); /* message_refresh() has put its lease back */
-    m->again = true;
+    m->redelivered = true;
     message_set_state(&c->messages, m, MESSAGE_READY);
     c->callbacks.on_message(c->data, m);
 }

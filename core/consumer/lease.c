@@ -51,7 +51,7 @@ static void lease_lose(struct consumer *c, struct message *m)
 /* True: the message waited for a worker longer than a handler may run; another daemon may have a free one. */
 static bool waited_too_long(const struct consumer *c, const struct message *m, int64_t now)
 {
-    return m->state == MESSAGE_READY && !m->keep && !m->key_queue && !c->ack->exclusive &&
+    return m->state == MESSAGE_READY && !m->keep_when_old && !m->key_queue && !c->ack->exclusive &&
            now - m->arrived_ns > c->handler->timeout_ns;
 }
 

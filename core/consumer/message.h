@@ -57,11 +57,11 @@ struct message {
     int64_t stream_created_ns;   /* of the stream that delivered it; Unix time */
     int64_t consumer_created_ns; /* of the consumer that delivered it */
     int64_t lease_until_ns;
-    bool again;      /* given back, and redelivered here */
-    bool keep;       /* not given back for having waited long */
-    bool counted;    /* ack = cumulative: counted as settled; its acknowledgement may be due again */
-    bool alone;      /* the worker died in a batch with this message: it runs in no batch until it is cleared */
-    bool lease_lost; /* the lease expired: another daemon may have the message now */
+    bool redelivered;     /* given back to the server, and then redelivered to this daemon */
+    bool keep_when_old;   /* READY: not given back to the server, however long it waits */
+    bool settled_counted; /* ack = cumulative: counted as settled; its acknowledgement may be due again */
+    bool run_alone;       /* in no batch: the worker died in a batch with this message, and it is not cleared yet */
+    bool lease_lost;      /* the lease expired: another daemon may have the message now */
     int64_t arrived_ns;
     uint64_t run_id;         /* RUNNING: its id in the worker's ring */
     struct loop_timer retry; /* WAITING: the next attempt */

@@ -54,7 +54,7 @@ int64_t admission_start_ns(const struct handler *h)
 
 void admission_started(struct handler *h, struct message *m)
 {
-    m->keep = false;
+    m->keep_when_old = false;
     if (!h->admission.limited)
         return;
     if (h->config->rate_limit > 0)
@@ -72,7 +72,7 @@ void admission_unavailable(struct handler *h, struct message *m, int64_t delay_n
     bool opened = breaker_unavailable(b, m, delay_ns, text, now);
 
     h->admission.limited = true;
-    m->keep = opened || probed; /* the next probe is never far; the others may go back when they get old */
+    m->keep_when_old = opened || probed; /* the next probe is never far; the others may go back when they get old */
     feed_front(h, m);
     if (opened)
         log_warn("breaker-open", LOG_STR("handler", h->config->name), LOG_STR("error", b->reason),

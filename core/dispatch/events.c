@@ -48,7 +48,7 @@ static void on_outcome(void *data, struct worker *w, const struct worker_outcome
     }
     enum outcome outcome = outcome_from_abi(o->outcome);
     feed_done(slot, m);
-    m->alone = m->alone && m->crashes; /* a mere suspect is cleared by having run */
+    m->run_alone = m->run_alone && m->crashes; /* a mere suspect is cleared by having run */
     histogram_observe(&h->stats.duration, o->duration_ns);
     h->stats.handled++;
     h->stats.outcomes[outcome]++;
@@ -155,7 +155,7 @@ static void take_back(struct slot *slot, const struct worker_exit *e)
         feed_done(slot, m);
         settle_unstage(h->settle, m);
         if (slot->n < suspects && (suspects > 1 || h->config->batch_max > 1))
-            m->alone = true;
+            m->run_alone = true;
         if (slot->n < suspects && suspects == 1) {
             guilty = m;
             continue;

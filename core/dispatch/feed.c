@@ -125,7 +125,7 @@ static int push(struct slot *slot, struct message *m)
     struct worker_message w = {
         .id = ++h->next_run_id,
         .binding = (uint16_t)consumer_number(h, m->consumer),
-        .alone = m->alone || h->admission.breaker.open, /* or the probe */
+        .alone = m->run_alone || h->admission.breaker.open, /* or the probe */
         .subject = natsMsg_GetSubject(m->msg),
         .data = natsMsg_GetData(m->msg),
         .size = (size_t)natsMsg_GetDataLength(m->msg),
@@ -158,7 +158,7 @@ static bool takes(const struct handler *h, const struct slot *s, size_t limit)
         return false;
     if (h->config->max_messages > 0 && s->pushed >= h->config->max_messages)
         return false;
-    return s->n != 1 || !container_of(s->running.next, struct message, node)->alone;
+    return s->n != 1 || !container_of(s->running.next, struct message, node)->run_alone;
 }
 
 /* The ready worker with the fewest messages, if it may have one more. */
@@ -192,7 +192,7 @@ static int64_t feed(struct handler *h)
             consumer_give_back(m->consumer, m, 0);
             continue;
         }
-        struct slot *slot = least_busy(h, m->alone ? 1 : limit);
+        struct slot *slot = least_busy(h, m->run_alone ? 1 : limit);
         if (!slot)
             return WINDOW_NEVER;
         int64_t start_ns = admission_start_ns(h);

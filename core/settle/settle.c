@@ -319,7 +319,7 @@ bool settle_suspects(struct settle *s, struct message *h)
 {
     char text[160];
 
-    if (s->suspected || h->again || !keeps_dead(s) || !delivered_too_often(s, h))
+    if (s->suspected || h->redelivered || !keeps_dead(s) || !delivered_too_often(s, h))
         return false;
     s->suspected = true;
     snprintf(text, sizeof(text), "delivered %" PRIu64 " times and never settled: suspected of ending the whole daemon",

@@ -171,7 +171,7 @@ static void what_is_never_settled_is_suspected_once(struct world *w)
     struct message *first = arrival(t, 29); /* max_attempts is 3 */
     assert_false(settle_suspects(t->s, first));
     struct message *back = arrival(t, 30);
-    back->again = true;
+    back->redelivered = true;
     assert_false(settle_suspects(t->s, back));
     assert_true(settle_suspects(t->s, arrival(t, 30)));
     struct message *later = arrival(t, 1000);
