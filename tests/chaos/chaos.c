@@ -34,9 +34,9 @@
 #else
 #define CHAOS_MAX_MEMORY "MAX_MEMORY=64M"
 #endif
-#define PATIENCE_S 120
+#define DEADLINE_S 120
 #define WHOLE_S 60        /* a run of at least this length continues until each kind of fault has been injected */
-#define API_PATIENCE_S 60 /* JetStream may have no leader for a while */
+#define API_DEADLINE_S 60 /* JetStream may have no leader for a while */
 
 static struct chaos run;
 
@@ -63,7 +63,7 @@ static void start_cluster(struct chaos *c)
     }
     c->cluster = cluster_start_on(c->w, nodes);
     c->client = client_connect(c->w, c->cluster->urls);
-    c->client->patience = API_PATIENCE_S;
+    c->client->timeout_s = API_DEADLINE_S;
     client_add_stream(c->client, CHAOS_STREAM, "chaos.>", ",\"num_replicas\":3");
     client_add_stream(c->client, "DLQ", "dlq." CHAOS_STREAM ".>", ",\"num_replicas\":3");
     /* Outputs may be published again after the longest fault, so the duplicate window must be longer. */
@@ -213,16 +213,16 @@ static bool whole(void *data)
 static int64_t settle(struct chaos *c)
 {
     faults_end(c->faults);
-    if (!world_until(whole, c, PATIENCE_S))
-        fail_msg("the cluster does not become whole within %d s", PATIENCE_S);
+    if (!world_until(whole, c, DEADLINE_S))
+        fail_msg("the cluster does not become whole within %d s", DEADLINE_S);
     /* A frozen leader may carry out an earlier pause request only now. */
-    if (!world_until(consumer_resumed, c, PATIENCE_S))
-        fail_msg("the consumer cannot be resumed within %d s", PATIENCE_S);
+    if (!world_until(consumer_resumed, c, DEADLINE_S))
+        fail_msg("the consumer cannot be resumed within %d s", DEADLINE_S);
     ledger_stop(c->ledger);
-    ledger_finish(c->ledger, PATIENCE_S);
+    ledger_finish(c->ledger, DEADLINE_S);
     if (died(c))
         return 0;
-    if (client_wait_settled(c->client, CHAOS_STREAM, CHAOS_HANDLER, PATIENCE_S)) {
+    if (client_wait_settled(c->client, CHAOS_STREAM, CHAOS_HANDLER, DEADLINE_S)) {
         daemon_wait_ready(c->daemon, 30);
         if (c->peer)
             daemon_wait_ready(c->peer, 30);
@@ -263,7 +263,7 @@ static void nothing_is_lost(struct world *w)
     c->end_ns = deadline_in(0) + (int64_t)(c->seconds * 1e9);
     world_until(over, c, c->seconds);
     if (c->seconds >= WHOLE_S)
-        world_until(each_came, c, PATIENCE_S);
+        world_until(each_came, c, DEADLINE_S);
     const char *absent = c->seconds >= WHOLE_S ? faults_yet_to_come(c->faults) : NULL;
     int64_t stuck = settle(c);
     stop_seamqd(c, c->daemon);
@@ -277,7 +277,7 @@ static void nothing_is_lost(struct world *w)
         fail_msg("seamqd died, and not by us: %s", c->death);
     if (absent)
         fail_msg("not every kind of fault came: \"%s\" did not in %g s, and not in %d more", absent, c->seconds,
-                 PATIENCE_S);
+                 DEADLINE_S);
     if (f.violations || f.stuck)
         fail_msg("%u violations, %" PRId64 " messages stuck", f.violations, f.stuck);
     unsetenv("IT_KEEP");

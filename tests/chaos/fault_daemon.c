@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 #define NS_PER_SEC INT64_C(1000000000)
-#define DRAIN_PATIENCE_S 20
+#define DRAIN_DEADLINE_S 20
 
 static bool kill_daemon(struct chaos *c, struct injection *i)
 {
@@ -36,8 +36,8 @@ static void start_daemon(struct chaos *c, struct injection *i)
 
 static void restart_daemon(struct chaos *c, struct injection *i)
 {
-    if (!process_wait(c->daemon->proc, DRAIN_PATIENCE_S))
-        fail_msg("seamqd does not end within %d s after SIGTERM", DRAIN_PATIENCE_S);
+    if (!process_wait(c->daemon->proc, DRAIN_DEADLINE_S))
+        fail_msg("seamqd does not end within %d s after SIGTERM", DRAIN_DEADLINE_S);
     int code = process_exit_code(c->daemon->proc);
     if (code > 1 && !c->death) /* 1: the drain timed out because servers were down */
         c->death = world_text(c->w, "it ended with exit code %d on SIGTERM", code);

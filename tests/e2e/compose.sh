@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# infra/docker for real: the image, and each compose file as its user starts it, under project names, ports and image names
-# of this run, all gone afterwards. On stand-in images, or on BASE_IMAGE and NATS_IMAGE where they are set (a machine with
-# a registry: BASE_IMAGE=debian:trixie-slim NATS_IMAGE=nats:2.15.1-alpine tests/e2e/compose.sh), and with SEAMQ_IMAGE where
-# that is set and need not be built.
+# Tests infra/docker: builds the image and starts each compose file as a user does. Project names, ports and image names are
+# unique to the run and are removed afterwards. BASE_IMAGE and NATS_IMAGE set the base images (default: stand-ins), e.g.
+# BASE_IMAGE=debian:trixie-slim NATS_IMAGE=nats:2.15.1-alpine tests/e2e/compose.sh; SEAMQ_IMAGE sets an image that is already
+# built.
 # shellcheck disable=SC2016,SC2317 # $JS is a subject; functions are called through expect
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -38,7 +38,7 @@ clean_up()
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
 
-# compose ARGUMENT...: on the file of $shape. Cluster and mesh are one project, as they are for a user.
+# compose ARGUMENT...: runs docker compose on the file of $shape. Cluster and mesh are one project, as they are for a user.
 compose()
 {
     case $shape in
@@ -49,7 +49,7 @@ compose()
     docker compose --ansi never --progress quiet "$@"
 }
 
-# poll SECONDS COMMAND...: until it succeeds.
+# poll SECONDS COMMAND...: repeats the command until it succeeds.
 poll()
 {
     local until=$((SECONDS + $1))
@@ -74,7 +74,7 @@ make_images()
     [ -n "${SEAMQ_IMAGE:-}" ] || build_image
 }
 
-# The build stage too has a name, by which it can be removed.
+# The build stage also gets an image name, so that it can be removed.
 build_image()
 {
     local target
@@ -88,7 +88,7 @@ build_image()
         "$(docker image inspect -f '{{.Size}}' "$BASE_IMAGE")"
 }
 
-# Ports are made of these and 00 or 22, 23, 24: looked for where nothing listens.
+# Chooses prefixes of ports (00, 22, 23 or 24 is appended) on which no process listens.
 take_ports()
 {
     local first=$((100 + RANDOM % 150)) i used
@@ -101,9 +101,9 @@ take_ports()
     port_a=${SEA_A_PORTS}22 port_b=${SEA_B_PORTS}22
 }
 
-# --- what is looked at -----------------------------------------------------------------------------------------------
+# --- checks ----------------------------------------------------------------------------------------------------------
 
-# up ARGUMENT...: as a user does, and how long it took.
+# up ARGUMENT...: starts the services as a user does, and prints the duration.
 up()
 {
     local began=$EPOCHREALTIME took
@@ -112,7 +112,7 @@ up()
     echo "up: $shape${*:+ $*} in $took s" | tee -a "$scratch/times"
 }
 
-# all_healthy N: that many containers run, and each one's health check says yes.
+# all_healthy N: N containers run and all are healthy.
 all_healthy()
 {
     local states
@@ -128,13 +128,13 @@ publish()
     done
 }
 
-# handled SUBJECT N: the workers have logged so many different messages.
+# handled SUBJECT N: the workers have logged N different messages.
 handled()
 {
     [ "$(compose logs --no-log-prefix worker 2>/dev/null | grep -o "subject=$1 seq=[0-9]*" | sort -u | wc -l)" = "$2" ]
 }
 
-# is_handled PORT SUBJECT N: all that is published there.
+# is_handled PORT SUBJECT N: publishes N messages and waits until the workers have handled them.
 is_handled()
 {
     publish "$1" "$2" "$3" && poll 60 handled "$2" "$3"
@@ -155,14 +155,14 @@ a_worker_has_few_rights()
     expect 0 'worker' 'its secrets' in_worker '[ "$(ls /run/secrets)" = worker ] && ls /run/secrets'
 }
 
-# Left behind by processes that came by docker exec, whose orphans are process 1's as those of handlers are.
+# Process 1 reaps orphans of docker exec; orphans of handlers become children of process 1 in the same way.
 no_zombies()
 {
     in_worker '(sleep 0 &) ; (sleep 0 &)'
     poll 20 in_worker '! grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null'
 }
 
-# SIGTERM drains, well within the grace period.
+# SIGTERM drains the worker within the grace period.
 a_worker_drains()
 {
     local id
@@ -170,7 +170,7 @@ a_worker_drains()
     docker stop "$id" >/dev/null && [ "$(docker inspect -f '{{.State.ExitCode}}' "$id")" = 0 ]
 }
 
-# left_nothing PROJECT
+# left_nothing PROJECT: no container, volume or network of the project remains.
 left_nothing()
 {
     local filter=label=com.docker.compose.project=$1
@@ -179,7 +179,7 @@ left_nothing()
 
 # --- single ------------------------------------------------------------------------------------------------------------
 
-# A site of this run's own, to spoil.
+# Passwords are removed from a copy of the site: the start fails and the error names them.
 secrets_are_missed()
 {
     cp -r "$root/infra/docker/dev" "$scratch/site"
@@ -208,7 +208,7 @@ a_single_server()
     expect 0 '' 'nothing is left' left_nothing "$project-single"
 }
 
-# --- cluster, and the mesh that it grows into ----------------------------------------------------------------------------
+# --- a cluster that grows into a mesh -----------------------------------------------------------------------------------
 
 a_cluster_that_grows()
 {
@@ -224,7 +224,7 @@ a_cluster_that_grows()
     expect 0 '' 'nothing is left' left_nothing "$project"
 }
 
-# The tests of a mesh, on this one.
+# Runs the tests of a mesh on this mesh.
 others_on_this_mesh()
 {
     local test
@@ -255,7 +255,7 @@ workers_are_scaled()
     expect 0 '' 'published in sea-a, kept in sea-b, handled' is_handled "$port_a" orders.sea-b.scaled 40
 }
 
-# The one that leads the stream, by the kernel, as a crash would: its restart policy brings it back.
+# Kills the stream leader's process with SIGKILL, like a crash: the restart policy starts the container again.
 a_node_is_killed()
 {
     local leader id was
@@ -268,14 +268,14 @@ a_node_is_killed()
     [ "$(docker inspect -f '{{.State.Pid}}' "$id")" != "$was" ] || fail "$leader was not killed"
 }
 
-# A worker that knows the servers of sea-b alone.
+# A worker that is configured with the servers of sea-b only consumes from sea-a.
 from_the_other_side()
 {
     expect 0 '' 'no workers' compose up -d --no-build --no-deps --scale worker=0 worker
     publish "$port_a" orders.sea-a.across 20
     compose run -d --no-deps -e SEAMQ_CLUSTER_SEA_A_URLS=nats://sea-b-1:4222,nats://sea-b-2:4222 \
         -e SEAMQ_HANDLER_ORDERS_CLUSTERS=sea-a --name "$project-across" worker >/dev/null
-    # What the workers that ended had asked for may still be answered, to nobody: it comes again after ack wait.
+    # Messages delivered to pull requests of the ended workers are redelivered after ack wait.
     expect 0 '' 'sea-a from sea-b' poll 150 across_handled 20
     docker rm -f "$project-across" >/dev/null
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * An R3 stream in each domain, published to while servers are killed with SIGKILL: every confirmed publish is there
- * afterwards. On the local mesh only. IT_MESSAGES: how many for each stream. */
+ * Servers are killed with SIGKILL while messages are published to an R3 stream in each domain: no confirmed publish is
+ * lost. On the local mesh only. IT_MESSAGES sets the number of messages for each stream. */
 #include "e2e.h"
 #include "nodes.h"
 #include "readback.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE 90 /* seconds */
+#define DEADLINE_S 90 /* seconds */
 
 struct domain {
     struct side *side;
@@ -38,7 +38,7 @@ static void open_domain(struct world *w, struct domain *d, struct side *side, co
     d->ledger = ledger_start(w, &o);
 }
 
-/* Streams of this test's own in both domains, being published to. */
+/* Creates a stream of this test in each domain and starts publishers to both. */
 static void open_scene(struct world *w, struct scene *s, const char *name)
 {
     s->mesh = mesh_in(w);
@@ -60,18 +60,18 @@ static bool has_progressed(void *data)
 static void wait_acked(struct domain *d, uint32_t acked)
 {
     struct progress p = {d->ledger, acked};
-    if (!world_until(has_progressed, &p, PATIENCE))
+    if (!world_until(has_progressed, &p, DEADLINE_S))
         fail_msg("%s: %u of %u publishes confirmed, stuck", d->stream, ledger_acked(d->ledger), acked);
 }
 
 static void finish(struct domain *d)
 {
-    ledger_finish(d->ledger, PATIENCE);
+    ledger_finish(d->ledger, DEADLINE_S);
     readback_expect(d->side->home, d->stream, d->ledger);
     expect_ok(js_DeleteStream(d->side->home, d->stream, NULL, NULL));
 }
 
-/* A node of the stream: its leader, or one that is not. */
+/* A node with a replica of the stream: the leader, or a follower. */
 static const char *node_of(struct world *w, struct domain *d, bool leader)
 {
     jsStreamInfo *info = NULL;
@@ -84,7 +84,7 @@ static const char *node_of(struct world *w, struct domain *d, bool leader)
     return node;
 }
 
-/* In the middle of the flow a node of each cluster dies and comes back. */
+/* Kills and restarts one node of each cluster while messages are published. */
 static void kill_one_of_each(struct world *w, const char *name, bool leader)
 {
     struct scene s;
@@ -95,7 +95,7 @@ static void kill_one_of_each(struct world *w, const char *name, bool leader)
     const char *nodes[] = {node_of(w, &s.a, leader), node_of(w, &s.b, leader), NULL};
     node_kill(nodes[0]);
     node_kill(nodes[1]);
-    wait_acked(&s.a, messages() / 2); /* goes on without it */
+    wait_acked(&s.a, messages() / 2); /* publishing continues without the node */
     wait_acked(&s.b, messages() / 2);
     node_start(nodes[0]);
     node_start(nodes[1]);
@@ -114,7 +114,7 @@ static void a_killed_stream_leader_loses_nothing(struct world *w)
     kill_one_of_each(w, "leader", true);
 }
 
-/* The other cluster does not notice, and makes a stream with three replicas meanwhile. */
+/* The other cluster is not affected: meanwhile a stream with three replicas can be created there. */
 static void a_killed_cluster_loses_nothing(struct world *w)
 {
     struct scene s;

@@ -126,7 +126,7 @@ int mesh_close(void **state)
 {
     struct mesh *mesh = *state;
 
-    if (!mesh) /* could not be opened */
+    if (!mesh) /* mesh_open() has failed */
         return 0;
     close_side(&mesh->a);
     close_side(&mesh->b);
@@ -148,7 +148,7 @@ struct mesh *mesh_in(struct world *w)
     return mesh;
 }
 
-/* What a new or just changed cluster answers for a moment. */
+/* True: an error that a new or just changed cluster returns for a moment. */
 static bool try_again(natsStatus s, jsErrCode code)
 {
     return s == NATS_TIMEOUT || s == NATS_NO_RESPONDERS || code == 10005 || code == 10008;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Core messages between the clusters: subscribe on B, publish on A, and back. On any mesh. */
+ * Core messages cross between the clusters, in both directions: subscribe on B and publish on A, and the reverse. On
+ * any mesh. */
 #include "e2e.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 static char side_a[] = "a", side_b[] = "b";
 
-/* What a listener answers to a request: its closure, and the header Side that came along. */
+/* Answers a request with the listener's side (the closure) and the request's header Side. */
 static void on_request(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *closure)
 {
     const char *side = "", *name = closure;
@@ -23,8 +24,8 @@ static void on_request(natsConnection *nc, natsSubscription *sub, natsMsg *msg, 
     natsMsg_Destroy(msg);
 }
 
-/* Subscribes there, and returns when a publisher here reaches it: whoever sees the interest in the probe's subject,
- * which was subscribed later on the same connection, has seen this one. */
+/* Subscribes on `there`, and returns when a publisher on `here` reaches the subscription. The probe's subject is
+ * subscribed later on the same connection, so a server that knows its interest also knows the first one. */
 static natsSubscription *listen_across(natsConnection *there, natsConnection *here, const char *subject,
                                        const char *queue)
 {
@@ -53,7 +54,7 @@ static void publish_numbers(natsConnection *from, const char *subject)
     expect_ok(natsConnection_FlushTimeout(from, 5000));
 }
 
-/* ---- one way, and the other ------------------------------------------------------------------- */
+/* ---- messages, in each direction -------------------------------------------------------------- */
 
 static void each_arrives_once_and_in_order(natsConnection *from, natsConnection *to, const char *subject)
 {
@@ -112,7 +113,7 @@ static void a_request_is_answered_from_the_other_side(void **state)
     natsSubscription_Destroy(on_b);
 }
 
-/* When the last listener is gone, the other side learns it: a request fails at once instead of waiting. */
+/* After the last listener has unsubscribed, a request from the other side fails immediately (no responders). */
 static void nobody_left_to_listen_is_known_on_the_other_side(void **state)
 {
     struct mesh *m = *state;
@@ -151,7 +152,7 @@ static int take_all(natsSubscription *sub, bool *seen)
     return n;
 }
 
-/* Members on both sides: each message once, and at home as long as there is a member at home. */
+/* With members on both sides each message is delivered once, and to the publisher's side if it has a member. */
 static void a_queue_group_prefers_its_own_side(void **state)
 {
     struct mesh *m = *state;

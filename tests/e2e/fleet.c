@@ -104,7 +104,7 @@ void fleet_publish(struct fleet *f, struct domain *d, uint32_t count)
 
 /* ---- the effects -------------------------------------------------------------------------------- */
 
-/* Copies the effects of a domain's messages, where `to` is not NULL, and counts them. */
+/* Counts the effects of a domain's messages, and copies them to `to` unless that is NULL. */
 static uint64_t pick_effects(struct fleet *f, const struct domain *d, FILE *to)
 {
     FILE *from = fopen(f->effects, "re");
@@ -146,9 +146,9 @@ void fleet_wait_effects(struct fleet *f, const struct domain *d, uint64_t n)
 {
     struct effects_query q = {f, d, n};
 
-    if (!world_until(has_effects, &q, FLEET_PATIENCE))
+    if (!world_until(has_effects, &q, FLEET_DEADLINE_S))
         fail_msg("stuck: %llu messages of %s were handled in %d s, not %llu", (unsigned long long)fleet_effects(f, d),
-                 d->stream, FLEET_PATIENCE, (unsigned long long)n);
+                 d->stream, FLEET_DEADLINE_S, (unsigned long long)n);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------ */
@@ -169,9 +169,9 @@ void fleet_expect_complete(struct fleet *f, struct domain *d)
 {
     const char *own = world_path(f->w, "effects.%s", d->mark);
 
-    ledger_finish(d->ledger, FLEET_PATIENCE);
-    if (!world_until(is_settled, d, FLEET_PATIENCE))
-        fail_msg("%s is not settled in %d s: %llu of %u messages were handled", d->stream, FLEET_PATIENCE,
+    ledger_finish(d->ledger, FLEET_DEADLINE_S);
+    if (!world_until(is_settled, d, FLEET_DEADLINE_S))
+        fail_msg("%s is not settled in %d s: %llu of %u messages were handled", d->stream, FLEET_DEADLINE_S,
                  (unsigned long long)fleet_effects(f, d), ledger_size(d->ledger));
     FILE *to = fopen(own, "we");
     assert_non_null(to);

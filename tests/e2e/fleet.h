@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * seamqd on a mesh: a stream in each domain, published to all the while, and one handler that consumes from both. What
- * it did with which message is in its effects file, against the ledgers of the confirmed publishes. */
+ * fleet - seamqd on a mesh: a stream in each domain with a publisher, and one handler that consumes both. The handler's
+ * effects file shows what it did with each message; it is compared with the ledgers of confirmed publishes. */
 #ifndef SEAMQ_TESTS_E2E_FLEET_H
 #define SEAMQ_TESTS_E2E_FLEET_H
 
@@ -9,14 +9,14 @@
 #include "e2e.h"
 #include "ledger.h"
 
-#define FLEET_PATIENCE 120 /* seconds */
+#define FLEET_DEADLINE_S 120 /* seconds */
 
-/* One domain's part: SEA_A_<name> on e2e.sea-a.<name>, dead letters in SEA_A_<name>_DLQ. */
+/* The streams of one domain: SEA_A_<name> with subject e2e.sea-a.<name>, and SEA_A_<name>_DLQ for dead letters. */
 struct domain {
     struct side *side;
-    const char *urls; /* its servers, for publishers and seamqd */
+    const char *urls; /* servers of the domain, for publishers and seamqd */
     const char *stream, *dlq, *subject;
-    const char *mark; /* last word of the effects of its messages */
+    const char *mark; /* last word of each line in the effects file that is about a message of this domain */
     struct ledger *ledger;
 };
 
@@ -28,21 +28,21 @@ struct fleet {
     const char *effects;
 };
 
-/* Streams, and a seamqd that knows the clusters sea-a and sea-b but has no handler's setting for them yet. */
+/* Creates the streams, and a seamqd with the clusters sea-a and sea-b; settings of the handler are left to the test. */
 struct fleet *fleet_open(struct world *w, const char *name);
-/* cluster.sea-a.urls = ... and the credentials of this mesh. */
+/* Sets cluster.CLUSTER.urls and the credentials of this mesh. */
 void fleet_cluster(struct fleet *f, const char *cluster, const char *urls);
 void fleet_set(struct fleet *f, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 void fleet_publish(struct fleet *f, struct domain *d, uint32_t count);
 
-/* How many effects there are of a domain's messages, repeats included; waits for so many. */
+/* The number of effects of a domain's messages, repeats included; fleet_wait_effects() waits for `n` of them. */
 uint64_t fleet_effects(struct fleet *f, const struct domain *d);
 void fleet_wait_effects(struct fleet *f, const struct domain *d, uint64_t n);
 
-/* Every confirmed publish was handled, and the consumer of the handler has nothing left. */
+/* Expects that every confirmed publish was handled and the handler's consumer has no message pending. */
 void fleet_expect_complete(struct fleet *f, struct domain *d);
-/* Stops seamqd, which must end well, and removes the streams. */
+/* Stops seamqd, which must exit with status 0, and deletes the streams. */
 void fleet_close(struct fleet *f);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The line between the clusters is cut, in silence, and slowed: each side keeps its own domain, and what crosses goes
- * on when it is healed. gateway_cut.sh makes the line; E2E_WAN is its control socket. */
+ * The line between the clusters drops all packets, or is slow: each side keeps its own domain, and traffic across
+ * continues when the line is healed. gateway_cut.sh creates the line; E2E_WAN is its control socket. */
 #include "e2e.h"
 #include "monitor.h"
 #include "readback.h"
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define MESSAGES 500
-#define PATIENCE 120 /* seconds: a server drops a gateway that is silent for half a minute, and dials again */
+#define DEADLINE_S 120 /* seconds: a server closes a gateway that is silent for 30 s, and connects again */
 
 /* ---- the line --------------------------------------------------------------------------------- */
 
@@ -26,7 +26,7 @@ static void wan(const char *command)
 
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", getenv("E2E_WAN"));
-    bind(fd, (struct sockaddr *)&own, sizeof(sa_family_t)); /* the kernel chooses a name, for the answer */
+    bind(fd, (struct sockaddr *)&own, sizeof(sa_family_t)); /* the kernel chooses an address, for the response */
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     if (sendto(fd, command, strlen(command), 0, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         recv(fd, answer, sizeof(answer) - 1, 0) < 0 || strcmp(answer, "done") != 0)
@@ -62,7 +62,7 @@ static struct ledger *publish(struct world *w, const struct side *side, const ch
     struct ledger_options o = {.urls = side->url, .subject = subject, .count = MESSAGES};
     struct ledger *l = ledger_start(w, &o);
 
-    ledger_finish(l, PATIENCE);
+    ledger_finish(l, DEADLINE_S);
     return l;
 }
 
@@ -94,11 +94,11 @@ static bool is_not_answered(void *data)
     return !is_answered(data);
 }
 
-/* Takes and acknowledges the stream's messages from the other side, until each of the last ones up to `last` was there.
- * An acknowledgement that a cut has swallowed brings its message again: how many were repeats. */
+/* Consumes the stream from the other side until each of the MESSAGES messages up to `last` has arrived. A message is
+ * redelivered if the cut line lost its acknowledgement. Returns the number of repeats. */
 static int consume_across(struct scene *s, natsSubscription *sub, uint64_t last)
 {
-    int64_t deadline = mesh_now_ms() + PATIENCE * 1000;
+    int64_t deadline = mesh_now_ms() + DEADLINE_S * 1000;
     bool seen[2 * MESSAGES + 1] = {false};
     uint64_t fresh = 0;
     int repeats = 0;
@@ -154,7 +154,7 @@ static bool both_see_the_other(void *data)
     return gateways_are(&m->a, "sea-b", true) && gateways_are(&m->b, "sea-a", true);
 }
 
-/* Making a stream, publishing to it and reading it. */
+/* A stream can be created, published to and read. */
 static void works_alone(struct world *w, const struct side *side)
 {
     const char *stream = world_text(w, "E2E_%s_ALONE", side->domain);
@@ -175,32 +175,32 @@ static void each_side_keeps_its_own_while_the_line_is_cut(struct world *w)
     struct mesh *m = s.mesh;
     r = (struct request){m->a.nc, "e2e.cut.request"};
     expect_ok(natsConnection_Subscribe(&answers, m->b.nc, r.subject, on_request, NULL));
-    assert_true(world_until(is_answered, &r, PATIENCE));
+    assert_true(world_until(is_answered, &r, DEADLINE_S));
     expect_ok(js_PullSubscribe(&sub, m->b.across, s.subject, "across", NULL, NULL, NULL));
     publish(w, &m->a, s.subject);
     print_message("before the cut: %d repeats\n", consume_across(&s, sub, MESSAGES));
 
     wan("cut");
-    assert_true(world_until(is_not_answered, &r, PATIENCE));
+    assert_true(world_until(is_not_answered, &r, DEADLINE_S));
     int64_t cut = mesh_now_ms();
     works_alone(w, &m->a);
     works_alone(w, &m->b);
     publish(w, &m->a, s.subject);
-    if (!world_until(both_see_none, m, PATIENCE))
-        fail_msg("the gateways do not notice in %d s that the line is cut", PATIENCE);
+    if (!world_until(both_see_none, m, DEADLINE_S))
+        fail_msg("the gateways do not notice in %d s that the line is cut", DEADLINE_S);
     print_message("every node has noticed %.1f s after the cut\n", (double)(mesh_now_ms() - cut) / 1000);
 
     wan("heal");
     int64_t healed = mesh_now_ms();
-    if (!world_until(both_see_the_other, m, PATIENCE) || !world_until(is_answered, &r, PATIENCE))
-        fail_msg("no traffic across in %d s after the line was healed", PATIENCE);
+    if (!world_until(both_see_the_other, m, DEADLINE_S) || !world_until(is_answered, &r, DEADLINE_S))
+        fail_msg("no traffic across in %d s after the line was healed", DEADLINE_S);
     print_message("traffic crosses again %.1f s after the heal\n", (double)(mesh_now_ms() - healed) / 1000);
     print_message("published during the cut: %d repeats\n", consume_across(&s, sub, 2 * MESSAGES));
     natsSubscription_Destroy(sub);
     natsSubscription_Destroy(answers);
 }
 
-/* A cut that is over before anybody has noticed costs time only: TCP sends again. */
+/* A cut that ends before a server notices it only costs time, because TCP retransmits. */
 static void a_short_cut_loses_nothing(struct world *w)
 {
     natsSubscription *sub = NULL;
@@ -226,13 +226,13 @@ static void in_order_across(natsConnection *from, natsConnection *to, const char
 
     expect_ok(natsConnection_SubscribeSync(&sub, to, subject));
     expect_ok(natsConnection_Subscribe(&probes, to, probe.subject, on_request, NULL));
-    assert_true(world_until(is_answered, &probe, PATIENCE));
+    assert_true(world_until(is_answered, &probe, DEADLINE_S));
     for (int i = 0; i < MESSAGES; i++) {
         snprintf(text, sizeof(text), "%d", i);
         expect_ok(natsConnection_PublishString(from, subject, text));
     }
     for (int i = 0; i < MESSAGES; i++) {
-        expect_ok(natsSubscription_NextMsg(&msg, sub, PATIENCE * 1000));
+        expect_ok(natsSubscription_NextMsg(&msg, sub, DEADLINE_S * 1000));
         assert_int_equal(atoi(natsMsg_GetData(msg)), i);
         natsMsg_Destroy(msg);
     }
@@ -247,7 +247,7 @@ static void a_slow_and_lossy_line_still_works(struct world *w)
 
     open_scene(w, &s, "SLOW");
     struct mesh *m = s.mesh;
-    assert_true(world_until(both_see_the_other, m, PATIENCE));
+    assert_true(world_until(both_see_the_other, m, DEADLINE_S));
     wan("slow 100 1");
     int64_t began = mesh_now_ms();
     in_order_across(m->a.nc, m->b.nc, "e2e.slow.ab");

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# gateway_cut.sh WAN PROGRAM: runs the program on a mesh whose clusters live in two network namespaces with a line between
-# them (E2E_WAN: the control socket of e2e-wan) that can be cut and slowed, while clients reach both sides. Needs root, or a
-# kernel that lets anybody make namespaces; else it skips, saying why. Everything is in a process namespace of its own:
-# when its first process is gone, the kernel ends and removes the rest.
+# gateway_cut.sh WAN PROGRAM: runs the program on a mesh whose clusters are in two network namespaces. The line between them
+# can be cut and slowed (E2E_WAN: the control socket of e2e-wan); clients reach both sides. Without root or unprivileged user
+# namespaces the script prints why and skips. All processes are in one process namespace: when its first process ends, the
+# kernel kills the others and removes the networks.
 #
 #            192.0.2.1 ── clients ── 192.0.2.5
 #               │                        │
@@ -20,7 +20,7 @@ skip()
 
 apart=(unshare --net --mount --pid --fork --kill-child --mount-proc)
 
-# Sets apart to what makes namespaces here, with a TUN device in them.
+# Sets the array apart to a command that creates namespaces with a TUN device on this machine.
 find_a_way()
 {
     local as_it_is as_anybody
@@ -36,7 +36,7 @@ if [ "${E2E_APART:-}" != yes ]; then
     E2E_APART=yes exec "${apart[@]}" "${BASH_SOURCE[0]}" "$@"
 fi
 
-# make_site NAME OURS THEIRS: a namespace with a way for clients and one end of the line.
+# make_site NAME OURS THEIRS: creates a namespace with a link for clients and one end of the line.
 make_site()
 {
     ip netns add "$1"
@@ -59,7 +59,7 @@ ip -n sea-a route add 192.0.2.6 dev line src 192.0.2.2
 ip -n sea-b route add 192.0.2.2 dev line src 192.0.2.6
 export E2E_WAN=/run/wan
 "$1" "$E2E_WAN" line sea-a sea-b &
-# Not exec: when this shell ends, all the rest does.
+# No exec: the namespace ends with this shell.
 status=0
 "$here/with_mesh.sh" --shape mesh --at sea-a=192.0.2.2@sea-a --at sea-b=192.0.2.6@sea-b -- "$2" || status=$?
 exit $status

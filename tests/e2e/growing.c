@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From a single server to a cluster to a mesh, by the steps of infra/nats/README.md, "Growing": no message is lost, and
- * a consumer goes on where it was. growing.sh starts the single server and the cluster. */
+ * A single server grows to a cluster and then to a mesh by the steps of infra/nats/README.md, "Growing": no message is
+ * lost, and a consumer continues at its position. growing.sh starts the single server and the cluster. */
 #include "e2e.h"
 #include "monitor.h"
 #include "nodes.h"
@@ -12,17 +12,17 @@
 #include <string.h>
 
 #define ORDERS 5000
-#define HANDLED 2000 /* of them, before the move */
-#define HELD 50      /* delivered by then, and not acknowledged */
-#define REMOVED 4000 /* this sequence, so that there is a gap */
+#define HANDLED 2000 /* messages handled before the move */
+#define HELD 50      /* messages delivered before the move and not acknowledged */
+#define REMOVED 4000 /* the sequence that is deleted, so that the stream has a gap */
 #define BUSY 30000
 #define SHIPMENTS 10000
 #define STREAMS 20
-#define SMALL 500    /* messages of each */
-#define PATIENCE 120 /* seconds */
+#define SMALL 500      /* messages in each small stream */
+#define DEADLINE_S 120 /* seconds */
 
 struct place {
-    struct side side; /* only its URL and connection */
+    struct side side; /* only URL and connection are set */
     jsCtx *js;
 };
 
@@ -68,10 +68,11 @@ static struct ledger *publish(struct world *w, const char *urls, const char *sub
     return ledger_start(w, &o);
 }
 
-/* Takes `count` messages as the consumer `billing`, acknowledges them if so wanted; marks each in `seen`. */
+/* Fetches `count` messages from the consumer `billing`, and acknowledges them if `acknowledge`. `seen` is indexed by
+ * sequence. */
 static void take(jsCtx *js, int count, bool acknowledge, int *seen)
 {
-    int64_t deadline = mesh_now_ms() + PATIENCE * 1000;
+    int64_t deadline = mesh_now_ms() + DEADLINE_S * 1000;
     natsSubscription *sub = NULL;
     int taken = 0;
 
@@ -99,7 +100,7 @@ static void take(jsCtx *js, int count, bool acknowledge, int *seen)
 
 /* ---- to the cluster ----------------------------------------------------------------------------- */
 
-/* For seamq: the two clusters `single` and `sea-a`. */
+/* The environment of seamq, with the clusters `single` and `sea-a`. */
 static void name_clusters(struct world *w, char *env[32])
 {
     size_t n = 0;
@@ -112,7 +113,7 @@ static void name_clusters(struct world *w, char *env[32])
     env[n] = NULL;
 }
 
-/* Its exit status and all that it says. */
+/* Returns the exit status of seamq; *ret_said is all its output. */
 static int run_seamq(struct world *w, const char *const *argv, const char **ret_said)
 {
     const char *full[16] = {E2E_SEAMQ}, *out, *err;
@@ -121,7 +122,7 @@ static int run_seamq(struct world *w, const char *const *argv, const char **ret_
     name_clusters(w, env);
     for (size_t i = 0; argv[i]; i++)
         full[i + 1] = argv[i];
-    int status = process_run(w, full, env, PATIENCE, &out, &err);
+    int status = process_run(w, full, env, DEADLINE_S, &out, &err);
     *ret_said = world_text(w, "%s%s", out, err);
     print_message("%s", *ret_said);
     return status;
@@ -146,7 +147,7 @@ static void expect_position(jsCtx *js)
     jsConsumerInfo_Destroy(info);
 }
 
-/* On the cluster each message that was not acknowledged on the single server comes, and none that was. */
+/* The cluster delivers every message that was not acknowledged on the single server, and no other. */
 static void handle_the_rest(jsCtx *js)
 {
     int *seen = calloc(ORDERS + 1, sizeof(*seen));
@@ -164,7 +165,7 @@ static void move_to_the_cluster(struct world *w, struct place *single, struct pl
 
     assert_non_null(seen);
     add_stream(single->js, "ORDERS", "orders", 1);
-    ledger_finish(publish(w, single->side.url, "orders", ORDERS, 64), PATIENCE);
+    ledger_finish(publish(w, single->side.url, "orders", ORDERS, 64), DEADLINE_S);
     expect_ok(js_DeleteMsg(single->js, "ORDERS", REMOVED, NULL, NULL));
     take(single->js, HANDLED, true, seen);
     take(single->js, HELD, false, seen);
@@ -179,8 +180,8 @@ static void move_to_the_cluster(struct world *w, struct place *single, struct pl
     handle_the_rest(cluster->js);
 }
 
-/* What is published during the copy is not in it, and is not passed over in silence. A copy that falls into a pause of
- * the publisher's is a good one: made again until one does not. */
+/* A copy fails if messages are published during it. A copy that falls into a pause of the publisher succeeds, and is
+ * then repeated. */
 static void a_copy_of_a_stream_that_moves_on_is_no_copy(struct world *w)
 {
     static const char *const copy[] = {"stream", "copy", "--cluster", "single", "--to", "sea-a", "BUSY", NULL};
@@ -193,14 +194,14 @@ static void a_copy_of_a_stream_that_moves_on_is_no_copy(struct world *w)
     while (run_seamq(w, copy, &said) == 0 && ledger_acked(l) < BUSY)
         expect_ok(js_DeleteStream(cluster->js, "BUSY", NULL, NULL));
     assert_non_null(strstr(said, "stop what publishes to it"));
-    ledger_finish(l, PATIENCE);
+    ledger_finish(l, DEADLINE_S);
     expect_ok(js_DeleteStream(cluster->js, "BUSY", NULL, NULL));
     seamq(w, 0, "BUSY", copy);
     readback_expect(cluster->js, "BUSY", l);
 }
 
-/* How many messages of a stream one node has, by its own word. */
-static int held_by(const char *monitor, const char *stream)
+/* The number of a stream's messages on one node, by its monitoring port. */
+static int messages_on_node(const char *monitor, const char *stream)
 {
     json_t *page = monitor_get(monitor, "/jsz?streams=1&accounts=1"), *account, *detail;
     double held = 0;
@@ -225,7 +226,7 @@ static void expect_whole(struct world *w, struct place *cluster, const char *str
     jsConsumerInfo *info = NULL;
 
     for (char *url = strtok_r(urls, " ", &next); url; url = strtok_r(NULL, " ", &next))
-        assert_int_equal(held_by(url, stream), SMALL);
+        assert_int_equal(messages_on_node(url, stream), SMALL);
     expect_ok(js_GetConsumerInfo(&info, cluster->js, stream, "reader", NULL, NULL));
     assert_int_equal(info->NumPending, SMALL);
     jsConsumerInfo_Destroy(info);
@@ -248,7 +249,7 @@ static const char *add_small_stream(struct world *w, struct place *single, int i
     jsConsumerConfig reader;
 
     add_stream(single->js, name, subject, 1);
-    ledger_finish(publish(w, single->side.url, subject, SMALL, 64), PATIENCE);
+    ledger_finish(publish(w, single->side.url, subject, SMALL, 64), DEADLINE_S);
     jsConsumerConfig_Init(&reader);
     reader.Durable = "reader";
     reader.AckPolicy = js_AckExplicit;
@@ -256,9 +257,8 @@ static const char *add_small_stream(struct world *w, struct place *single, int i
     return name;
 }
 
-/* "Done" is said when each replica has all of it and each consumer has counted what waits for it. Of many copies at
- * once some would end in the moment in which it only looks so, and some begin before all servers know who takes them.
- */
+/* A copy ends when each replica has all messages and each consumer has counted its pending messages. With many copies
+ * at once, some would otherwise end too early, and some start before all servers know the stream's replicas. */
 static void a_copy_is_done_when_it_is_whole(struct world *w)
 {
     struct place *single = open_place(w, getenv("E2E_SINGLE_URL"), NULL),
@@ -271,7 +271,7 @@ static void a_copy_is_done_when_it_is_whole(struct world *w)
     for (int i = 0; i < STREAMS; i++)
         copies[i] = start_copy(w, streams[i]);
     for (int i = 0; i < STREAMS; i++) {
-        assert_true(process_wait(copies[i], PATIENCE));
+        assert_true(process_wait(copies[i], DEADLINE_S));
         assert_int_equal(process_exit_code(copies[i]), 0);
         expect_whole(w, cluster, streams[i]);
     }
@@ -295,7 +295,7 @@ static void grow_into_a_mesh(struct world *w, struct place *cluster)
     mesh_grow();
     print_message("%u messages were confirmed meanwhile\n", ledger_acked(l));
     assert_in_range(ledger_acked(l), 1, SHIPMENTS);
-    ledger_finish(l, PATIENCE);
+    ledger_finish(l, DEADLINE_S);
     readback_expect(cluster->js, "SHIPMENTS", l);
 }
 

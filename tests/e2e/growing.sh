@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# growing.sh PROGRAM: a single server and, beside it, a new cluster, as infra/nats/README.md ("Growing") has it; the program
-# moves the streams and makes the cluster a mesh. E2E_SINGLE_URL: the single server; E2E_NATS_A_URLS: the cluster.
+# growing.sh PROGRAM: starts a single server and a new cluster, as in infra/nats/README.md, "Growing". The program then moves
+# the streams and grows the cluster to a mesh. E2E_SINGLE_URL: the single server; E2E_NATS_A_URLS: the cluster.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/e2e/lib.sh
@@ -29,5 +29,6 @@ eval "$variables"
 export E2E_SINGLE_URL=$E2E_NATS_A_URL
 variables=$(up cluster)
 eval "$variables"
-unset E2E_NATS_APP_USER E2E_NATS_APP_PASSWORD # the two have different ones, and need none
+# Server and cluster have different passwords; both accept a client without a login.
+unset E2E_NATS_APP_USER E2E_NATS_APP_PASSWORD
 "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# infra/nats/start-nats.sh: every wrong environment gives its line, a right one is accepted by the server itself.
+# Tests infra/nats/start-nats.sh: each wrong variable gives its error line, and nats-server accepts each right environment.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/e2e/lib.sh
@@ -15,7 +15,7 @@ mesh=("${cluster[@]}" NATS_SHAPE=mesh NATS_GATEWAY_PASSWORD=d NATS_GATEWAYS=sea-
 shells=(sh)
 if command -v busybox >/dev/null; then shells+=("busybox sh"); fi
 
-# start ENV... -- ARGUMENT...
+# start ENV... -- ARGUMENT...: runs the launcher with only these variables.
 # shellcheck disable=SC2317 # called through expect
 start()
 {
@@ -26,7 +26,7 @@ start()
     env -i "${environment[@]}" $shell "$root/infra/nats/start-nats.sh" "$@"
 }
 
-# refuse TEXT ENV...: exit status 2, and the text.
+# refuse TEXT ENV...: expects exit status 2 and the text.
 refuse() { expect 2 "start-nats: $1" "$1" start "${@:2}" -- --check; }
 accept() { expect 0 '' "$1" start "${@:2}" -- --check; }
 
@@ -113,7 +113,7 @@ the_rest_that_is_wrong()
     expect 1 'no nats-server that runs: /nowhere' 'no server' start "${single[@]}" NATS_SERVER_BIN=/nowhere --
 }
 
-# Each in a store of its own, marked as if such a server had run there.
+# Each case has its own store, marked as if a server of another kind had used it.
 stores_that_are_wrong()
 {
     local store=$scratch/here/stores
@@ -134,7 +134,7 @@ stores_that_are_wrong()
     exec 7>&-
 }
 
-# The server's own word on what is handed to it.
+# nats-server itself checks the configuration that the launcher passes.
 the_server_accepts()
 {
     expect 0 'is valid' 'single' start "${single[@]}" -- -- -t

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2034,SC2317 # server, for those who source this; what traps call
-# For the scripts here: a nats-server, a scratch folder, a count of what failed. Wants $root.
+# Common parts of the scripts in this folder: a nats-server, a scratch folder, a count of failures. Needs $root.
 
 : "${root?}"
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/seamq-e2e.XXXXXX")
 failures=0
 checks=0
 
-# Whatever the end: at_end, a command, then the scratch folder goes. A command that fails fails the test.
+# At every exit: runs the command $at_end, whose failure fails the test, and removes the scratch folder.
 at_end=:
 leave()
 {
@@ -21,7 +21,7 @@ leave()
 trap leave EXIT
 trap 'exit 1' INT TERM HUP
 
-# Sets server, or skips.
+# Sets $server to the nats-server under test; skips the test without one.
 need_server()
 {
     local candidate
@@ -42,7 +42,7 @@ fail()
     failures=$((failures + 1))
 }
 
-# expect STATUS TEXT WHAT COMMAND...: it must end so and say the text ("": nothing at all).
+# expect STATUS TEXT WHAT COMMAND...: the command must exit with STATUS and print TEXT ("": no output).
 expect()
 {
     local status=$1 text=$2 what=$3 got=0 before=$failures
@@ -58,7 +58,7 @@ expect()
     [ $failures -eq "$before" ] || sed 's/^/    /' "$scratch/out" >&2
 }
 
-# request PORT SUBJECT BODY TEXT: JetStream's answer to it, in the server's own protocol; asked again until it has the text.
+# request PORT SUBJECT BODY TEXT: prints JetStream's response; repeats the request for 20 s until the response has TEXT.
 request()
 {
     local until=$((SECONDS + 20)) answer
@@ -70,8 +70,8 @@ request()
     printf '%s\n' "${answer:-no answer}"
 }
 
-# ask PORT|URL SUBJECT BODY: the first answer, or what the server has against it. Without a login, or with that of $login:
-# ,"user":"NAME","pass":"PASSWORD". Waits $patience seconds (2).
+# ask PORT|URL SUBJECT BODY: prints the first response, or the server's -ERR line, by the NATS protocol over bash's /dev/tcp.
+# $login: ,"user":"NAME","pass":"PASSWORD" or empty. $timeout: seconds to wait (2).
 ask()
 {
     local fd line size answer='' port=${1##*:} host=${1#*://}
@@ -79,13 +79,13 @@ ask()
     [ "$host" != "$port" ] || host=127.0.0.1
     { exec {fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 1
     printf 'CONNECT {"verbose":false%s}\r\nSUB _INBOX.x 1\r\nPUB %s _INBOX.x %d\r\n%s\r\n' "${login:-}" "$2" ${#3} "$3" >&"$fd"
-    while IFS= read -r -t "${patience:-2}" -u "$fd" line; do
+    while IFS= read -r -t "${timeout:-2}" -u "$fd" line; do
         case $line in
         PING*) printf 'PONG\r\n' >&"$fd" ;;
         -ERR*) answer=$line && break ;;
         MSG*)
             size=${line##* } size=${size%$'\r'}
-            IFS= read -r -t "${patience:-2}" -N "$size" -u "$fd" answer
+            IFS= read -r -t "${timeout:-2}" -N "$size" -u "$fd" answer
             break
             ;;
         esac

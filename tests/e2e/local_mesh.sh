@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# infra/nats/local-mesh: starts what it says, ends what it started and nothing else, keeps streams from cluster to mesh.
+# Tests infra/nats/local-mesh: it starts the nodes, ends only processes that it started, and keeps streams from cluster to mesh.
 # shellcheck disable=SC2317 # functions are called through expect
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -20,7 +20,7 @@ up() { "$root/infra/nats/local-mesh" up --private "$scratch/mesh" --server "$ser
 client_port() { mesh status --json | sed -n "s/.*\"node\":\"$1\".*\"client\":\"127.0.0.1:\([0-9]*\)\".*/\1/p"; }
 pid() { mesh status --json | sed -n "s/.*\"node\":\"$1\",\"pid\":\([0-9]*\).*/\1/p"; }
 
-# monitor NODE: its monitoring port's address.
+# monitor NODE: prints the address of the node's monitoring port.
 monitor()
 {
     local letter=${1#sea-}
@@ -28,7 +28,7 @@ monitor()
     mesh env | sed -n "s/.*_${letter^^}_MONITOR_URLS='\(.*\)'/\1/p" | cut -d ' ' -f "${1##*-}" | sed 's,http://,,'
 }
 
-# health NODE SHAPE: what the health check of a container says to it.
+# health NODE SHAPE: runs the health check that a container of the node would run.
 health()
 {
     local address remote=sea-b
@@ -37,7 +37,7 @@ health()
     NATS_SHAPE=$2 NATS_SERVER_NAME=$1 NATS_HTTP=$address NATS_GATEWAYS=$remote=x:1 sh "$root/infra/nats/ready.sh"
 }
 
-# healthy SHAPE NODE...: each in the end, as an election may go on.
+# healthy SHAPE NODE...: waits until each node is healthy, because an election may still run.
 healthy()
 {
     local shape=$1 until=$((SECONDS + 20)) node
@@ -81,7 +81,7 @@ a_node_is_killed_and_started()
     expect 2 'which node?' 'no such node' mesh kill sea-x-1
 }
 
-# As a person would: `down` keeps the stores unless they are private, so this end is by hand.
+# Ends the nodes directly, because `down` deletes the stores of a private mesh. (It keeps those of a user's mesh.)
 the_cluster_grows_into_a_mesh()
 {
     local node
@@ -93,7 +93,7 @@ the_cluster_grows_into_a_mesh()
     expect 0 '"seq":1' 'its message after growing' request "$(client_port sea-a-2)" "\$JS.API.STREAM.MSG.GET.KEPT" '{"seq":1}' '"seq":1'
 }
 
-# A pid file whose number came round again.
+# The kernel has given the number in a pid file to another process.
 a_bystander_is_left_alone()
 {
     sleep 600 &
@@ -107,7 +107,7 @@ a_bystander_is_left_alone()
     expect 0 'nothing is up' 'a second down' mesh down
 }
 
-# What a test that is killed leaves behind.
+# A private mesh ends with its owner, such as a test that is killed.
 the_owner_dies()
 {
     local until=$((SECONDS + 20))
@@ -120,7 +120,7 @@ the_owner_dies()
     [ -z "$(pgrep -f "$scratch/mesh")" ] || fail "left running: $(pgrep -af "$scratch/mesh")"
 }
 
-# What seamqd does with create = missing, and what it does not do.
+# Requests that seamqd sends with create = missing are allowed, others are refused.
 a_worker_makes_its_dead_letter_stream()
 {
     local login=',"user":"worker","pass":"w"' port

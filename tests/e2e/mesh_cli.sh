@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# For the tests of `seamq mesh`: its configuration for a mesh of local-mesh's, and asking until it says something. Wants
-# $root, and $seamq, the program.
+# Common parts of the tests of `seamq mesh`: the configuration of a local mesh, and retries until the output is as expected.
+# Needs $root, and $seamq, the program.
 
 : "${root?}" "${seamq?}"
 # shellcheck source=tests/e2e/lib.sh
 . "$root/tests/e2e/lib.sh"
 need_server
 
-# configure DIR: SEAMQ_CONFIG (and E2E_*) for the mesh that lives there.
+# configure DIR: sets SEAMQ_CONFIG and E2E_* for the mesh in DIR.
 configure()
 {
     eval "$("$root/infra/nats/local-mesh" env --dir "$1")"
@@ -16,10 +16,10 @@ configure()
     "$root/infra/nats/local-mesh" config --dir "$1" >"$SEAMQ_CONFIG"
 }
 
-# request URL SUBJECT [BODY]: sets answer, once asked.
-request() { answer=$(patience=10 ask "$1" "$2" "${3-}") && [ -n "$answer" ]; }
+# request URL SUBJECT [BODY]: sends one request and sets $answer.
+request() { answer=$(timeout=10 ask "$1" "$2" "${3-}") && [ -n "$answer" ]; }
 
-# add_stream SIDE NAME [CONFIG]: three replicas ($replicas), tried until it is there; sets answer. SIDE is A or B.
+# add_stream SIDE NAME [CONFIG]: creates a stream with $replicas (3) replicas, with retries; sets $answer. SIDE is A or B.
 add_stream()
 {
     local -n url=E2E_NATS_$1_URL
@@ -28,13 +28,13 @@ add_stream()
     while [ $SECONDS -lt $until ]; do
         request "$url" "\$JS.API.STREAM.CREATE.$2" \
             "{\"name\":\"$2\",\"num_replicas\":${replicas:-3},\"storage\":\"file\",\"retention\":\"limits\"${3:+,$3}}" || continue
-        # 10058, it is there: an earlier request without an answer made it.
+        # 10058: the stream exists, created by an earlier request whose response was lost.
         case $answer in *'"err_code":10058'*) return ;; *'"error"'*) ;; *'"config"'*) return ;; esac
     done
-    fail "cannot make the stream $2: $answer"
+    fail "cannot create the stream $2: $answer"
 }
 
-# finds TEXT...: mesh verify comes to say all of them, and to end with 1.
+# finds TEXT...: repeats mesh verify until it prints all texts and exits with status 1.
 finds()
 {
     local until=$((SECONDS + 90)) text status=0 missing

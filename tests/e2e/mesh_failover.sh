@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# mesh_failover.sh SEAMQ SEAMQD LOG.SO: a handler goes on with the mirror of its stream, from where its consumer was, after all
-# of its home cluster has gone.
+# mesh_failover.sh SEAMQ SEAMQD LOG.SO: after the whole home cluster was lost, a handler continues with the mirror of its stream,
+# at the position of its consumer.
 # shellcheck disable=SC2016,SC2317 # subjects begin with $; what traps call
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -16,7 +16,7 @@ clean_up()
 }
 at_end=clean_up
 
-# until_true WHAT COMMAND...
+# until_true WHAT COMMAND...: repeats the command until it succeeds.
 until_true()
 {
     local until=$((SECONDS + 60))
@@ -27,7 +27,7 @@ until_true()
     done
 }
 
-# work KEY=VALUE...: seamqd with the log handler as `orders`; nothing that an earlier one has said is in its log.
+# work KEY=VALUE...: starts seamqd with the log handler as `orders` and an empty log file.
 work()
 {
     : >"$scratch/log"

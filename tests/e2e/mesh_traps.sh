@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# mesh_traps.sh SEAMQ: meshes that are built wrong, each in one way, and `seamq mesh verify` that names it. They are
-# local-mesh's, from a copy of infra/nats with its checks off and the one mistake in.
+# mesh_traps.sh SEAMQ: `seamq mesh verify` names the mistake of meshes that have one mistake each. local-mesh starts them from
+# a copy of infra/nats that has the mistake and no checks.
 # shellcheck disable=SC2016,SC2317 # what is edited in are expressions, subjects begin with $; what traps call
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -12,7 +12,7 @@ seamq=$1
 take_down() { mesh down --purge; }
 at_end=take_down
 
-# spoil FILE SED: the mistake; it must fit the file.
+# spoil FILE SED: puts the mistake into the file; fails if the sed expression changes nothing.
 spoil()
 {
     local file=$scratch/infra/$1
@@ -21,7 +21,7 @@ spoil()
     ! cmp -s "$file" "$scratch/before" || fail "the mistake does not fit $1: $2"
 }
 
-# fresh NAME: a copy to spoil, whose launcher lets everything through and waits for nothing.
+# fresh NAME: makes a copy to spoil, whose launcher checks nothing and does not wait until nodes are ready.
 fresh()
 {
     echo "-- $1"
@@ -31,7 +31,7 @@ fresh()
     echo 'wait_ready() { :; }' >>"$scratch/infra/local/ready.sh"
 }
 
-# bring_up: the spoiled mesh.
+# bring_up: starts the mesh with its mistake.
 bring_up()
 {
     "$scratch/infra/local-mesh" up --dir "$scratch/mesh" --ports free --owner $$ --server "$server" >"$scratch/up" 2>&1 ||
@@ -39,7 +39,7 @@ bring_up()
     configure "$scratch/mesh"
 }
 
-# The mistake of two traps.
+# Two traps have this mistake.
 one_account() { spoil start-nats.sh 's/SYS_SEA_B}"/SYS_SEA_A}"/'; }
 
 fresh "one system account for both clusters"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A mesh is what it should be: ready on every node, one domain for each cluster, joined by gateways and the bridge. */
+ * A mesh is complete: every node is ready, each cluster has its domain, gateways and the bridge join the clusters. */
 #include "e2e.h"
 #include "monitor.h"
 
@@ -29,7 +29,7 @@ static int current_followers(json_t *jsz)
     return n;
 }
 
-/* NULL: JetStream is as it should be on this node of the cluster. */
+/* What is wrong with JetStream on this node of the cluster; NULL: nothing. */
 static const char *jetstream_trouble(const char *name, const char *cluster, json_t *jsz)
 {
     const char *leader = monitor_text(jsz, "meta_cluster/leader");
@@ -58,7 +58,7 @@ static const char *gateway_trouble(const char *cluster, const char *other, json_
     return NULL;
 }
 
-/* With TLS in the URL: both ends of routes and gateways show certificates. */
+/* What is wrong with TLS; NULL: nothing, or the mesh has no TLS. Both ends of routes and gateways need certificates. */
 static const char *tls_trouble(json_t *varz)
 {
     if (!getenv("E2E_NATS_CA"))
@@ -96,7 +96,7 @@ static const char *node_trouble(const char *url, const char *cluster, const char
     return trouble;
 }
 
-/* NULL: all three nodes are ready, and have names of their own. */
+/* What is wrong with a cluster; NULL: all three nodes are ready and have different names. */
 static const char *side_trouble(const struct side *side, const char *other, char *why, size_t size)
 {
     char urls[512], names[3][64] = {"", "", ""};
@@ -187,7 +187,7 @@ static void publish(jsCtx *js, const char *subject, int count)
     int64_t deadline = mesh_now_ms() + MESH_DEADLINE_MS;
     for (int i = 0; i < count; i++) {
         natsStatus s;
-        /* the stream's interest in a new subject may not have crossed the gateway yet */
+        /* no responders: the interest in the stream's new subject may not have crossed the gateway yet */
         while ((s = js_Publish(NULL, js, subject, "order", 5, NULL, NULL)) == NATS_NO_RESPONDERS &&
                mesh_now_ms() < deadline)
             nats_Sleep(10);
@@ -195,7 +195,7 @@ static void publish(jsCtx *js, const char *subject, int count)
     }
 }
 
-/* Takes and acknowledges `count` messages, each once, each ack confirmed. */
+/* Consumes `count` messages; each arrives once, and each ack is confirmed. */
 static void drain(natsSubscription *sub, int count)
 {
     int64_t deadline = mesh_now_ms() + MESH_DEADLINE_MS;
@@ -204,7 +204,7 @@ static void drain(natsSubscription *sub, int count)
     while ((int)seen < count && mesh_now_ms() < deadline) {
         natsMsgList list = {0};
         natsStatus s = natsSubscription_Fetch(&list, sub, 20, 2000, NULL);
-        /* No responders: the new consumer's interest has not crossed the gateway yet. */
+        /* No responders: the interest of the new consumer has not crossed the gateway yet. */
         if (s == NATS_TIMEOUT || s == NATS_NO_RESPONDERS)
             continue;
         expect_ok(s);
@@ -255,7 +255,7 @@ static void the_other_domain_is_consumed_through_the_bridge(void **state)
     consume_across(&m->b, &m->a, mesh_name("E2E_SEA_B_ACROSS"), mesh_name("e2e.across.b"));
 }
 
-/* The bridge carries streams and consumers, not the administration of the other cluster. */
+/* The bridge allows requests about streams and consumers, and does not allow administration of the other cluster. */
 static void the_bridge_is_narrow(void **state)
 {
     struct mesh *m = *state;

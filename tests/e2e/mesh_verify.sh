@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# mesh_verify.sh SEAMQ: `seamq mesh status` and `seamq mesh verify` on a right mesh: all holds; then streams that get into
-# each other's way, a server and a cluster that are gone, a login that is missing.
+# mesh_verify.sh SEAMQ: `seamq mesh status` and `seamq mesh verify` have no findings on a correct mesh; then they find streams
+# that conflict, a stopped server, a stopped cluster, and a missing login.
 # shellcheck disable=SC2016,SC2317 # subjects begin with $; what traps call
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

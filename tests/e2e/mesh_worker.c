@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The account of a worker with one handler: what it needs works at home and across the mesh, all else is refused.
- * mesh_worker.sh gives it SEA_A_WORK/worker, SEA_A_DLQ and worked.> */
+ * The permissions of a worker with one handler: what the handler needs works at home and across the mesh, everything
+ * else is refused. mesh_worker.sh allows SEA_A_WORK/worker, SEA_A_DLQ and worked.> */
 #include "e2e.h"
 
 #include <stdatomic.h>
@@ -68,7 +68,7 @@ static int set_up(void **state)
 
 /* ---- allowed ---------------------------------------------------------------------------------- */
 
-/* No responders: the consumer's interest has not crossed the gateway yet. */
+/* Fetches all messages. No responders: the consumer's interest has not crossed the gateway yet. */
 static void fetch_all(natsMsgList *ret_list, natsSubscription *sub)
 {
     int64_t deadline = mesh_now_ms() + MESH_DEADLINE_MS;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What a worker's account allows and what not: mesh_worker.sh PROGRAM, on a mesh of its own with these permissions.
+# mesh_worker.sh PROGRAM: runs the test of a worker's permissions on a private mesh that grants exactly these.
 # shellcheck disable=SC2016 # what is odd in passwords; but no " and \, which nats.c does not escape in its CONNECT
 set -euo pipefail
 export NATS_WORKER_PASSWORD='a worker, {its} pass$word # 5m' NATS_WORKER_CONSUMERS=SEA_A_WORK/worker

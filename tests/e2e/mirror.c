@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A mirror in domain sea-b of a stream in sea-a, through the bridge: what an outage on either side kept from it is
- * there afterwards, message for message. On the local mesh only. */
+ * A mirror in domain sea-b of a stream in sea-a, through the bridge: after an outage on either side it gets every
+ * message that it missed. On the local mesh only. */
 #include "e2e.h"
 #include "nodes.h"
 #include "readback.h"
@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #define MESSAGES 2000
-#define PATIENCE 90 /* seconds */
+#define DEADLINE_S 90 /* seconds */
 
 struct scene {
     struct mesh *mesh;
-    jsCtx *a, *b; /* each domain from its own side */
+    jsCtx *a, *b; /* each domain, by the servers of its own cluster */
     const char *origin, *mirror, *subject;
 };
 
@@ -54,7 +54,7 @@ static void open_scene(struct world *w, struct scene *s, const char *name)
 static void publish(struct world *w, struct scene *s)
 {
     struct ledger_options o = {.urls = getenv("E2E_NATS_A_URLS"), .subject = s->subject, .count = MESSAGES};
-    ledger_finish(ledger_start(w, &o), PATIENCE);
+    ledger_finish(ledger_start(w, &o), DEADLINE_S);
 }
 
 struct tail {
@@ -80,9 +80,9 @@ static void wait_caught_up(struct scene *s, const char *since, uint64_t last)
     struct tail t = {s->b, s->mirror, last};
     int64_t began = mesh_now_ms();
 
-    if (!world_until(reaches, &t, PATIENCE))
+    if (!world_until(reaches, &t, DEADLINE_S))
         fail_msg("%s does not have message %llu of %s after %d s", s->mirror, (unsigned long long)last, s->origin,
-                 PATIENCE);
+                 DEADLINE_S);
     print_message("the mirror has caught up %.1f s after %s\n", (double)(mesh_now_ms() - began) / 1000, since);
 }
 
@@ -118,7 +118,7 @@ static void a_mirror_serves_while_its_origin_is_down_and_goes_on(struct world *w
     cluster_kill("sea-a");
     all = (struct tail){s.b, s.mirror, MESSAGES};
     assert_true(reaches(&all));
-    readback_expect_same(s.b, s.mirror, s.b, s.mirror); /* every message can be read */
+    readback_expect_same(s.b, s.mirror, s.b, s.mirror); /* every message of the mirror can be read */
     cluster_start_again("sea-a");
     publish(w, &s);
     wait_caught_up(&s, "its origin was back", 2 * MESSAGES);

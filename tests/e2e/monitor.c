@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * monitor - GET and JSON. */
+ * monitor - HTTP GET and JSON of a server's monitoring port. */
 #include "monitor.h"
 
 #include <netdb.h>
@@ -32,7 +32,7 @@ static int dial(const char *url)
     return fd;
 }
 
-/* All of it up to the end of the connection, with a zero behind; NULL on an error. */
+/* Reads to the end of the connection. Returns a string that the caller frees; NULL: error. */
 static char *read_all(int fd)
 {
     size_t size = 0, room = 0;
@@ -71,7 +71,7 @@ json_t *monitor_get(const char *url, const char *page)
         body = strstr(text, "\r\n\r\n");
     if (body)
         json = json_loads(body, 0, NULL);
-    if (body && !json) /* a reservation of 2^64 - 1 is nats-server's "none" after a restore */
+    if (body && !json) /* nats-server prints the reservation 2^64 - 1 after a restore, too large for an integer */
         json = json_loads(body, JSON_DECODE_INT_AS_REAL, NULL);
     free(text);
     close(fd);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The mesh as the nats command shows it: `nats --domain sea-a stream ls` from either side. On any mesh.
+# The nats command shows each domain from either side: `nats --domain sea-a stream ls`. On any mesh.
 # shellcheck disable=SC2317 # functions are called through expect
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -16,7 +16,7 @@ skip()
     exit 77
 }
 
-# on URL ARGUMENT...: the command there, with nothing of this person's own contexts.
+# on URL ARGUMENT...: runs the nats command on that server, without the contexts of the user who runs the test.
 on()
 {
     local url=$1 login=()
@@ -26,10 +26,10 @@ on()
     env -u NATS_URL XDG_CONFIG_HOME="$scratch" "$cli" --server "$url" "${login[@]}" --timeout 10s "$@"
 }
 
-# The streams of this run that a domain has, seen from a URL.
+# The streams of this run in a domain, as a server of either side lists them.
 streams() { on "$1" --domain "$2" stream ls --names | grep -E "_CLI_$$\$" | tr '\n' ' '; }
 
-# A stream in each domain, made from its own side without naming a domain, as a person there would.
+# Creates a stream in each domain from its own side, without a domain in the command.
 add_streams()
 {
     local letter

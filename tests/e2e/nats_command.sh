@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# The nats command for tests: E2E_NATS_CLI, that of an earlier run in .deps/bin, or the one on the PATH; else Go builds
-# it once into .deps/bin, in about two minutes of a processor. Wants $root and $scratch.
+# The nats command for tests: E2E_NATS_CLI, or .deps/bin/nats of an earlier run, or nats in PATH; else Go builds it once into
+# .deps/bin, which takes about two minutes of CPU time. Needs $root and $scratch.
 # shellcheck disable=SC2034 # cli and why are for those who source this
 
 : "${root?}" "${scratch?}"
 
 readonly NATS_COMMAND=github.com/nats-io/natscli/nats@v0.5.1
 
-# Sets cli; or fails, and sets why.
+# Sets $cli; on failure returns 1 and sets $why.
 find_nats_command()
 {
     local candidate
@@ -22,7 +22,7 @@ find_nats_command()
     build_nats_command
 }
 
-# Other tests that want the command wait until it is built.
+# The lock makes other tests that need the command wait until it is built.
 build_nats_command()
 {
     mkdir -p "$root/.deps/bin"

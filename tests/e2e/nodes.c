@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * nodes - by local-mesh; the kill by hand, because what a test kills shall die in that moment. */
+ * nodes - nodes are started by local-mesh and killed directly, so that a node ends at the moment of the call. */
 #include "nodes.h"
 
 #include <errno.h>
@@ -27,8 +27,8 @@ void nodes_need(void)
     exit(77);
 }
 
-/* A server that it starts belongs to the mesh, not to the test, which would end it as a process left behind: so it
- * shall not become this process's child when local-mesh, its parent, has ended. */
+/* Runs local-mesh, not as subreaper: a server that it starts must not become a child of this process, because the test
+ * kills its remaining children at the end. */
 static void local_mesh(const char *verb, const char *arguments)
 {
     char command[1024];
@@ -44,7 +44,7 @@ static void local_mesh(const char *verb, const char *arguments)
         fail_msg("%s: status %d", command, status);
 }
 
-/* The process of a node, by its pid file. */
+/* A pidfd of the node's process, whose pid is in its pid file. */
 static int open_node(const char *node)
 {
     char path[512];
@@ -61,7 +61,7 @@ static int open_node(const char *node)
     return fd;
 }
 
-/* All of them before the first is waited for. */
+/* Sends SIGKILL to all nodes before it waits for the first one to end. */
 static void kill_nodes(const char *const *nodes, int n)
 {
     struct pollfd ends[3];

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# provision.sh SEAMQ: streams and consumers of both domains of the mesh of with_mesh.sh: twice, from two places at once, with
-# a node down, against drifted streams, a mirror in the other domain. Kills a node: only on a local mesh.
+# provision.sh SEAMQ: provisions streams and consumers of both domains of a mesh: twice, from two places at once, with a node
+# down, with drifted streams, and with a mirror in the other domain. It kills a node, so it needs a local mesh.
 # shellcheck disable=SC2317 # functions are called through expect
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -13,7 +13,7 @@ export SEAMQ_BIN=$1
 export NATS_USER=$E2E_NATS_APP_USER NATS_PASSWORD=$E2E_NATS_APP_PASSWORD
 export SEAMQ_STREAM_DEFAULT_REPLICAS=3 SEAMQ_PROVISION_TIMEOUT=60s
 
-# in_domain DOMAIN NAME=VALUE... -- ARGUMENT...: setup-streams.sh there.
+# in_domain DOMAIN NAME=VALUE... -- ARGUMENT...: runs setup-streams.sh for that domain.
 in_domain()
 {
     local domain=$1 url=$E2E_NATS_A_URLS environment=()
@@ -26,10 +26,10 @@ in_domain()
 
 node() { "$root/infra/nats/local-mesh" "$1" --dir "$E2E_LOCAL_MESH" "${@:2}"; }
 
-# publish SUBJECT: to sea-a, which confirms it.
+# publish SUBJECT: publishes to sea-a and expects a PubAck.
 publish() { login=",\"user\":\"$NATS_USER\",\"pass\":\"$NATS_PASSWORD\"" request "${E2E_NATS_A_URL##*:}" "$1" hello '"seq":'; }
 
-# messages DOMAIN STREAM COUNT: waits until it holds so many.
+# messages DOMAIN STREAM COUNT: waits until the stream has COUNT messages.
 messages()
 {
     local until=$((SECONDS + 60)) url=$E2E_NATS_A_URLS
@@ -50,7 +50,7 @@ twice()
     expect 0 '0 created, 0 updated, 2 unchanged' 'provision it again' in_domain sea-a "${orders[@]}" --
 }
 
-# Both through their own cluster's servers onto one domain.
+# Both runs provision the same domain, each through the servers of its own cluster.
 from_two_places_at_once()
 {
     local i names='' many=()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * readback - a stream from its first message to its last, by an ordered consumer. */
+ * readback - reads a stream from its first to its last message with an ordered consumer. */
 #include "readback.h"
 
 #include "e2e.h"
@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 30000
+#define DEADLINE_MS 30000
 
 struct reader {
     natsSubscription *sub;
     uint64_t last; /* the stream's last sequence when it was opened */
-    uint64_t left; /* messages */
+    uint64_t left; /* messages not read yet */
 };
 
 struct look {
@@ -21,8 +21,8 @@ struct look {
     jsStreamInfo *info;
 };
 
-/* The answer is that of a leader with all its followers. A 2.10.27 that has just come back was seen to answer as if it
- * led the stream, with what it had had when it was killed and no replicas. */
+/* True: the stream's leader and all its followers are current. A restarted nats-server 2.10.27 was seen to respond as
+ * leader without replicas, and with the state of the moment in which it was killed. */
 static bool is_whole(void *data)
 {
     struct look *l = data;
@@ -43,7 +43,7 @@ static void reader_open(struct reader *r, jsCtx *js, const char *stream)
     struct look look = {.js = js, .stream = stream};
     jsSubOptions o;
 
-    if (!world_until(is_whole, &look, PATIENCE_MS / 1000))
+    if (!world_until(is_whole, &look, DEADLINE_MS / 1000))
         fail_msg("%s: not on all its replicas", stream);
     r->last = look.info->State.LastSeq;
     r->left = look.info->State.Msgs;
@@ -54,14 +54,14 @@ static void reader_open(struct reader *r, jsCtx *js, const char *stream)
     expect_ok(js_SubscribeSync(&r->sub, js, ">", NULL, &o, NULL));
 }
 
-/* NULL at the end. The caller's to destroy. */
+/* The next message, which the caller destroys; NULL: the end. */
 static natsMsg *reader_next(struct reader *r, jsMsgMetaData **ret_meta)
 {
     natsMsg *msg = NULL;
 
     if (!r->left)
         return NULL;
-    expect_ok(natsSubscription_NextMsg(&msg, r->sub, PATIENCE_MS));
+    expect_ok(natsSubscription_NextMsg(&msg, r->sub, DEADLINE_MS));
     expect_ok(natsMsg_GetMetaData(ret_meta, msg));
     r->left--;
     return msg;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * e2e-wan SOCKET DEVICE NETNS-A NETNS-B: the line between two sites, which can be cut and slowed. It carries IP packets
- * between the TUN device of that name in one network namespace and the one in the other, first in, first out. (The
- * kernel's own netem is a module that is often not there, and its losses have no seed.)
+ * e2e-wan SOCKET DEVICE NETNS-A NETNS-B: the line between two sites, which can be cut and slowed. The program forwards
+ * IP packets in order between the TUN devices of that name in the two network namespaces. (The kernel's netem is a
+ * module that many machines lack, and its losses cannot be repeated by a seed.)
  *
- * SOCKET is a UNIX datagram socket, which takes one command at a time and answers each when it is in force: "cut"
- * (packets vanish, nobody is told), "heal", "slow MS PERCENT" (delay one way, packets lost). IT_SEED: which packets are
- * lost. */
+ * SOCKET is a UNIX datagram socket for one command at a time; the response is sent when the command has taken effect:
+ * "cut" (packets are dropped silently), "heal", "slow MS PERCENT" (one-way delay, share of lost packets). IT_SEED
+ * chooses the lost packets. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define PACKET_SIZE 2048 /* the devices' MTU is 1500 */
-#define QUEUE_SIZE 4096  /* packets on their way; more are lost, as in any router */
+#define QUEUE_SIZE 4096  /* packets in transit; further packets are dropped, as in any router */
 
 struct packet {
     int64_t due_ns;
@@ -36,14 +36,14 @@ struct packet {
 
 struct direction {
     int from, to;
-    unsigned first, last; /* of queue, counted up for ever */
+    unsigned first, last; /* positions in the queue; they only increase */
     struct packet queue[QUEUE_SIZE];
 };
 
 struct line {
     bool cut;
     int64_t delay_ns;
-    double loss; /* 0 to 1 */
+    double loss; /* share of lost packets, 0 to 1 */
     uint64_t random;
     struct direction there, back;
 };
@@ -69,7 +69,7 @@ static double roll(struct line *l)
     return (double)(l->random >> 11) / (double)(UINT64_C(1) << 53);
 }
 
-/* The device must be there; attaching to it gives it a carrier. */
+/* Attaches to an existing TUN device, which gives it a carrier. */
 static int open_tun(const char *netns, const char *device)
 {
     struct ifreq r = {.ifr_flags = IFF_TUN | IFF_NO_PI};
@@ -115,8 +115,8 @@ static void take_packets(struct line *l, struct direction *d)
     }
 }
 
-/* What is due, and in how many nanoseconds the next will be; -1: nothing is on its way. A packet that the device does
- * not take is lost. */
+/* Writes the packets that are due; a packet that the device refuses is lost. Returns nanoseconds until the next packet
+ * is due; -1: no packet is in transit. */
 static int64_t deliver(struct direction *d)
 {
     int64_t now = now_ns();
@@ -186,7 +186,7 @@ int main(int argc, char **argv)
         return 2;
     }
     l.random = seed ? strtoull(seed, NULL, 0) : (uint64_t)now_ns();
-    l.random += l.random == 0; /* which would stay zero */
+    l.random += l.random == 0; /* xorshift would stay at zero */
     printf("wan: seed %" PRIu64 " (IT_SEED repeats it)\n", l.random);
     fflush(stdout);
     int control = open_socket(argv[1]);

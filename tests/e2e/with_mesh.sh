@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# with_mesh.sh [LOCAL-MESH-OPTION...] -- COMMAND...: runs the command with E2E_NATS_A_URL and its siblings set: to the mesh
-# that they name already, else to a private one that is gone afterwards. Exit status: the command's; 1 when something was
-# left behind; 77 without a nats-server. E2E_NATS_SERVER: that very nats-server.
+# with_mesh.sh [LOCAL-MESH-OPTION...] -- COMMAND...: runs the command on the mesh that E2E_NATS_A_URL and E2E_NATS_B_URL name,
+# else on a private mesh that is removed afterwards. Exit status: that of the command; 1 if processes or files of the mesh
+# remain; 77 without a nats-server. E2E_NATS_SERVER: path of the nats-server to use.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 options=()

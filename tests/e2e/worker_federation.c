@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One handler on both clusters, its home cluster killed with SIGKILL in the middle of the flow and restored: nothing
- * that was confirmed is lost, and what is handled meanwhile is what `federation` says. On the local mesh only. */
+ * One handler on both clusters; its home cluster is killed with SIGKILL while messages flow, and restored. No confirmed
+ * message is lost, and the key `federation` decides which messages are handled meanwhile. On the local mesh only. */
 #include "fleet.h"
 #include "nodes.h"
 
@@ -22,21 +22,21 @@ static struct fleet *start(struct world *w, const char *name, const char *federa
     fleet_set(f, "CLUSTERS", "sea-a sea-b");
     fleet_set(f, "FEDERATION", "%s", federation);
     fleet_set(f, "WORKERS", "2");
-    fleet_set(f, "OPTION_PAUSE", "1ms"); /* so that the flow is longer than it takes to kill a cluster */
+    fleet_set(f, "OPTION_PAUSE", "1ms"); /* handling all messages takes longer than killing a cluster */
     daemon_start(f->daemon);
-    daemon_wait_ready(f->daemon, FLEET_PATIENCE);
+    daemon_wait_ready(f->daemon, FLEET_DEADLINE_S);
     return f;
 }
 
 static int64_t wait_next(struct fleet *f, const struct domain *d, uint64_t before)
 {
     struct timespec pause = {.tv_nsec = 1000000};
-    int64_t began = mesh_now_ms(), deadline = began + FLEET_PATIENCE * 1000;
+    int64_t began = mesh_now_ms(), deadline = began + FLEET_DEADLINE_S * 1000;
 
     while (fleet_effects(f, d) <= before && mesh_now_ms() < deadline)
         nanosleep(&pause, NULL);
     if (fleet_effects(f, d) <= before)
-        fail_msg("no message of %s was handled in %d s", d->stream, FLEET_PATIENCE);
+        fail_msg("no message of %s was handled in %d s", d->stream, FLEET_DEADLINE_S);
     return mesh_now_ms() - began;
 }
 
@@ -49,7 +49,7 @@ static void restore_home(struct fleet *f)
     print_message("home: the next message handled %.2f s after its cluster was ready again\n", (double)ms / 1000);
 }
 
-/* In the middle of the flow: what the other cluster has is handled meanwhile, and then what home still has. */
+/* While home is down, the messages of the other cluster are handled; after that, the remaining messages of home. */
 static void lose_home_and_restore_it(struct fleet *f, const char *federation)
 {
     uint64_t before = fleet_effects(f, &f->b);
@@ -72,7 +72,7 @@ static void failover_goes_to_the_other_cluster_and_back(struct world *w)
     fleet_publish(f, &f->a, messages());
     fleet_publish(f, &f->b, messages());
     fleet_wait_effects(f, &f->a, messages() / 4);
-    assert_int_equal(fleet_effects(f, &f->b), 0); /* home is healthy */
+    assert_int_equal(fleet_effects(f, &f->b), 0); /* home is healthy, so no message of the other cluster is handled */
     lose_home_and_restore_it(f, "failover");
 }
 
@@ -83,11 +83,11 @@ static void all_goes_on_with_the_cluster_that_lives(struct world *w)
     fleet_publish(f, &f->a, messages());
     fleet_publish(f, &f->b, messages());
     fleet_wait_effects(f, &f->a, messages() / 8);
-    fleet_wait_effects(f, &f->b, messages() / 8); /* both at once */
+    fleet_wait_effects(f, &f->b, messages() / 8); /* both clusters are consumed at the same time */
     lose_home_and_restore_it(f, "all");
 }
 
-/* The other cluster's backlog while home is idle, and when it is gone. */
+/* The backlog of the other cluster is handled while home is idle, and while home is down. */
 static void overflow_takes_the_backlog_of_the_other_cluster(struct world *w)
 {
     struct fleet *f = start(w, "OVERFLOW", "overflow");

@@ -17,7 +17,7 @@ static uint32_t messages(void)
     return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
 }
 
-static double patience(void)
+static double deadline_s(void)
 {
     return 90 + messages() / 250.0;
 }
@@ -90,14 +90,14 @@ static struct ledger *publish(struct scene *s)
 static void wait_mark(struct scene *s, unsigned i, unsigned n)
 {
     uint64_t mark = (uint64_t)messages() * (i + 1) / (n + 1);
-    if (!effects_wait(s->effects, mark, patience()))
+    if (!effects_wait(s->effects, mark, deadline_s()))
         fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
 }
 
 static void finish(struct scene *s, struct ledger *l)
 {
-    ledger_finish(l, patience());
-    scene_expect_settled(s, patience());
+    ledger_finish(l, deadline_s());
+    scene_expect_settled(s, deadline_s());
     ledger_expect_complete(l, s->effects, s->client);
     daemon_wait_ready(s->daemon, 20);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
@@ -146,7 +146,7 @@ static void a_frozen_connected_server_is_left(struct world *w)
     connected_node(s);
     uint64_t before = effects_lines(s->effects);
     if (before < messages())
-        assert_true(effects_wait(s->effects, before + 1, patience()));
+        assert_true(effects_wait(s->effects, before + 1, deadline_s()));
     server_thaw(node);
     server_wait_ready(node, 30);
     finish(s, l);
@@ -213,11 +213,11 @@ static void drain_under_flow(struct world *w, double rate)
         uint64_t before = effects_lines(s->effects);
         if (i > 0)
             scene_start(s);
-        assert_true(effects_wait(s->effects, before + 200, patience()));
+        assert_true(effects_wait(s->effects, before + 200, deadline_s()));
         assert_int_equal(daemon_stop(s->daemon, 20), 0);
     }
     ledger_stop(l);
-    ledger_finish(l, patience());
+    ledger_finish(l, deadline_s());
     scene_start(s);
     scene_expect_settled(s, 120);
 }

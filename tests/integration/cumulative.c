@@ -16,7 +16,7 @@ static uint32_t messages(void)
     return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
 }
 
-static double patience(void)
+static double deadline_s(void)
 {
     return 90 + messages() / 500.0;
 }
@@ -52,7 +52,7 @@ static void wait_mark(struct scene *s, unsigned i, unsigned n)
 {
     uint64_t step = messages() / (n + 1);
     uint64_t mark = step * (i + 1) - world_random(s->w) % (step / 2 + 1);
-    if (!effects_wait(s->effects, mark, patience()))
+    if (!effects_wait(s->effects, mark, deadline_s()))
         fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
 }
 
@@ -64,8 +64,8 @@ static struct ledger *publish(struct scene *s, ledger_verb verb)
 
 static struct ledger_count finish(struct scene *s, struct ledger *l)
 {
-    ledger_finish(l, patience());
-    scene_expect_settled(s, patience());
+    ledger_finish(l, deadline_s());
+    scene_expect_settled(s, deadline_s());
     ledger_expect_complete(l, s->effects, s->client);
     return ledger_count(l, s->effects, s->client);
 }

@@ -19,7 +19,7 @@ static uint32_t messages(void)
 }
 
 /* Each phase of a run may take this long; generous, for two busy cores. */
-static double patience(void)
+static double deadline_s(void)
 {
     return 60 + messages() / 500.0;
 }
@@ -44,14 +44,14 @@ static void wait_mark(struct scene *s, unsigned i, unsigned n)
 {
     uint64_t step = messages() / (n + 1);
     uint64_t mark = step * (i + 1) - world_random(s->w) % (step / 2 + 1);
-    if (!effects_wait(s->effects, mark, patience()))
+    if (!effects_wait(s->effects, mark, deadline_s()))
         fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
 }
 
 static struct ledger_count finish(struct scene *s, struct ledger *l)
 {
-    ledger_finish(l, patience());
-    scene_expect_settled(s, patience());
+    ledger_finish(l, deadline_s());
+    scene_expect_settled(s, deadline_s());
     ledger_expect_complete(l, s->effects, s->client);
     return ledger_count(l, s->effects, s->client);
 }
@@ -284,8 +284,8 @@ static void drain_gives_back_at_once_and_repeats_nothing(struct world *w)
         print_message("after drain %u: %" PRId64 " unacknowledged\n", i + 1, json_at(info, "num_ack_pending"));
         scene_start(s);
     }
-    ledger_finish(l, patience());
-    scene_expect_settled(s, patience() < 100 ? patience() : 100);
+    ledger_finish(l, deadline_s());
+    scene_expect_settled(s, deadline_s() < 100 ? deadline_s() : 100);
     ledger_expect_complete(l, s->effects, NULL);
     struct ledger_count c = ledger_count(l, s->effects, NULL);
     assert_int_equal(c.repeated, 0);

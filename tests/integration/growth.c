@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define GROWTH_MAX_KIB 1024
-#define PATIENCE_S 1500
+#define DEADLINE_S 1500
 #define LOOKS_MAX 100000 /* they are 50 ms apart */
 
 enum { DAEMON, WORKER, PROCESSES };
@@ -59,7 +59,7 @@ static struct process *start(struct world *w, uint64_t count, int admin)
                           "--count",
                           world_text(w, "%" PRIu64, count),
                           "--timeout",
-                          world_text(w, "%d", PATIENCE_S),
+                          world_text(w, "%d", DEADLINE_S),
                           "--log",
                           world_path(w, "seamqd.log"),
                           "--",
@@ -81,7 +81,7 @@ static void wait_for(struct growth *g, uint64_t n)
 {
     g->n = 0;
     g->wanted = n;
-    if (!world_until(reached, g, PATIENCE_S) || !g->stub->running)
+    if (!world_until(reached, g, DEADLINE_S) || !g->stub->running)
         fail_msg("seamqd did not come to %" PRIu64 " messages", n);
 }
 

@@ -56,7 +56,7 @@ seconds_since() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f"
 # wait_ready SECONDS NODE...: says each node when it is, and at the end what is missing.
 wait_ready()
 {
-    local until=$((SECONDS + $1)) patience=$((SECONDS + 10)) began=$EPOCHREALTIME node leader size outbound why
+    local until=$((SECONDS + $1)) size_deadline=$((SECONDS + 10)) began=$EPOCHREALTIME node leader size outbound why
     local -a left=() waiting
     shift
     for node in "$@"; do check_node "$node"; done
@@ -77,7 +77,7 @@ wait_ready()
             alive "$node" || { say "$node ended" && return 1; }
         done
         [[ "${left[*]}" != *"meta size"* ]] || wrong_size=yes
-        if [ $SECONDS -ge $until ] || { [ "$fresh$wrong_size" = yesyes ] && [ $SECONDS -ge $patience ]; }; then
+        if [ $SECONDS -ge $until ] || { [ "$fresh$wrong_size" = yesyes ] && [ $SECONDS -ge $size_deadline ]; }; then
             printf 'local-mesh: not ready: %s\n' "${left[@]}" >&2
             return 1
         fi

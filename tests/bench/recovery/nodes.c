@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_S 90
+#define DEADLINE_S 90
 #define BACKLOG 20 /* the publisher never stops: a few messages are always pending */
 
 void nodes_connect(struct nodes *n, struct world *w, struct cluster *cluster)
@@ -16,7 +16,7 @@ void nodes_connect(struct nodes *n, struct world *w, struct cluster *cluster)
     n->cluster = cluster;
     for (size_t i = 0; i < CLUSTER_NODES; i++) {
         n->clients[i] = client_connect(w, cluster->nodes[i]->url);
-        n->clients[i]->patience = PATIENCE_S;
+        n->clients[i]->timeout_s = DEADLINE_S;
     }
 }
 
@@ -103,8 +103,8 @@ static bool whole(void *data)
 
 void nodes_heal(struct nodes *n)
 {
-    if (!world_until(whole, n, PATIENCE_S))
-        fail_msg("the cluster has not healed within %d s", PATIENCE_S);
+    if (!world_until(whole, n, DEADLINE_S))
+        fail_msg("the cluster has not healed within %d s", DEADLINE_S);
     daemon_wait_ready(n->daemon, 30);
 }
 
@@ -130,7 +130,7 @@ static void move_leader(struct nodes *n, size_t node, enum role role, bool there
                                            : "CONSUMER.LEADER.STEPDOWN." RECOVERY_STREAM "." RECOVERY_DURABLE;
     size_t to = there ? node : (node + 1) % CLUSTER_NODES;
     struct move m = {n, node, role, there};
-    int64_t deadline = deadline_in(PATIENCE_S);
+    int64_t deadline = deadline_in(DEADLINE_S);
     const char *body =
         server_version() < 21100
             ? NULL /* the meta group chooses its leader itself: step down again until it is the right one */

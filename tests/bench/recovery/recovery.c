@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_NS (60 * NS_PER_S)
+#define DEADLINE_NS (60 * NS_PER_S)
 #define LOOK_NS NS_PER_MS
 #define BEFORE 1000 /* messages: more than are ever in flight when a worker dies */
 
@@ -73,7 +73,7 @@ static FILE *results; /* standard output, which cmocka must not write to */
  * the mark, and `before` messages sent earlier. */
 static int64_t wait_handled(struct bench *b, uint32_t before, int64_t since_ns, pid_t dead)
 {
-    int64_t deadline = bench_now_ns() + PATIENCE_NS;
+    int64_t deadline = bench_now_ns() + DEADLINE_NS;
     int64_t first = 0;
 
     while (!first) {
@@ -85,7 +85,7 @@ static int64_t wait_handled(struct bench *b, uint32_t before, int64_t since_ns, 
                 first = at;
         }
         if (bench_now_ns() > deadline)
-            fail_msg("nothing was handled within %d s of the fault", (int)(PATIENCE_NS / NS_PER_S));
+            fail_msg("nothing was handled within %d s of the fault", (int)(DEADLINE_NS / NS_PER_S));
         bench_sleep_ns(LOOK_NS);
     }
     return first;
@@ -93,12 +93,12 @@ static int64_t wait_handled(struct bench *b, uint32_t before, int64_t since_ns, 
 
 static struct traffic_mark wait_servers(struct bench *b)
 {
-    int64_t deadline = bench_now_ns() + PATIENCE_NS;
+    int64_t deadline = bench_now_ns() + DEADLINE_NS;
     struct traffic_mark mark;
 
     while (mark = traffic_look(b->traffic), !mark.published_ns || !mark.answered_ns) {
         if (bench_now_ns() > deadline)
-            fail_msg("the servers have not recovered within %d s", (int)(PATIENCE_NS / NS_PER_S));
+            fail_msg("the servers have not recovered within %d s", (int)(DEADLINE_NS / NS_PER_S));
         bench_sleep_ns(LOOK_NS);
     }
     return mark;
@@ -178,7 +178,7 @@ static struct reading crash_handler(struct bench *b, const struct fault *f)
     atomic_store(&b->board->crashed_ns, 0);
     client_publish(b->nodes.clients[0], "recovery.crash", "crash");
     traffic_mark(b->traffic);
-    int64_t deadline = bench_now_ns() + PATIENCE_NS, at;
+    int64_t deadline = bench_now_ns() + DEADLINE_NS, at;
     while (!(at = atomic_load(&b->board->crashed_ns))) {
         if (bench_now_ns() > deadline)
             fail_msg("the handler has not crashed");

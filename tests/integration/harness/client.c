@@ -37,7 +37,7 @@ struct client *client_connect_with(struct world *w, const char *urls, client_set
 
     assert_non_null(c);
     c->w = w;
-    c->patience = API_TIMEOUT_MS / 1000.0;
+    c->timeout_s = API_TIMEOUT_MS / 1000.0;
     snprintf(list, sizeof(list), "%s", urls);
     const char *servers[8];
     int n = 0;
@@ -72,7 +72,7 @@ struct client *client_connect(struct world *w, const char *urls)
 /* Repeats a request after a time-out and after no responders (a starting server, an election). */
 static natsStatus request(struct client *c, natsMsg **ret, const char *subject, const char *body)
 {
-    int64_t deadline = deadline_in(c->patience);
+    int64_t deadline = deadline_in(c->timeout_s);
     natsStatus s;
 
     do {

@@ -16,7 +16,7 @@
 struct client {
     struct world *w;
     natsConnection *nc;
-    double patience; /* limit for one call in seconds; default 10, more for tests that kill servers */
+    double timeout_s; /* limit for one call in seconds; default 10, more for tests that kill servers */
 };
 
 /* `setup` (may be NULL) sets credentials and TLS. */

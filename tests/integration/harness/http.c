@@ -19,11 +19,11 @@
 
 static int dial(const char *address, int port, double seconds)
 {
-    struct timeval patience = {.tv_sec = (time_t)seconds + 1}; /* the time-out applies to connect() too */
+    struct timeval timeout = {.tv_sec = (time_t)seconds + 1}; /* the time-out applies to connect() too */
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
     inet_pton(AF_INET, address, &sin.sin_addr);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0) {
         close(fd);
