@@ -19,7 +19,7 @@ grep -vE '^(tests/fuzz/corpus/|LICENSE)' "$scratch/files" | xargs grep -lI . >"$
 # Variables of scripts ($here/lib.sh), absolute paths, headers of the system, and words in capitals that stand for a name
 # (NAME.c) are not names of files.
 readonly NAMES='(?<![\w$/.}{*-])(?!(https?|nats|openssl|sys|net|netinet|arpa|linux|include)\b)([\w.{}*-]+/)+[\w-]+\.(c|h|md|sh|awk)\b|(?<![\w$/.}{*-])[A-Za-z_-]+\.md\b'
-xargs grep -noHP "$NAMES" <"$scratch/texts" | grep -vE '\b(NAME|PAGE)[./_]|(here|scratch|root|my-[a-z]+)/' |
+xargs grep -noHP "$NAMES" <"$scratch/texts" | grep -vE '(\b|_)(NAME|PAGE)[./_]|(here|scratch|root|my-[a-z]+)/' |
     awk -F: -v files="$scratch/files" '
         BEGIN {
             while ((getline name < files) > 0) {
