@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outputs - what a handler staged: published with a message id, each confirmed by its stream,
- * before the source message is acknowledged.
+ * outputs - publishes the staged outputs of a message, and waits for the PubAck of each.
  *
- * No answer or no connection: published again under the same id (the stream drops the copy).
- * Refused: the attempt has failed.  No stream takes the subject: the same, unless one does within seconds,
- * because a stream that elects its leader cannot be told from one that does not exist.
+ * Without an answer or a connection, an output is published again with the same message id, so the stream stores it
+ * once. If a stream refuses an output, the attempt fails. "No responders" is retried for ELECTION_NS before it counts
+ * as a refusal, because a stream without a leader answers like a stream that does not exist.
  */
 #include "settle_private.h"
 
@@ -18,11 +17,11 @@
 #include <string.h>
 
 #define PUBLISH_TIMEOUT_NS (5 * NS_PER_SEC)
-#define ELECTION_NS (10 * NS_PER_SEC) /* more than a cluster needs */
+#define ELECTION_NS (10 * NS_PER_SEC) /* longer than an election takes */
 
-int settle_stage(struct settle *s, struct message *h, const struct settle_output *o)
+int settle_stage(struct settle *s, struct message *m, const struct settle_output *o)
 {
-    struct settlement *t = settlement_of(s, h);
+    struct settlement *t = settlement_ensure(s, m);
     size_t subject = strlen(o->subject) + 1;
     size_t msg_id = o->msg_id ? strlen(o->msg_id) + 1 : 1;
     struct output *out = t ? malloc(sizeof(*out) + subject + msg_id + o->headers_size + o->size) : NULL;
@@ -46,10 +45,10 @@ int settle_stage(struct settle *s, struct message *h, const struct settle_output
     return 0;
 }
 
-void settle_unstage(struct settle *s, struct message *h)
+void settle_unstage(struct settle *s, struct message *m)
 {
     (void)s;
-    settlement_free(h);
+    settlement_free(m);
 }
 
 void outputs_cancel(struct settlement *t)
@@ -60,14 +59,14 @@ void outputs_cancel(struct settlement *t)
         request_cancel(out->request);
         free(out);
     }
-    t->n_outputs = t->n_open = 0;
+    t->n_outputs = t->n_publishing = 0;
 }
 
-/* All answers are in: done, failed, or some to be sent again. */
-static void judge(struct settlement *t)
+/* Call it when no output is being published: the outputs are stored, or refused, or must be published again. */
+static void outputs_evaluate(struct settlement *t)
 {
     struct settle *s = t->settle;
-    struct message *h = t->message;
+    struct message *m = t->message;
     size_t open = 0;
 
     if (t->error) {
@@ -77,62 +76,64 @@ static void judge(struct settlement *t)
         free(t->error);
         t->error = NULL;
         s->stats.publish_errors++;
-        log_warn("publish-failed", LOG_STR("handler", s->handler->name), LOG_UINT("seq", h->stream_seq),
-                 LOG_STR("error", text), LOG_STR("msg", "the attempt has failed: again after the backoff"));
-        settle_failed(s, h, -1, text);
+        log_warn("publish-failed", LOG_STR("handler", s->handler->name), LOG_UINT("seq", m->stream_seq),
+                 LOG_STR("error", text),
+                 LOG_STR("msg", "the attempt failed; retried after the backoff, dead-lettered after the last attempt"));
+        settle_attempt_failed(s, m, -1, text);
         return;
     }
     list_for_each(node, &t->outputs) open += !container_of(node, struct output, node)->confirmed;
     if (open) {
-        settlement_again(t);
+        settlement_retry_later(t);
         return;
     }
     s->stats.published += t->n_outputs;
     s->stats.acked++;
     if (s->handler->ack == ACK_CONFIRMED) {
-        settlement_step(t, STEP_CONFIRM);
+        settlement_enter_step(t, STEP_CONFIRM);
         return;
     }
-    settlement_free(h);
-    consumer_ack(h->consumer, h);
+    settlement_free(m);
+    consumer_ack(m->consumer, m);
 }
 
-/* Nobody there to take it, which may pass. */
-static bool waits_for_leader(struct settlement *t, const struct answer *a)
+/* True: no leader answered, and an election may still be going on. */
+static bool leader_wait_continues(struct settlement *t, const struct answer *a)
 {
     int64_t now = loop_now_ns(t->settle->loop);
     if (!answer_is_transient(a))
         return false;
-    if (!t->leaderless_ns)
-        t->leaderless_ns = now;
-    return now - t->leaderless_ns < ELECTION_NS;
+    if (!t->leader_missing_since_ns)
+        t->leader_missing_since_ns = now;
+    return now - t->leader_missing_since_ns < ELECTION_NS;
 }
 
-static void on_published(void *data, int rc, natsMsg *msg)
+static void on_publish_answer(void *data, int rc, natsMsg *msg)
 {
     struct output *out = data;
     struct settlement *t = out->settlement;
     struct answer a;
 
     out->request = NULL;
-    t->n_open--;
+    t->n_publishing--;
     pub_ack_read(&a, rc, msg);
     out->confirmed = a.rc == 0;
-    if (waits_for_leader(t, &a)) {
-        ; /* sent again */
+    if (leader_wait_continues(t, &a)) {
+        ; /* outputs_evaluate() retries it */
     } else if (!t->error && a.rc == -EHOSTUNREACH) {
-        if (asprintf(&t->error, "publishing to %s: no stream takes this subject", out->bytes) < 0)
+        if (asprintf(&t->error, "publishing to %s: no stream has this subject; create one, or correct the subject",
+                     out->bytes) < 0)
             t->error = NULL;
     } else if (!t->error && (a.rc == -EREMOTEIO || a.rc == -EBADMSG)) {
         if (asprintf(&t->error, "publishing to %s: %s (%d)", out->bytes, a.text, a.err_code) < 0)
             t->error = NULL;
     }
     json_decref(a.json);
-    if (t->n_open == 0)
-        judge(t);
+    if (t->n_publishing == 0)
+        outputs_evaluate(t);
 }
 
-/* "NATS/1.0\r\n", each "Name: value\r\n", "\r\n". */
+/* Format: "NATS/1.0\r\n", then "Name: value\r\n" for each header, then "\r\n". */
 size_t headers_wire_size(const struct buf *headers)
 {
     size_t size = 12 + headers->len;
@@ -141,30 +142,30 @@ size_t headers_wire_size(const struct buf *headers)
     return size;
 }
 
-/* nats.c would refuse it at each try. */
-static bool too_large(struct settlement *t, const struct output *out, const struct buf *headers)
+/* True: larger than max_payload, with t->error set. nats.c would refuse each retry of such an output. */
+static bool output_exceeds_limit(struct settlement *t, const struct output *out, const struct buf *headers)
 {
     int64_t limit = connection_max_payload(requests_connection(consumer_requests(t->message->consumer)));
     size_t size = out->size + headers_wire_size(headers);
 
     if (limit <= 0 || size <= (size_t)limit)
         return false;
-    if (asprintf(&t->error, "publishing to %s: %zu bytes are more than the server takes (max_payload %" PRId64 ")",
+    if (asprintf(&t->error, "publishing to %s: %zu bytes are more than the server's max_payload of %" PRId64,
                  out->bytes, size, limit) < 0)
         t->error = NULL;
     return true;
 }
 
-static int send_one(struct settlement *t, struct output *out, size_t number)
+static int output_send(struct settlement *t, struct output *out, size_t number)
 {
-    struct message *h = t->message;
+    struct message *m = t->message;
     struct buf headers = {0};
     char id[512];
 
     const char *msg_id = out->bytes + out->msg_id;
     if (!*msg_id) {
-        snprintf(id, sizeof(id), "%s.%" PRId64 ".%" PRIu64 ".%s.%zu", consumer_stream(h->consumer),
-                 consumer_stream_created_ns(h->consumer), h->stream_seq, t->settle->handler->name, number);
+        snprintf(id, sizeof(id), "%s.%" PRId64 ".%" PRIu64 ".%s.%zu", consumer_stream(m->consumer),
+                 consumer_stream_created_ns(m->consumer), m->stream_seq, t->settle->handler->name, number);
         msg_id = id;
     }
     buf_append(&headers, "Nats-Msg-Id", sizeof("Nats-Msg-Id"));
@@ -177,9 +178,10 @@ static int send_one(struct settlement *t, struct output *out, size_t number)
                                    .size = out->size};
     int rc = -ENOMEM;
     if (!headers.failed)
-        rc = too_large(t, out, &headers) ? -EMSGSIZE
-                                         : request_send(consumer_requests(h->consumer), p, PUBLISH_TIMEOUT_NS,
-                                                        on_published, out, &out->request);
+        rc = output_exceeds_limit(t, out, &headers)
+                 ? -EMSGSIZE
+                 : request_send(consumer_requests(m->consumer), p, PUBLISH_TIMEOUT_NS, on_publish_answer, out,
+                                &out->request);
     buf_finish(&headers);
     return rc;
 }
@@ -194,12 +196,12 @@ void outputs_publish(struct settlement *t)
         number++;
         if (out->confirmed || out->request || t->error)
             continue;
-        int rc = send_one(t, out, number - 1);
+        int rc = output_send(t, out, number - 1);
         if (rc == 0)
-            t->n_open++;
+            t->n_publishing++;
         else if (rc != -EMSGSIZE)
-            break; /* not connected or no memory: judged below, sent again later */
+            break; /* not connected or out of memory: retried later */
     }
-    if (t->n_open == 0)
-        judge(t);
+    if (t->n_publishing == 0)
+        outputs_evaluate(t);
 }

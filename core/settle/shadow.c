@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * shadow - what a handler in shadow mode did: told and counted, and nothing of it done.
+ * shadow - logs and counts what a handler in shadow mode would have done.
  *
- * The consumer is the shadow's own, so acknowledging there moves nobody else; a failed run is an answer
- * like any other and is not repeated.
+ * A shadow has a consumer of its own, so its acknowledgements affect no other handler. A failed run is a result like
+ * any other and is not retried.
  */
 #include "settle_private.h"
 
@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* How much of an output's payload is shown, at debug only. */
-#define SHOWN 256
+/* Of an output's payload; logged at debug only. */
+#define LOGGED_BYTES_MAX 256
 
 const char *shadow_name(int result)
 {
@@ -23,43 +23,43 @@ const char *shadow_name(int result)
     }
 }
 
-static size_t n_headers(const struct output *out)
+static size_t headers_count(const struct output *out)
 {
-    size_t ends = 0; /* of names and of values */
+    size_t ends = 0; /* NUL bytes: one for each name and each value */
     for (size_t i = 0; i < out->headers_size; i++)
         ends += out->bytes[out->headers + i] == '\0';
     return ends / 2;
 }
 
-static void tell_outputs(const struct settle *s, const struct message *h, const struct settlement *t)
+static void outputs_log(const struct settle *s, const struct message *m, const struct settlement *t)
 {
-    char text[SHOWN + 1];
+    char text[LOGGED_BYTES_MAX + 1];
 
     list_for_each(node, &t->outputs)
     {
         const struct output *out = container_of(node, struct output, node);
-        size_t n = strnlen(out->bytes + out->data, out->size < SHOWN ? out->size : SHOWN);
+        size_t n = strnlen(out->bytes + out->data, out->size < LOGGED_BYTES_MAX ? out->size : LOGGED_BYTES_MAX);
         memcpy(text, out->bytes + out->data, n);
         text[n] = '\0';
-        log_info("shadow-output", LOG_STR("handler", s->handler->name), LOG_UINT("seq", h->stream_seq),
-                 LOG_STR("subject", out->bytes), LOG_UINT("bytes", out->size), LOG_UINT("headers", n_headers(out)),
+        log_info("shadow-output", LOG_STR("handler", s->handler->name), LOG_UINT("seq", m->stream_seq),
+                 LOG_STR("subject", out->bytes), LOG_UINT("bytes", out->size), LOG_UINT("headers", headers_count(out)),
                  log_enabled(LOG_LEVEL_DEBUG) ? LOG_STR("data", text) : LOG_NONE);
     }
 }
 
-void shadow_record(struct settle *s, struct message *h, int result, const char *text)
+void shadow_record(struct settle *s, struct message *m, int result, const char *text)
 {
-    const struct settlement *t = h->settlement;
+    const struct settlement *t = m->settlement;
     size_t n = t ? t->n_outputs : 0;
 
-    log_info("shadow", LOG_STR("handler", s->handler->name), LOG_STR("cluster", consumer_cluster(h->consumer)->name),
-             LOG_STR("stream", consumer_stream(h->consumer)), LOG_UINT("seq", h->stream_seq),
-             LOG_STR("subject", natsMsg_GetSubject(h->msg)), LOG_STR("outcome", shadow_name(result)),
+    log_info("shadow", LOG_STR("handler", s->handler->name), LOG_STR("cluster", consumer_cluster(m->consumer)->name),
+             LOG_STR("stream", consumer_stream(m->consumer)), LOG_UINT("seq", m->stream_seq),
+             LOG_STR("subject", natsMsg_GetSubject(m->msg)), LOG_STR("outcome", shadow_name(result)),
              LOG_UINT("outputs", n), text && *text ? LOG_STR("text", text) : LOG_NONE);
     if (t)
-        tell_outputs(s, h, t);
+        outputs_log(s, m, t);
     s->stats.shadowed[result]++;
     s->stats.shadow_outputs += n;
-    settlement_free(h);
-    consumer_ack(h->consumer, h);
+    settlement_free(m);
+    consumer_ack(m->consumer, m);
 }

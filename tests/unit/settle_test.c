@@ -274,7 +274,7 @@ static void output_larger_than_the_server_takes_fails_the_attempt(struct world *
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
     const char *error = header_in(w, m.headers, "Seamq-Error");
     assert_int_equal(strncmp(error, "publishing to out.big: 1048", 27), 0);
-    assert_non_null(strstr(error, " bytes are more than the server takes (max_payload 1048576)"));
+    assert_non_null(strstr(error, " bytes are more than the server's max_payload of 1048576"));
 }
 
 /* What fits by itself and not with the message id that settle adds must fail: nats.c refuses it

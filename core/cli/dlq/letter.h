@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dlq/letter - a dead letter as seamqd writes it (settle/deadletter.c), and which ones somebody means.
+ * dlq/letter - a dead letter as seamqd writes it (settle/dead_letter_publish.c), and which ones somebody means.
  *
  * Pure, any thread.
  */
