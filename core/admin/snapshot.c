@@ -40,7 +40,7 @@ static int consumer_take(struct snapshot_consumer *s, const struct handler *h, s
                                     .durable = consumer_durable(c),
                                     .reason = consumer_reason(c),
                                     .ready = consumer_ready(c),
-                                    .in_use = handler_takes_from(h, i),
+                                    .in_use = handler_pulls_from(h, i),
                                     .paused = consumer_paused_until_ns(c) != 0,
                                     .paused_until_ns = consumer_paused_until_ns(c),
                                     .stats = *consumer_stats(c),

@@ -103,7 +103,7 @@ static int add_consumer(struct instance *instance, const char *name, struct erro
         const struct cluster *other = container_of(node, struct cluster, node);
         bool in_mesh = other->config->domain && strcmp(other->config->domain, home->config->domain) != 0;
         if (rc == 0 && in_mesh && cluster_is_current(instance, other))
-            rc = handler_add_route(instance->handler, other->requests);
+            rc = handler_add_path(instance->handler, other->requests);
     }
     return rc;
 }
@@ -165,7 +165,7 @@ void instance_drain(struct instance *instance)
     instance->state = INSTANCE_DRAINING;
     /* The daemon continues to run, so a message that has just started gets its whole time. */
     instance->settle_until_ns = loop_now_ns(d->loop) + d->snapshot->config->drain_timeout_ns;
-    instance->drain_until_ns = handler_dismiss(instance->handler, instance->settle_until_ns);
+    instance->drain_until_ns = handler_drain_for_reload(instance->handler, instance->settle_until_ns);
 }
 
 /* ---- changes ---------------------------------------------------------------------------------------- */
@@ -191,7 +191,7 @@ void instance_replace(struct instance *instance, struct config_ref to)
         reload_record(instance->daemon, instance_config(instance)->name, "refused", err.text);
         return;
     }
-    handler_wait(next->handler, true);
+    handler_set_standby(next->handler, true);
     next->predecessor = instance;
     next->ready_until_ns = loop_now_ns(instance->daemon->loop) + SUCCESSOR_NS;
     instance->successor = next;
@@ -249,14 +249,14 @@ static void hand_over_to_successor(struct instance *instance)
     instance_drain(instance);
     if (!instance_is_exclusive(next)) {
         next->predecessor = NULL;
-        handler_wait(next->handler, false);
+        handler_set_standby(next->handler, false);
     }
 }
 
 static void advance_successor(struct instance *instance)
 {
     struct instance *next = instance->successor;
-    const char *failed = handler_hopeless(next->handler);
+    const char *failed = handler_standby_failure(next->handler);
 
     if (handler_ready(next->handler)) {
         hand_over_to_successor(instance);
@@ -275,7 +275,7 @@ static void release_waiting(struct instance *instance)
         struct instance *next = container_of(node, struct instance, node);
         if (next->predecessor == instance) {
             next->predecessor = NULL;
-            handler_wait(next->handler, false);
+            handler_set_standby(next->handler, false);
         }
     }
 }
@@ -307,7 +307,7 @@ bool instance_advance(struct instance *instance)
         advance_rolling_restart(instance);
     if (instance->successor)
         advance_successor(instance);
-    if (instance->n_old_snapshots && handler_retired_ended(instance->handler))
+    if (instance->n_old_snapshots && handler_retired_pools_ended(instance->handler))
         release_old_snapshots(instance);
     return instance_is_changing(instance) || instance->n_old_snapshots || instance->predecessor;
 }

@@ -65,7 +65,7 @@ static void wait_for_draining(struct instance *instance)
             instance->predecessor = o;
     }
     if (instance->predecessor)
-        handler_wait(instance->handler, true);
+        handler_set_standby(instance->handler, true);
 }
 
 static void add_instance(struct daemon *d, struct config_snapshot *snapshot, size_t i)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * admission - when the next message may start although a worker is free: rate_limit and max_in_flight of the
- * configuration, and the breaker of a handler whose dependency is down.  Without any of them a message passes with
- * one test.
+ * admission - when the next message may start, beside the need for a free worker: by the options rate_limit and
+ * max_in_flight, and by the breaker, which opens when a dependency of the handler is down.
  *
- * Messages that may not start soon are not pulled (window.h), so none waits here for its turn while another daemon
- * could run it.
+ * Messages that may not start soon are not pulled (window.h), so another daemon can run them.
  *
- * Part of struct handler; thread: the loop's.
+ * Thread: the loop's. Owner: struct handler.
  */
 #ifndef SEAMQ_DISPATCH_ADMISSION_H
 #define SEAMQ_DISPATCH_ADMISSION_H
@@ -19,21 +17,21 @@ struct handler;
 struct message;
 
 struct admission {
-    bool limited; /* a limit is configured, or the breaker is open */
+    bool limited; /* false: no limit is configured and the breaker is closed, so every message may start */
     struct rate rate;
     struct breaker breaker;
 };
 
 void admission_init(struct handler *h);
-/* When the next message may start, monotonic; not after now: at once; INT64_MAX: not before an outcome. */
+/* When the next message may start, on the monotonic clock. In the past: now; INT64_MAX: not before the next outcome. */
 int64_t admission_start_ns(const struct handler *h);
-/* `m` starts. */
-void admission_started(struct handler *h, struct message *m);
-/* The outcome of `m`, which is in no list, is UNAVAILABLE: `m` is queued again, as the same attempt. */
-void admission_unavailable(struct handler *h, struct message *m, int64_t delay_ns, const char *text);
-/* `m` has another outcome, or its worker died of it; `available`: what the handler needs is not down. */
-void admission_result(struct handler *h, struct message *m, bool available);
-/* `m` was in a worker's ring and did not start. */
-void admission_withdrawn(struct handler *h, struct message *m);
+/* To be called when `m` starts. */
+void admission_note_start(struct handler *h, struct message *m);
+/* The outcome of `m`, which is in no list, is UNAVAILABLE: puts it back into the queue without counting the attempt. */
+void admission_requeue_unavailable(struct handler *h, struct message *m, int64_t delay_ns, const char *text);
+/* `m` has any other outcome, or crashed its worker. `available`: the handler's dependency can be reached. */
+void admission_note_outcome(struct handler *h, struct message *m, bool available);
+/* `m` comes back from a worker's ring without having started. */
+void admission_note_withdrawn(struct handler *h, struct message *m);
 
 #endif

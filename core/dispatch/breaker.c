@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * breaker - closed, open, probing. */
+ * breaker - the changes between closed, open and probing. */
 #include "breaker.h"
 
 #include "base/clock.h"
@@ -9,7 +9,7 @@
 
 #define PAUSE_MIN_NS NS_PER_SEC
 #define PAUSE_MAX_NS (30 * NS_PER_SEC)
-#define ASKED_MAX_NS (3600 * NS_PER_SEC) /* a handler's mistake must not stop it for good */
+#define REQUESTED_MAX_NS (3600 * NS_PER_SEC) /* limits a wrong delay of the handler */
 
 void breaker_start(struct breaker *b, const void *message)
 {
@@ -17,14 +17,14 @@ void breaker_start(struct breaker *b, const void *message)
         b->probe = message;
 }
 
-static void pause_probes(struct breaker *b, int64_t asked_ns, int64_t now_ns)
+static void probe_schedule(struct breaker *b, int64_t requested_ns, int64_t now_ns)
 {
     b->pause_ns = b->pause_ns ? b->pause_ns * 2 : PAUSE_MIN_NS;
     if (b->pause_ns > PAUSE_MAX_NS)
         b->pause_ns = PAUSE_MAX_NS;
-    if (asked_ns > ASKED_MAX_NS)
-        asked_ns = ASKED_MAX_NS;
-    int64_t pause = b->pause_ns > asked_ns ? b->pause_ns : asked_ns;
+    if (requested_ns > REQUESTED_MAX_NS)
+        requested_ns = REQUESTED_MAX_NS;
+    int64_t pause = b->pause_ns > requested_ns ? b->pause_ns : requested_ns;
     b->probe_ns = now_ns + pause + (int64_t)((double)pause / 4 * rand_r(&b->seed) / RAND_MAX);
     b->probe = NULL;
 }
@@ -43,7 +43,7 @@ bool breaker_unavailable(struct breaker *b, const void *message, int64_t pause_n
         b->pause_ns = 0;
         b->seed = b->seed ? b->seed : (unsigned)now_ns;
     }
-    pause_probes(b, pause_ns, now_ns);
+    probe_schedule(b, pause_ns, now_ns);
     return opens;
 }
 
@@ -52,7 +52,7 @@ bool breaker_result(struct breaker *b, const void *message, bool success, int64_
     if (!b->open || message != b->probe)
         return false;
     if (!success) {
-        pause_probes(b, 0, now_ns);
+        probe_schedule(b, 0, now_ns);
         return false;
     }
     b->open = false;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * drain - an orderly end: ask for nothing more, and when nothing more can come give back what has not started;
- * let run what has, keep leases until the end.  A death at any point of it equals a kill -9: nothing is lost.
+ * drain - ends a handler: stops pulling, lets running messages finish and returns the others to the server.
  *
- * Until nothing can come the handler goes on with what comes, unless it is one that takes long.  With ack = cumulative
- * nothing can be given back: what is here is finished, as far as there is time.
+ * While messages can still arrive, the handler runs them, unless its messages take long. With ack = cumulative
+ * no message can be returned, so those that have arrived are finished if time allows. Leases are renewed until the
+ * end. If the daemon is killed during the drain, the server redelivers what is unsettled.
  */
 #include "handler_private.h"
 
-/* Kept of the grace period for giving the rest back and hearing the server's answers. */
-#define RESERVE_NS (3 * NS_PER_SEC)
-#define LOOK_NS (5 * NS_PER_MS)
+/* The end of the grace period, reserved for returning messages and for the server's answers. */
+#define RETURN_RESERVE_NS (3 * NS_PER_SEC)
+#define FINISH_CHECK_NS (5 * NS_PER_MS)
 
-static void take_back(struct handler *h)
+static void ready_messages_return(struct handler *h)
 {
     struct list *node;
     while ((node = list_pop_front(&h->ready))) {
@@ -21,9 +21,9 @@ static void take_back(struct handler *h)
     }
 }
 
-/* Messages that wait for their next attempt go back with what is left of the delay.  Those of a lane go back
- * all, and at once: the next daemon starts none of them before it has the first. */
-static void give_back_waiting(struct consumer *c, int64_t now)
+/* Messages that wait for their next attempt are returned with the rest of the delay. Messages of a key queue are all
+ * returned without a delay, because the next daemon starts none of them before it has the first. */
+static void waiting_messages_return(struct consumer *c, int64_t now)
 {
     struct message_table *t = consumer_messages(c);
     list_for_each_safe(node, &t->leases)
@@ -36,15 +36,15 @@ static void give_back_waiting(struct consumer *c, int64_t now)
     }
 }
 
-void drain_give_back_all(struct handler *h)
+void drain_return_messages(struct handler *h)
 {
-    take_back(h);
+    ready_messages_return(h);
     for (size_t i = 0; i < h->n_consumers; i++)
-        give_back_waiting(h->consumers[i], loop_now_ns(h->loop));
+        waiting_messages_return(h->consumers[i], loop_now_ns(h->loop));
 }
 
-/* Nothing more can come, so what goes back now goes to somebody else. */
-static void pulls_ended(void *data)
+/* No more messages can arrive, so the server delivers returned messages to another daemon. */
+static void on_pulls_ended(void *data)
 {
     struct handler *h = data;
     if (--h->n_stopping > 0)
@@ -52,10 +52,10 @@ static void pulls_ended(void *data)
     if (phase_finishing(h->phase))
         loop_arm(h->loop, &h->finish, loop_now_ns(h->loop));
     else
-        drain_give_back_all(h);
+        drain_return_messages(h);
 }
 
-static void dismiss_crew(struct worker_pool *pool, int64_t until_ns)
+static void pool_revoke(struct worker_pool *pool, int64_t until_ns)
 {
     for (size_t i = 0; i < pool->n; i++) {
         if (pool->slots[i].refused)
@@ -65,16 +65,17 @@ static void dismiss_crew(struct worker_pool *pool, int64_t until_ns)
     }
 }
 
-/* Relieved ones have their time already, and keep it unless the daemon ends. */
-static void dismiss_workers(struct handler *h)
+/* Workers of retired pools keep the deadline of the rolling restart, unless the daemon stops. */
+static void workers_revoke(struct handler *h)
 {
-    dismiss_crew(h->pool, h->workers_until_ns);
-    if (phase_leaving(h->phase))
+    pool_revoke(h->pool, h->workers_until_ns);
+    if (phase_draining_for_reload(h->phase))
         return;
-    list_for_each(node, &h->leaving) dismiss_crew(container_of(node, struct worker_pool, node), h->workers_until_ns);
+    list_for_each(node, &h->retired_pools)
+        pool_revoke(container_of(node, struct worker_pool, node), h->workers_until_ns);
 }
 
-static bool unfinished(const struct handler *h)
+static bool has_unfinished_messages(const struct handler *h)
 {
     bool in_time = loop_now_ns(h->loop) < h->settle_until_ns;
     if (h->n_stopping > 0)
@@ -87,21 +88,21 @@ static bool unfinished(const struct handler *h)
     return false;
 }
 
-static void on_finish(struct loop_timer *t)
+static void on_finish_check(struct loop_timer *t)
 {
     struct handler *h = t->data;
     int64_t now = loop_now_ns(h->loop);
-    if (unfinished(h) && now < h->workers_until_ns) {
-        loop_arm(h->loop, t, now + LOOK_NS);
+    if (has_unfinished_messages(h) && now < h->workers_until_ns) {
+        loop_arm(h->loop, t, now + FINISH_CHECK_NS);
         return;
     }
     h->phase = phase_next(h->phase, PHASE_FINISHED);
     if (h->n_stopping == 0)
-        drain_give_back_all(h);
-    dismiss_workers(h);
+        drain_return_messages(h);
+    workers_revoke(h);
 }
 
-static void begin(struct handler *h, enum phase_event event, int64_t until_ns)
+static void drain_start(struct handler *h, enum phase_event event, int64_t until_ns)
 {
     int64_t now = loop_now_ns(h->loop);
 
@@ -112,60 +113,61 @@ static void begin(struct handler *h, enum phase_event event, int64_t until_ns)
 
     h->n_stopping = h->n_consumers;
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_stop(h->consumers[i], h->settle_until_ns, pulls_ended, h);
-    worker_pool_destroy(h->next);
-    h->next = NULL;
-    h->finish = (struct loop_timer){.fire = on_finish, .data = h};
+        consumer_stop(h->consumers[i], h->settle_until_ns, on_pulls_ended, h);
+    worker_pool_destroy(h->next_pool);
+    h->next_pool = NULL;
+    h->finish = (struct loop_timer){.fire = on_finish_check, .data = h};
     if (phase_finishing(h->phase))
         loop_arm(h->loop, &h->finish, now);
     else
-        dismiss_workers(h);
+        workers_revoke(h);
     handler_update_state(h);
 }
 
-/* It leaves while the daemon begins to: by then it has to be over, too. */
-static void hurry(struct handler *h, int64_t until_ns)
+/* The daemon stops while the handler drains for a reload: the earlier deadline counts. */
+static void drain_shorten(struct handler *h, int64_t until_ns)
 {
     h->phase = phase_next(h->phase, PHASE_STOP);
     if (until_ns < h->workers_until_ns)
         h->workers_until_ns = until_ns;
     if (!phase_finishing(h->phase))
-        dismiss_workers(h);
+        workers_revoke(h);
 }
 
 void handler_drain(struct handler *h, int64_t deadline_ns)
 {
     int64_t now = loop_now_ns(h->loop);
-    int64_t until_ns = deadline_ns - RESERVE_NS > now ? deadline_ns - RESERVE_NS : now + (deadline_ns - now) / 2;
+    int64_t until_ns =
+        deadline_ns - RETURN_RESERVE_NS > now ? deadline_ns - RETURN_RESERVE_NS : now + (deadline_ns - now) / 2;
     if (phase_draining(h->phase)) {
-        hurry(h, until_ns);
+        drain_shorten(h, until_ns);
         return;
     }
     h->settle_until_ns = deadline_ns;
-    begin(h, PHASE_STOP, until_ns);
+    drain_start(h, PHASE_STOP, until_ns);
 }
 
-int64_t handler_dismiss(struct handler *h, int64_t settle_until_ns)
+int64_t handler_drain_for_reload(struct handler *h, int64_t settle_until_ns)
 {
     int64_t timeout_ns = h->config->timeout_ns;
-    list_for_each(node, &h->leaving)
+    list_for_each(node, &h->retired_pools)
     {
         int64_t ns = container_of(node, struct worker_pool, node)->plan.config->timeout_ns;
         timeout_ns = ns > timeout_ns ? ns : timeout_ns;
     }
-    int64_t until_ns = loop_now_ns(h->loop) + timeout_ns + HANDLER_LEAVE_NS;
+    int64_t until_ns = loop_now_ns(h->loop) + timeout_ns + HANDLER_CLOSE_NS;
     if (until_ns < settle_until_ns)
         until_ns = settle_until_ns;
     h->settle_until_ns = settle_until_ns;
-    begin(h, PHASE_LEAVE, until_ns);
-    return until_ns + RESERVE_NS;
+    drain_start(h, PHASE_RELOAD, until_ns);
+    return until_ns + RETURN_RESERVE_NS;
 }
 
 bool handler_workers_ended(const struct handler *h)
 {
     if (!worker_pool_ended(h->pool))
         return false;
-    list_for_each(node, &h->leaving)
+    list_for_each(node, &h->retired_pools)
     {
         if (!worker_pool_ended(container_of(node, struct worker_pool, node)))
             return false;

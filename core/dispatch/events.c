@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * events - what workers report: outcomes, outputs, counters, deaths. */
+ * events - handles the reports of workers: ready, outcomes, outputs, counters and exits. */
 #include "handler_private.h"
 
 #include "base/log.h"
@@ -10,10 +10,11 @@
 
 #define COUNTERS_MAX 64
 
-static void nonsense(struct slot *slot, const char *what, uint64_t id)
+static void log_unexpected_id(struct slot *slot, const char *what, uint64_t id)
 {
     log_warn("worker-nonsense", LOG_STR("handler", slot->handler->config->name), LOG_STR("what", what),
-             LOG_UINT("id", id), LOG_STR("msg", "not about the message that is due: ignored"));
+             LOG_UINT("id", id),
+             LOG_STR("msg", "the worker reported a message that is not due: the report is ignored"));
 }
 
 static void on_ready(void *data, struct worker *w)
@@ -22,54 +23,54 @@ static void on_ready(void *data, struct worker *w)
     log_debug("worker-ready", LOG_STR("handler", slot->handler->config->name), LOG_INT("pid", worker_pid(w)));
     slot->full = false;
     slot->pushed = 0;
-    slot->coming = false;
+    slot->restarting = false;
     handler_update_state(slot->handler);
 }
 
-/* Its refusals say nothing of how long a message takes, so they are not measured. */
-static void unavailable(struct handler *h, struct message *m, const struct worker_outcome *o)
+/* The run is not added to the average duration, because the handler did not do the message's work. */
+static void unavailable_requeue(struct handler *h, struct message *m, const struct worker_outcome *o)
 {
     settle_unstage(h->settle, m);
-    admission_unavailable(h, m, o->delay_ns, o->text);
+    admission_requeue_unavailable(h, m, o->delay_ns, o->text);
     if (phase_returns(h->phase) && h->n_stopping == 0)
-        drain_give_back_all(h);
+        drain_return_messages(h);
 }
 
 static void on_outcome(void *data, struct worker *w, const struct worker_outcome *o)
 {
     struct slot *slot = data;
     struct handler *h = slot->handler;
-    struct message *m = feed_running(slot, o->id);
+    struct message *m = feed_find_running(slot, o->id);
     (void)w;
 
     if (!m) {
-        nonsense(slot, "outcome", o->id);
+        log_unexpected_id(slot, "outcome", o->id);
         return;
     }
     enum outcome outcome = outcome_from_abi(o->outcome);
-    feed_done(slot, m);
-    m->run_alone = m->run_alone && m->crashes; /* a mere suspect is cleared by having run */
+    feed_remove_running(slot, m);
+    m->run_alone = m->run_alone && m->crashes; /* a run without a crash clears a message that was only suspected */
     histogram_observe(&h->stats.duration, o->duration_ns);
     h->stats.handled++;
     h->stats.outcomes[outcome]++;
-    if (outcome == OUTCOME_UNAVAILABLE && !h->config->shadow) { /* a shadow does nothing again */
-        unavailable(h, m, o);
+    if (outcome == OUTCOME_UNAVAILABLE && !h->config->shadow) { /* in shadow mode no message runs a second time */
+        unavailable_requeue(h, m, o);
         return;
     }
-    feed_measure(h, o->duration_ns);
+    feed_note_duration(h, o->duration_ns);
     if (h->admission.limited)
-        admission_result(h, m, outcome_table[outcome].available);
+        admission_note_outcome(h, m, outcome_table[outcome].available);
     settle_outcome(h->settle, m, outcome, o->delay_ns, o->text);
 }
 
 static void on_staged(void *data, struct worker *w, const struct worker_staged *s)
 {
     struct slot *slot = data;
-    struct message *m = feed_running(slot, s->id);
+    struct message *m = feed_find_running(slot, s->id);
     (void)w;
 
     if (!m) {
-        nonsense(slot, "output", s->id);
+        log_unexpected_id(slot, "output", s->id);
         return;
     }
     struct settle_output o = {.subject = s->subject,
@@ -78,8 +79,8 @@ static void on_staged(void *data, struct worker *w, const struct worker_staged *
                               .size = s->size,
                               .headers = s->headers,
                               .headers_size = s->headers_size};
-    if (settle_stage(slot->handler->settle, m, &o)) /* the outcome must not count without its outputs */
-        abort();
+    if (settle_stage(slot->handler->settle, m, &o))
+        abort(); /* out of memory: an outcome must not be settled without its outputs */
 }
 
 static void on_count(void *data, struct worker *w, const char *metric, int64_t by)
@@ -103,7 +104,7 @@ static void on_count(void *data, struct worker *w, const char *metric, int64_t b
     c->value = (uint64_t)by;
 }
 
-/* ---- death ------------------------------------------------------------------------ */
+/* ---- exits ------------------------------------------------------------------------ */
 
 const char *handler_exit_name(enum worker_exit_reason reason)
 {
@@ -116,8 +117,8 @@ const char *handler_exit_name(enum worker_exit_reason reason)
     return names[reason];
 }
 
-/* A worker that is done leaves quietly, unless it was killed over a message. */
-static void log_exit(const struct slot *slot, const struct worker_exit *e)
+/* An expected end is logged at debug level, unless the worker was killed while it ran a message. */
+static void log_worker_exit(const struct slot *slot, const struct worker_exit *e)
 {
     const struct config_handler *c = slot->handler->config;
     const struct message *m = e->running_n && slot->n ? container_of(slot->running.next, struct message, node) : NULL;
@@ -134,25 +135,24 @@ static void log_exit(const struct slot *slot, const struct worker_exit *e)
            e->restart_in_ns >= 0 ? LOG_NS("restart_in", e->restart_in_ns) : LOG_NONE);
 }
 
-/* Whether the message that was running is to blame. */
-static bool blames(const struct worker_exit *e)
+/* True: the message that was running counts a failed attempt. */
+static bool exit_blames_message(const struct worker_exit *e)
 {
     return e->reason == WORKER_EXIT_CRASH || e->reason == WORKER_EXIT_STATUS || e->reason == WORKER_EXIT_TIMEOUT ||
            e->reason == WORKER_EXIT_PROTOCOL || e->reason == WORKER_EXIT_MEMORY;
 }
 
-/* Everything without an outcome goes back to the front of the queue, in its old order.  The one that
- * was running when the worker died has an attempt more behind it; of a batch nobody knows which it
- * was, so each of them runs alone next, and the guilty one is found out. */
-static void take_back(struct slot *slot, const struct worker_exit *e)
+/* Messages without an outcome return to the front of the queue in their order. The message that was running when the
+ * worker crashed has failed one attempt. In a batch the guilty message is unknown, so each of them runs alone next. */
+static void messages_requeue(struct slot *slot, const struct worker_exit *e)
 {
     struct handler *h = slot->handler;
     struct message *guilty = NULL;
-    size_t suspects = blames(e) ? e->running_n : 0; /* from the front */
+    size_t suspects = exit_blames_message(e) ? e->running_n : 0; /* the first messages of slot->running */
 
     while (!list_empty(&slot->running)) {
         struct message *m = container_of(slot->running.prev, struct message, node);
-        feed_done(slot, m);
+        feed_remove_running(slot, m);
         settle_unstage(h->settle, m);
         if (slot->n < suspects && (suspects > 1 || h->config->batch_max > 1))
             m->run_alone = true;
@@ -160,11 +160,11 @@ static void take_back(struct slot *slot, const struct worker_exit *e)
             guilty = m;
             continue;
         }
-        admission_withdrawn(h, m);
-        feed_front(h, m);
+        admission_note_withdrawn(h, m);
+        feed_requeue(h, m);
     }
     if (guilty) {
-        admission_result(h, guilty, false);
+        admission_note_outcome(h, guilty, false);
         settle_crashed(h->settle, guilty,
                        &(struct settle_crash){.signal = e->signal,
                                               .text = e->text,
@@ -173,29 +173,29 @@ static void take_back(struct slot *slot, const struct worker_exit *e)
     }
 }
 
-static void on_exit_(void *data, struct worker *w, const struct worker_exit *e)
+static void on_worker_exit(void *data, struct worker *w, const struct worker_exit *e)
 {
     struct slot *slot = data;
     struct handler *h = slot->handler;
     (void)w;
 
-    log_exit(slot, e);
+    log_worker_exit(slot, e);
     h->stats.exits[e->reason]++;
     if (e->restart_in_ns >= 0)
         h->stats.restarts++;
     else
         slot->ended = true;
-    slot->coming = e->restart_in_ns == 0;
+    slot->restarting = e->restart_in_ns == 0;
     slot->refused = e->reason == WORKER_EXIT_REFUSED && e->restart_in_ns < 0;
-    take_back(slot, e);
+    messages_requeue(slot, e);
     if (slot->pool == h->pool) {
         snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", e->text);
         h->phase = phase_next(h->phase, PHASE_WORKER_ENDED);
-    } else if (slot->pool == h->next) {
-        worker_pool_failed(slot->pool, e->text);
+    } else if (slot->pool == h->next_pool) {
+        worker_pool_set_failure(slot->pool, e->text);
     }
     if (phase_returns(h->phase) && h->n_stopping == 0)
-        drain_give_back_all(h);
+        drain_return_messages(h);
     handler_update_state(h);
 }
 
@@ -204,5 +204,5 @@ const struct worker_callbacks handler_worker_callbacks = {
     .on_outcome = on_outcome,
     .on_staged = on_staged,
     .on_count = on_count,
-    .on_exit = on_exit_,
+    .on_exit = on_worker_exit,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * handler - life cycle and state of one handler. */
+ * handler - creation, end and readiness of one handler, and its numbers for the admin pages. */
 #include "handler_private.h"
 
 #include "base/log.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char starting[] = "its workers are starting";
+static const char starting_reason[] = "workers are starting";
 
 int handler_create(struct handler **ret, struct loop *loop, const struct worker_pool_plan *plan,
                    const struct handler_callbacks *callbacks, void *data, struct error *err)
@@ -25,16 +25,16 @@ int handler_create(struct handler **ret, struct loop *loop, const struct worker_
     h->callbacks = *callbacks;
     h->data = data;
     list_init(&h->ready);
-    list_init(&h->leaving);
+    list_init(&h->retired_pools);
     list_init(&h->hook.node);
-    snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", starting);
+    snprintf(h->worker_reason, sizeof(h->worker_reason), "%s", starting_reason);
     h->consumers = calloc(config->clusters.n, sizeof(struct consumer *));
     if (config->ordering != ORDERING_NONE)
         h->key_queues = calloc(config->clusters.n, sizeof(struct key_queues *));
     int rc = h->consumers && (h->key_queues || config->ordering == ORDERING_NONE) ? pulling_init(h) : -ENOMEM;
     if (rc == 0)
-        rc = settle_create(&h->settle, loop, config, h->info->version, &(struct settle_callbacks){.retry = feed_retry},
-                           h);
+        rc = settle_create(&h->settle, loop, config, h->info->version,
+                           &(struct settle_callbacks){.retry = feed_schedule_retry}, h);
     rc =
         rc ? error_set(err, rc, "handler %s: out of memory", config->name) : worker_pool_create(&h->pool, h, plan, err);
     if (rc) {
@@ -44,7 +44,7 @@ int handler_create(struct handler **ret, struct loop *loop, const struct worker_
     worker_pool_start(h->pool);
     h->hook = (struct loop_hook){.order = LOOP_ORDER_DISPATCH, .run = feed_hook, .data = h};
     loop_add_hook(loop, &h->hook);
-    h->feed_again = (struct loop_timer){.fire = feed_again, .data = h};
+    h->push_retry = (struct loop_timer){.fire = feed_on_push_retry, .data = h};
     admission_init(h);
     *ret = h;
     return 0;
@@ -56,12 +56,12 @@ void handler_destroy(struct handler *h)
         return;
     if (h->hook.run)
         loop_remove_hook(h->loop, &h->hook);
-    loop_disarm(h->loop, &h->feed_again);
+    loop_disarm(h->loop, &h->push_retry);
     loop_disarm(h->loop, &h->finish);
     pulling_finish(h);
     worker_pool_destroy(h->pool);
-    worker_pool_destroy(h->next);
-    list_for_each_safe(node, &h->leaving) worker_pool_destroy(container_of(node, struct worker_pool, node));
+    worker_pool_destroy(h->next_pool);
+    list_for_each_safe(node, &h->retired_pools) worker_pool_destroy(container_of(node, struct worker_pool, node));
     settle_destroy(h->settle);
     for (size_t i = 0; i < h->n_consumers; i++) {
         if (h->key_queues)
@@ -94,8 +94,8 @@ static void on_consumer_state(void *data, struct consumer *c)
     handler_update_state(h);
 }
 
-/* Why there is no cluster to take messages from; "" when there is one. */
-static void explain_consumers(const struct handler *h, char *out, size_t size)
+/* Writes why no consumer is ready; nothing if one is. */
+static void explain_unready_consumers(const struct handler *h, char *out, size_t size)
 {
     size_t n = 0;
     for (size_t i = 0; i < h->n_consumers; i++)
@@ -110,20 +110,20 @@ static void on_order(void *data, struct consumer *c)
     struct handler *h = data;
     for (size_t i = 0; i < h->n_consumers; i++)
         if (h->consumers[i] == c)
-            key_queues_order(h->key_queues[i], consumer_in_order(c));
+            key_queues_set_in_order(h->key_queues[i], consumer_in_order(c));
 }
 
 static void on_left(void *data, struct message *m, bool for_good)
 {
     (void)data;
-    key_queue_left(m, for_good);
+    key_queue_note_left(m, for_good);
 }
 
 int handler_add_consumer(struct handler *h, struct requests *requests, const struct config_cluster *cluster,
                          unsigned index, struct error *err)
 {
     static const struct consumer_callbacks callbacks = {
-        .on_message = feed_message, .on_state = on_consumer_state, .on_order = on_order, .on_left = on_left};
+        .on_message = feed_add_message, .on_state = on_consumer_state, .on_order = on_order, .on_left = on_left};
     struct consumer *c;
     int rc = consumer_create(&c, h->loop, requests, h->config, cluster, index, &callbacks, h, err);
     if (rc)
@@ -135,12 +135,12 @@ int handler_add_consumer(struct handler *h, struct requests *requests, const str
     }
     h->consumers[h->n_consumers++] = c;
     pulling_add_consumer(h, h->n_consumers - 1);
-    /* What it begins with is no news: a change from it is. */
-    explain_consumers(h, h->reason, sizeof(h->reason));
+    /* The first reason is not reported, only changes of it are. */
+    explain_unready_consumers(h, h->reason, sizeof(h->reason));
     return 0;
 }
 
-int handler_add_route(struct handler *h, struct requests *requests)
+int handler_add_path(struct handler *h, struct requests *requests)
 {
     return consumer_add_path(h->consumers[h->n_consumers - 1], requests);
 }
@@ -158,22 +158,22 @@ void handler_connection_error(struct handler *h, const struct connection *connec
         consumer_server_error(h->consumers[i], connection, text);
 }
 
-void handler_wait(struct handler *h, bool wait)
+void handler_set_standby(struct handler *h, bool standby)
 {
-    h->phase = phase_next(h->phase, wait ? PHASE_WAIT : PHASE_START);
+    h->phase = phase_next(h->phase, standby ? PHASE_WAIT : PHASE_START);
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_set_pull_paused(h->consumers[i], wait);
+        consumer_set_pull_paused(h->consumers[i], standby);
 }
 
-const char *handler_hopeless(const struct handler *h)
+const char *handler_standby_failure(const struct handler *h)
 {
     return h->phase == PHASE_STANDBY_FAILED ? h->worker_reason : NULL;
 }
 
-bool handler_retired_ended(struct handler *h)
+bool handler_retired_pools_ended(struct handler *h)
 {
-    worker_pool_bury(h);
-    return list_empty(&h->leaving);
+    worker_pools_free_ended(h);
+    return list_empty(&h->retired_pools);
 }
 
 /* ---- ready or not -------------------------------------------------------------------- */
@@ -181,7 +181,7 @@ bool handler_retired_ended(struct handler *h)
 static bool any_worker_ready(const struct handler *h)
 {
     for (size_t i = 0; i < h->pool->n; i++)
-        if (worker_ready(h->pool->slots[i].worker) || h->pool->slots[i].coming)
+        if (worker_ready(h->pool->slots[i].worker) || h->pool->slots[i].restarting)
             return true;
     return false;
 }
@@ -195,19 +195,19 @@ void handler_update_state(struct handler *h)
     else if (!any_worker_ready(h))
         snprintf(reason, sizeof(reason), "no worker is ready: %.400s", h->worker_reason);
     else
-        explain_consumers(h, reason, sizeof(reason));
-    if (strcmp(reason, h->reason) == 0 && h->was_ready == !reason[0])
+        explain_unready_consumers(h, reason, sizeof(reason));
+    if (strcmp(reason, h->reason) == 0 && h->is_ready == !reason[0])
         return;
     memcpy(h->reason, reason, sizeof(reason));
-    h->was_ready = !reason[0];
-    if (!phase_draining(h->phase) && !any_worker_ready(h) && strcmp(h->worker_reason, starting) == 0)
-        return; /* how each begins is no news */
+    h->is_ready = !reason[0];
+    if (!phase_draining(h->phase) && !any_worker_ready(h) && strcmp(h->worker_reason, starting_reason) == 0)
+        return; /* normal after a start: not reported */
     h->callbacks.on_state(h->data, h);
 }
 
 bool handler_ready(const struct handler *h)
 {
-    return h->was_ready;
+    return h->is_ready;
 }
 
 const char *handler_reason(const struct handler *h)
@@ -215,7 +215,7 @@ const char *handler_reason(const struct handler *h)
     return h->reason;
 }
 
-/* ---- what others want to know ----------------------------------------------------------- */
+/* ---- numbers and settings ----------------------------------------------------------- */
 
 bool handler_uses(const struct handler *h, const struct connection *connection)
 {
@@ -240,8 +240,8 @@ const struct handler_stats *handler_stats(const struct handler *h)
     return &h->stats;
 }
 
-/* Of one cluster's lanes. */
-static void note_order(const struct handler *h, size_t i, struct buf *out)
+/* Appends why the i-th consumer's key queues keep it from starting or pulling messages. */
+static void note_key_queues(const struct handler *h, size_t i, struct buf *out)
 {
     struct key_queues_stats s = handler_key_queues(h, i);
     const char *cluster = consumer_cluster(h->consumers[i])->name;
@@ -249,11 +249,12 @@ static void note_order(const struct handler *h, size_t i, struct buf *out)
     if (!consumer_ready(h->consumers[i]))
         return;
     if (!consumer_in_order(h->consumers[i]))
-        buf_printf(out, "; cluster %s: waiting for %llu messages that were delivered before", cluster,
+        buf_printf(out, "; cluster %s: no message starts: waiting for %llu redeliveries of earlier messages", cluster,
                    (unsigned long long)s.awaited);
     else if (s.full)
-        buf_printf(out, "; cluster %s: not pulling: key \"%.64s\" holds %zu messages (key_max_in_flight = %lld)",
-                   cluster, s.full, s.full_holds, (long long)h->config->key_max_in_flight);
+        buf_printf(out,
+                   "; cluster %s: not pulling: key \"%.64s\" has %zu messages in flight (key_max_in_flight = %lld)",
+                   cluster, s.full, s.full_n, (long long)h->config->key_max_in_flight);
 }
 
 void handler_note(const struct handler *h, char *out, size_t size)
@@ -261,7 +262,7 @@ void handler_note(const struct handler *h, char *out, size_t size)
     struct buf notes = {0};
 
     if (handler_config(h)->shadow)
-        buf_puts(&notes, "; in the shadow: nothing that it does takes effect");
+        buf_puts(&notes, "; shadow mode: outcomes and outputs have no effect");
     if (h->admission.breaker.open)
         buf_printf(&notes, "; breaker open: %s", h->admission.breaker.reason);
     for (size_t i = 0; i < h->n_consumers; i++)
@@ -275,7 +276,7 @@ void handler_note(const struct handler *h, char *out, size_t size)
             buf_printf(&notes, "; paused on cluster %s until %s", consumer_cluster(h->consumers[i])->name, until);
     }
     for (size_t i = 0; h->key_queues && i < h->n_consumers; i++)
-        note_order(h, i, &notes);
+        note_key_queues(h, i, &notes);
     snprintf(out, size, "%s", notes.len && !notes.failed ? buf_str(&notes) + 2 : "");
     buf_finish(&notes);
 }
@@ -309,7 +310,7 @@ struct consumer *handler_consumer(const struct handler *h, size_t i)
     return h->consumers[i];
 }
 
-bool handler_takes_from(const struct handler *h, size_t i)
+bool handler_pulls_from(const struct handler *h, size_t i)
 {
     return consumer_ready(h->consumers[i]) && consumer_window(h->consumers[i]) > 0;
 }

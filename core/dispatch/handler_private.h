@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handler_private - shared by handler.c (life), feed.c (messages to workers and back),
- * pulling.c (how much to pull from which cluster), worker_pool.c (the workers), events.c (what workers report),
- * admission.c (what may start) and drain.c.
+ * handler_private - struct handler and the functions that its files share: handler.c (life cycle and state),
+ * feed.c (messages to workers), pulling.c (how much to pull from which cluster), worker_pool.c (worker processes),
+ * events.c (reports of workers), admission.c (when a message may start) and drain.c (end).
  */
 #ifndef SEAMQ_DISPATCH_HANDLER_PRIVATE_H
 #define SEAMQ_DISPATCH_HANDLER_PRIVATE_H
@@ -17,37 +17,37 @@
 
 #define HANDLER_REASON_MAX 512
 
-struct slot { /* a worker and the messages that it has */
+struct slot { /* a worker, and the messages in its ring */
     struct handler *handler;
     struct worker_pool *pool;
-    unsigned index; /* in its crew */
+    unsigned index; /* in the pool */
     struct worker *worker;
-    struct list running; /* in the order in which they were pushed: it answers in that order */
+    struct list running; /* RUNNING messages in the order of the pushes, which is the order of the outcomes */
     size_t n;
-    int64_t since_ns; /* when the first of them can have begun */
-    int64_t pushed;   /* since this process was ready: no more than max_messages */
-    bool full;        /* the ring had no room: wait for an outcome */
-    bool refused;     /* it will not be restarted */
-    bool coming;      /* its replacement is starting right now: no news for anybody */
-    bool ended;       /* drained */
+    int64_t first_since_ns; /* the earliest time at which the first message can have started */
+    int64_t pushed;         /* messages pushed since this process was ready: at most max_messages */
+    bool full;              /* the ring had no room: push nothing before the next outcome */
+    bool refused;           /* open() failed for good: no restart */
+    bool restarting;        /* the next process starts without a pause: the handler stays ready meanwhile */
+    bool ended;             /* the process has ended, and no other one starts */
 };
 
 struct worker_pool {
-    struct list node; /* in handler.leaving */
+    struct list node; /* in handler.retired_pools */
     struct handler *handler;
     struct worker_pool_plan plan;
     struct slot *slots;
     size_t n;
-    char *reason; /* why it does not get ready; NULL: nothing is known against it */
+    char *failure; /* why a worker ended before the pool was ready; NULL: none ended */
 };
 
 struct pulling {
-    struct window_consumer *consumers; /* of each consumer: what goes into the computation, and what comes out */
-    struct window_consumer_out *out;
-    size_t active; /* see struct window_in */
+    struct window_consumer *consumers; /* input of window_compute(), one for each consumer */
+    struct window_consumer_out *out;   /* output of window_compute(), one for each consumer */
+    size_t active;                     /* see struct window_in */
     int64_t lost_ns;
     int64_t refresh_ns;
-    struct loop_timer wake; /* for the hook */
+    struct loop_timer wake; /* starts an iteration of the loop, so that the hook runs */
 };
 
 struct handler {
@@ -59,31 +59,31 @@ struct handler {
     struct settle *settle;
     struct consumer **consumers;
     size_t n_consumers;
-    struct key_queues **key_queues; /* of each consumer; NULL: no ordering */
+    struct key_queues **key_queues; /* one for each consumer; NULL: no ordering */
     struct pulling pulling;
-    struct worker_pool *pool; /* the serving one */
-    struct worker_pool *next; /* starting; NULL: none */
-    struct list leaving;      /* relieved, with something left to do */
-    struct list ready;
+    struct worker_pool *pool;      /* gets the messages */
+    struct worker_pool *next_pool; /* starts in a rolling restart; NULL: none */
+    struct list retired_pools;     /* replaced in a rolling restart; their processes have not all ended */
+    struct list ready;             /* messages for the next free worker */
     struct admission admission;
     struct loop_hook hook;
-    struct loop_timer feed_again; /* a worker that took nothing although it had nothing */
-    struct buf headers;           /* of the message being pushed */
+    struct loop_timer push_retry; /* pushes again to workers whose ring was full although they run nothing */
+    struct buf headers;           /* scratch space for the headers of one pushed message */
     uint64_t next_run_id;
-    int64_t duration_ns; /* moving average of a message; 0: none handled yet */
-    double size_bytes;   /* moving average of a message */
+    int64_t duration_ns; /* moving average of a message's run; 0: no message has run yet */
+    double size_bytes;   /* moving average of a message's payload */
     enum phase phase;
-    int64_t workers_until_ns;
-    int64_t settle_until_ns; /* what no worker is at is not waited for longer */
-    struct loop_timer finish;
-    size_t n_stopping; /* consumers whose pulls have not ended */
-    bool was_ready;
-    char worker_reason[HANDLER_REASON_MAX]; /* why no worker is ready; "": one is */
-    char reason[HANDLER_REASON_MAX];
+    int64_t workers_until_ns; /* draining: deadline for the messages that workers run */
+    int64_t settle_until_ns;  /* draining: deadline for all other messages */
+    struct loop_timer finish; /* draining: checks whether the messages that have arrived are done */
+    size_t n_stopping;        /* draining: consumers whose pulls have not ended */
+    bool is_ready;
+    char worker_reason[HANDLER_REASON_MAX]; /* how the last worker of the serving pool ended */
+    char reason[HANDLER_REASON_MAX];        /* why the handler is not ready; "": it is */
     struct handler_stats stats;
 };
 
-extern const struct worker_callbacks handler_worker_callbacks; /* events.c; data: struct slot */
+extern const struct worker_callbacks handler_worker_callbacks; /* in events.c; data is a struct slot */
 
 /* handler.c */
 void handler_update_state(struct handler *h);
@@ -93,31 +93,35 @@ int worker_pool_create(struct worker_pool **ret, struct handler *h, const struct
                        struct error *err);
 void worker_pool_start(struct worker_pool *pool);
 void worker_pool_destroy(struct worker_pool *pool);
-void worker_pool_failed(struct worker_pool *pool, const char *why);
+void worker_pool_set_failure(struct worker_pool *pool, const char *why);
 bool worker_pool_ended(const struct worker_pool *pool);
-/* Frees those that have left. Not from a worker's callback. */
-void worker_pool_bury(struct handler *h);
+/* Frees the retired pools whose workers have all ended. Not to be called from a worker's callback. */
+void worker_pools_free_ended(struct handler *h);
 
 /* feed.c */
-void feed_message(void *data, struct message *m);
-void feed_retry(void *data, struct message *m, int64_t delay_ns);
-void feed_front(struct handler *h, struct message *m);
+/* A consumer's message has arrived, or was redelivered. */
+void feed_add_message(void *data, struct message *m);
+/* Starts the message's next attempt after delay_ns, or returns it to the server when draining. */
+void feed_schedule_retry(void *data, struct message *m, int64_t delay_ns);
+/* Puts a message that did not start, and is in no list, near the front of the queue. */
+void feed_requeue(struct handler *h, struct message *m);
 void feed_hook(struct loop_hook *hook);
-void feed_again(struct loop_timer *timer);
-/* The message that the worker is to answer next, if that is `id`; else NULL. */
-struct message *feed_running(struct slot *slot, uint64_t id);
-void feed_done(struct slot *slot, struct message *m);
-void feed_measure(struct handler *h, int64_t duration_ns);
+void feed_on_push_retry(struct loop_timer *timer);
+/* The message whose outcome is due next from the worker. NULL: its id is not `id`. */
+struct message *feed_find_running(struct slot *slot, uint64_t id);
+void feed_remove_running(struct slot *slot, struct message *m);
+/* Adds a run to the average duration. */
+void feed_note_duration(struct handler *h, int64_t duration_ns);
 
 /* pulling.c */
 int pulling_init(struct handler *h);
 void pulling_finish(struct handler *h);
 void pulling_add_consumer(struct handler *h, size_t i);
-/* To be called in each iteration. `start_ns`: when the next message may start, WINDOW_NEVER: not known. */
+/* To be called in each iteration of the loop. The next message may start at `start_ns`; WINDOW_NEVER: not known. */
 void pulling_update(struct handler *h, int64_t start_ns);
 
 /* drain.c */
-/* Returns to the server what has not started, messages whose key queue stands still included. */
-void drain_give_back_all(struct handler *h);
+/* Returns all messages that have not started to the server, also those of stopped key queues. */
+void drain_return_messages(struct handler *h);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lanes - a hash table of keys, each with its queue of messages. */
+ * key_queues - a hash table of key queues. */
 #include "key_queues.h"
 
 #include <errno.h>
@@ -9,12 +9,12 @@
 #define BUCKETS_MIN 64
 
 struct key_queue {
-    struct key_queue *chain;
-    struct key_queues *key_queues;
-    struct list queue;    /* of held.in_key_queue, by stream sequence */
-    struct message *turn; /* in the ready list, with a worker, or being settled; NULL: none is */
+    struct key_queue *chain; /* next in the hash bucket */
+    struct key_queues *owner;
+    struct list messages; /* by message.in_key_queue, in the order of the stream */
+    struct message *turn; /* the message in the ready list, with a worker, or being settled; NULL: none */
     size_t n;
-    bool full; /* since it had key_max_in_flight, until it has half of that */
+    bool full; /* set at key_max_in_flight messages, cleared at half of that */
     uint64_t hash;
     size_t len;
     char key[];
@@ -23,49 +23,49 @@ struct key_queue {
 struct key_queues {
     const struct config_handler *config;
     struct list *ready;
-    bool moving; /* everything is here in order; false: no key queue moves */
+    bool in_order; /* false: the redelivery sync has not ended, so no message gets a turn */
     struct key_queue **buckets;
     size_t n_buckets; /* power of two */
     size_t n;
-    size_t n_turns; /* lanes with a turn */
+    size_t n_turns; /* key queues whose `turn` is set */
     size_t n_full;
     uint64_t stops;
 };
 
 int key_queues_create(struct key_queues **ret, const struct config_handler *config, bool in_order, struct list *ready)
 {
-    struct key_queues *l = calloc(1, sizeof(*l));
-    if (l)
-        l->buckets = calloc(BUCKETS_MIN, sizeof(*l->buckets));
-    if (!l || !l->buckets) {
-        free(l);
+    struct key_queues *queues = calloc(1, sizeof(*queues));
+    if (queues)
+        queues->buckets = calloc(BUCKETS_MIN, sizeof(*queues->buckets));
+    if (!queues || !queues->buckets) {
+        free(queues);
         return -ENOMEM;
     }
-    l->config = config;
-    l->ready = ready;
-    l->n_buckets = BUCKETS_MIN;
-    l->moving = in_order;
-    *ret = l;
+    queues->config = config;
+    queues->ready = ready;
+    queues->n_buckets = BUCKETS_MIN;
+    queues->in_order = in_order;
+    *ret = queues;
     return 0;
 }
 
-void key_queues_destroy(struct key_queues *l)
+void key_queues_destroy(struct key_queues *queues)
 {
-    if (!l)
+    if (!queues)
         return;
-    for (size_t i = 0; i < l->n_buckets; i++) {
-        for (struct key_queue *key_queue = l->buckets[i], *next; key_queue; key_queue = next) {
-            next = key_queue->chain;
-            free(key_queue);
+    for (size_t i = 0; i < queues->n_buckets; i++) {
+        for (struct key_queue *queue = queues->buckets[i], *next; queue; queue = next) {
+            next = queue->chain;
+            free(queue);
         }
     }
-    free(l->buckets);
-    free(l);
+    free(queues->buckets);
+    free(queues);
 }
 
-void key_queues_set_config(struct key_queues *l, const struct config_handler *config)
+void key_queues_set_config(struct key_queues *queues, const struct config_handler *config)
 {
-    l->config = config;
+    queues->config = config;
 }
 
 /* ---- keys ------------------------------------------------------------------------- */
@@ -75,8 +75,8 @@ struct key {
     size_t len;
 };
 
-/* What has no such token or header has the empty key. */
-static struct key key_of(const struct config_handler *c, natsMsg *msg)
+/* A message without the token or the header has the empty key. */
+static struct key message_key(const struct config_handler *c, natsMsg *msg)
 {
     const char *at = natsMsg_GetSubject(msg);
 
@@ -97,7 +97,7 @@ static struct key key_of(const struct config_handler *c, natsMsg *msg)
     return (struct key){at, strlen(at)};
 }
 
-static uint64_t hash_of(struct key key) /* FNV-1a */
+static uint64_t key_hash(struct key key) /* FNV-1a */
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < key.len; i++)
@@ -105,191 +105,191 @@ static uint64_t hash_of(struct key key) /* FNV-1a */
     return hash ^ hash >> 32;
 }
 
-static struct key_queue **bucket_of(const struct key_queues *l, uint64_t hash)
+static struct key_queue **bucket_of(const struct key_queues *queues, uint64_t hash)
 {
-    return &l->buckets[hash & (l->n_buckets - 1)];
+    return &queues->buckets[hash & (queues->n_buckets - 1)];
 }
 
-static void grow(struct key_queues *l)
+static void buckets_grow(struct key_queues *queues)
 {
-    struct key_queues bigger = {.n_buckets = l->n_buckets * 4};
+    struct key_queues bigger = {.n_buckets = queues->n_buckets * 4};
     bigger.buckets = calloc(bigger.n_buckets, sizeof(*bigger.buckets));
     if (!bigger.buckets)
-        return; /* longer chains then */
-    for (size_t i = 0; i < l->n_buckets; i++) {
-        for (struct key_queue *key_queue = l->buckets[i], *next; key_queue; key_queue = next) {
-            struct key_queue **bucket = bucket_of(&bigger, key_queue->hash);
-            next = key_queue->chain;
-            key_queue->chain = *bucket;
-            *bucket = key_queue;
+        return; /* the table works with longer chains */
+    for (size_t i = 0; i < queues->n_buckets; i++) {
+        for (struct key_queue *queue = queues->buckets[i], *next; queue; queue = next) {
+            struct key_queue **bucket = bucket_of(&bigger, queue->hash);
+            next = queue->chain;
+            queue->chain = *bucket;
+            *bucket = queue;
         }
     }
-    free(l->buckets);
-    l->buckets = bigger.buckets;
-    l->n_buckets = bigger.n_buckets;
+    free(queues->buckets);
+    queues->buckets = bigger.buckets;
+    queues->n_buckets = bigger.n_buckets;
 }
 
-static struct key_queue *find_lane(struct key_queues *l, struct key key)
+static struct key_queue *queue_get(struct key_queues *queues, struct key key)
 {
-    uint64_t hash = hash_of(key);
-    for (struct key_queue *key_queue = *bucket_of(l, hash); key_queue; key_queue = key_queue->chain)
-        if (key_queue->hash == hash && key_queue->len == key.len && memcmp(key_queue->key, key.at, key.len) == 0)
-            return key_queue;
-    struct key_queue *key_queue = malloc(sizeof(*key_queue) + key.len + 1);
-    if (!key_queue)
-        abort(); /* to run it without its lane would break the order; a restart does not */
-    if (l->n >= l->n_buckets)
-        grow(l);
-    struct key_queue **bucket = bucket_of(l, hash);
-    *key_queue = (struct key_queue){.chain = *bucket, .key_queues = l, .hash = hash, .len = key.len};
-    list_init(&key_queue->queue);
-    memcpy(key_queue->key, key.at, key.len);
-    key_queue->key[key.len] = '\0';
-    *bucket = key_queue;
-    l->n++;
-    return key_queue;
+    uint64_t hash = key_hash(key);
+    for (struct key_queue *queue = *bucket_of(queues, hash); queue; queue = queue->chain)
+        if (queue->hash == hash && queue->len == key.len && memcmp(queue->key, key.at, key.len) == 0)
+            return queue;
+    struct key_queue *queue = malloc(sizeof(*queue) + key.len + 1);
+    if (!queue)
+        abort(); /* running the message without a key queue would break the order; a restart does not */
+    if (queues->n >= queues->n_buckets)
+        buckets_grow(queues);
+    struct key_queue **bucket = bucket_of(queues, hash);
+    *queue = (struct key_queue){.chain = *bucket, .owner = queues, .hash = hash, .len = key.len};
+    list_init(&queue->messages);
+    memcpy(queue->key, key.at, key.len);
+    queue->key[key.len] = '\0';
+    *bucket = queue;
+    queues->n++;
+    return queue;
 }
 
-static void free_lane(struct key_queue *key_queue)
+static void queue_free(struct key_queue *queue)
 {
-    struct key_queue **at = bucket_of(key_queue->key_queues, key_queue->hash);
-    while (*at != key_queue)
+    struct key_queue **at = bucket_of(queue->owner, queue->hash);
+    while (*at != queue)
         at = &(*at)->chain;
-    *at = key_queue->chain;
-    key_queue->key_queues->n--;
-    free(key_queue);
+    *at = queue->chain;
+    queue->owner->n--;
+    free(queue);
 }
 
-const char *key_queue_key(const struct key_queue *key_queue)
+const char *key_queue_key(const struct key_queue *queue)
 {
-    return key_queue->key;
+    return queue->key;
 }
 
 /* ---- turns -------------------------------------------------------------------------- */
 
-static struct message *first(const struct key_queue *key_queue)
+static struct message *first_message(const struct key_queue *queue)
 {
-    return list_empty(&key_queue->queue) ? NULL : container_of(key_queue->queue.next, struct message, in_key_queue);
+    return list_empty(&queue->messages) ? NULL : container_of(queue->messages.next, struct message, in_key_queue);
 }
 
-static void set_turn(struct key_queue *key_queue, struct message *m)
+static void turn_set(struct key_queue *queue, struct message *m)
 {
-    key_queue->key_queues->n_turns += (m != NULL) - (key_queue->turn != NULL);
-    key_queue->turn = m;
+    queue->owner->n_turns += (m != NULL) - (queue->turn != NULL);
+    queue->turn = m;
 }
 
-/* Gives the turn to the first message if it can take it.  One that came late goes before a follower that
- * was only ready, never before one that a worker has. */
-static void update(struct key_queue *key_queue)
+/* Gives the turn to the first message if it is READY. An earlier message that arrives late takes the turn from a
+ * message that is READY, but not from one that has been pushed to a worker. */
+static void turn_update(struct key_queue *queue)
 {
-    struct key_queues *l = key_queue->key_queues;
-    struct message *next = first(key_queue);
+    struct key_queues *queues = queue->owner;
+    struct message *next = first_message(queue);
 
-    if (key_queue->turn && key_queue->turn->state != MESSAGE_READY)
+    if (queue->turn && queue->turn->state != MESSAGE_READY)
         return;
-    if (!l->moving || (next && next->state != MESSAGE_READY))
+    if (!queues->in_order || (next && next->state != MESSAGE_READY))
         next = NULL;
-    if (next == key_queue->turn)
+    if (next == queue->turn)
         return;
-    if (key_queue->turn)
-        list_remove(&key_queue->turn->node);
+    if (queue->turn)
+        list_remove(&queue->turn->node);
     if (next)
-        list_push_back(l->ready, &next->node);
-    set_turn(key_queue, next);
+        list_push_back(queues->ready, &next->node);
+    turn_set(queue, next);
 }
 
-static void count(struct key_queue *key_queue, size_t n)
+static void queue_set_length(struct key_queue *queue, size_t n)
 {
-    size_t max = (size_t)key_queue->key_queues->config->key_max_in_flight;
-    bool full = n >= max || (key_queue->full && n > max / 2);
+    size_t max = (size_t)queue->owner->config->key_max_in_flight;
+    bool full = n >= max || (queue->full && n > max / 2);
 
-    key_queue->n = n;
-    key_queue->key_queues->n_full += (size_t)full - (size_t)key_queue->full;
-    key_queue->key_queues->stops += full && !key_queue->full;
-    key_queue->full = full;
+    queue->n = n;
+    queue->owner->n_full += (size_t)full - (size_t)queue->full;
+    queue->owner->stops += full && !queue->full;
+    queue->full = full;
 }
 
-static void insert(struct key_queue *key_queue, struct message *m)
+static void queue_insert(struct key_queue *queue, struct message *m)
 {
-    struct list *at = key_queue->queue.prev;
-    while (at != &key_queue->queue && container_of(at, struct message, in_key_queue)->stream_seq > m->stream_seq)
+    struct list *at = queue->messages.prev;
+    while (at != &queue->messages && container_of(at, struct message, in_key_queue)->stream_seq > m->stream_seq)
         at = at->prev;
     list_insert_after(at, &m->in_key_queue);
-    m->key_queue = key_queue;
-    count(key_queue, key_queue->n + 1);
+    m->key_queue = queue;
+    queue_set_length(queue, queue->n + 1);
 }
 
-void key_queues_arrive(struct key_queues *l, struct message *m)
+void key_queues_add(struct key_queues *queues, struct message *m)
 {
     if (!m->key_queue)
-        insert(find_lane(l, key_of(l->config, m->msg)), m);
-    update(m->key_queue);
+        queue_insert(queue_get(queues, message_key(queues->config, m->msg)), m);
+    turn_update(m->key_queue);
 }
 
-void key_queues_order(struct key_queues *l, bool in_order)
+void key_queues_set_in_order(struct key_queues *queues, bool in_order)
 {
-    if (l->moving == in_order)
+    if (queues->in_order == in_order)
         return;
-    l->moving = !l->moving;
-    for (size_t i = 0; i < l->n_buckets; i++)
-        for (struct key_queue *key_queue = l->buckets[i]; key_queue; key_queue = key_queue->chain)
-            update(key_queue);
+    queues->in_order = !queues->in_order;
+    for (size_t i = 0; i < queues->n_buckets; i++)
+        for (struct key_queue *queue = queues->buckets[i]; queue; queue = queue->chain)
+            turn_update(queue);
 }
 
-void key_queue_wait(struct message *m)
+void key_queue_note_waiting(struct message *m)
 {
-    set_turn(m->key_queue, NULL);
-    update(m->key_queue); /* one with an earlier place may have come meanwhile */
+    turn_set(m->key_queue, NULL);
+    turn_update(m->key_queue); /* an earlier message may have arrived meanwhile */
 }
 
-void key_queue_ready(struct message *m)
+void key_queue_note_ready(struct message *m)
 {
-    update(m->key_queue);
+    turn_update(m->key_queue);
 }
 
-void key_queue_back(struct message *m)
+void key_queue_requeue(struct message *m)
 {
-    message_put_back(m->key_queue->key_queues->ready, m);
-    update(m->key_queue);
+    message_put_back(m->key_queue->owner->ready, m);
+    turn_update(m->key_queue);
 }
 
-void key_queue_left(struct message *m, bool for_good)
+void key_queue_note_left(struct message *m, bool for_good)
 {
-    struct key_queue *key_queue = m->key_queue;
+    struct key_queue *queue = m->key_queue;
 
-    if (key_queue->turn == m)
-        set_turn(key_queue, NULL);
+    if (queue->turn == m)
+        turn_set(queue, NULL);
     if (for_good) {
         list_remove(&m->in_key_queue);
         m->key_queue = NULL;
-        count(key_queue, key_queue->n - 1);
+        queue_set_length(queue, queue->n - 1);
     }
-    if (key_queue->n)
-        update(key_queue);
+    if (queue->n)
+        turn_update(queue);
     else
-        free_lane(key_queue);
+        queue_free(queue);
 }
 
 /* ---- numbers --------------------------------------------------------------------------- */
 
-size_t key_queues_turns(const struct key_queues *l)
+size_t key_queues_turns(const struct key_queues *queues)
 {
-    return l->n_turns;
+    return queues->n_turns;
 }
 
-size_t key_queues_full(const struct key_queues *l)
+size_t key_queues_full(const struct key_queues *queues)
 {
-    return l->n_full;
+    return queues->n_full;
 }
 
-struct key_queues_stats key_queues_stats(const struct key_queues *l)
+struct key_queues_stats key_queues_stats(const struct key_queues *queues)
 {
-    struct key_queues_stats s = {.n = l->n, .n_full = l->n_full, .stops = l->stops};
-    for (size_t i = 0; i < l->n_buckets && l->n_full && !s.full; i++) {
-        for (struct key_queue *key_queue = l->buckets[i]; key_queue && !s.full; key_queue = key_queue->chain) {
-            if (key_queue->full) {
-                s.full = key_queue->key;
-                s.full_holds = key_queue->n;
+    struct key_queues_stats s = {.n = queues->n, .n_full = queues->n_full, .stops = queues->stops};
+    for (size_t i = 0; i < queues->n_buckets && queues->n_full && !s.full; i++) {
+        for (struct key_queue *queue = queues->buckets[i]; queue && !s.full; queue = queue->chain) {
+            if (queue->full) {
+                s.full = queue->key;
+                s.full_n = queue->n;
             }
         }
     }

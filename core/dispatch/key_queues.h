@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lanes - ordering: of each key one message at a time, in the order of the stream.
+ * key_queues - ordering: the messages of each key run one at a time, in the order of the stream.
  *
- * A lane is all that is held of one key, by stream sequence.  Its first message alone may be in the
- * ready list, with a worker, waiting for its next attempt or being settled; the next one's turn
- * comes when that one is settled for good.  So a failing head holds up its own key and no other,
- * and what a worker takes along when it dies are messages of different keys.
+ * A key queue has the in-flight messages of one key, by stream sequence. Only the first message can have the turn: it
+ * is in the ready list, with a worker, or being settled. The next message gets the turn when the first one is settled
+ * for good. So a failing message stops only its own key, and a worker has at most one message of each key.
  *
- * A message whose lease was lost stays in its lane, and stops it until it comes again.  Until the
- * consumer has everything that was delivered before (consumer_in_order), no lane moves.
+ * A message whose lease was lost keeps its place and stops its key queue until it is redelivered. While the consumer
+ * is not in order (consumer_in_order()), no message gets a turn.
  *
- * One `struct key_queues` for each consumer of an ordered handler; lanes come and go with their
- * messages.  Thread: the loop's.
+ * Each consumer of an ordered handler has one `struct key_queues`; a key queue exists while it has messages.
+ * Thread: the loop's.
  */
 #ifndef SEAMQ_DISPATCH_KEY_QUEUES_H
 #define SEAMQ_DISPATCH_KEY_QUEUES_H
@@ -21,43 +20,43 @@
 
 struct key_queues;
 
-/* Messages whose turn it is go to the back of `ready`.  0 or -ENOMEM. */
+/* A message that gets the turn is appended to `ready`. 0 or -ENOMEM. */
 int key_queues_create(struct key_queues **ret, const struct config_handler *config, bool in_order, struct list *ready);
-/* To be called before the messages are destroyed. */
-void key_queues_destroy(struct key_queues *l);
-/* The same ordering, in a configuration that outlives the last one. */
-void key_queues_set_config(struct key_queues *l, const struct config_handler *config);
+/* To be called before the messages are freed. */
+void key_queues_destroy(struct key_queues *queues);
+/* Replaces the configuration; the options of the ordering must be the same. */
+void key_queues_set_config(struct key_queues *queues, const struct config_handler *config);
 
-/* A message came, or came again: READY, in no list. */
-void key_queues_arrive(struct key_queues *l, struct message *m);
-/* Whether the consumer has everything that was delivered before: consumer_in_order() has changed. */
-void key_queues_order(struct key_queues *l, bool in_order);
+/* Adds a message that has arrived, or was redelivered. The message is READY and in no list. */
+void key_queues_add(struct key_queues *queues, struct message *m);
+/* To be called when consumer_in_order() has changed. */
+void key_queues_set_in_order(struct key_queues *queues, bool in_order);
 
-/* Of messages that have arrived (m->lane is set): */
+/* The functions below are for messages that have been added (m->key_queue is set). */
 
-/* Its attempt failed: it is WAITING. */
-void key_queue_wait(struct message *m);
-/* It is READY, in no list: the wait is over. */
-void key_queue_ready(struct message *m);
-/* It is READY, in no list: a worker had it and did not begin, or the breaker sent it back. */
-void key_queue_back(struct message *m);
-/* It is AWAY, and keeps its place; or it is gone for good, ACKED or about to be forgotten. */
-void key_queue_left(struct message *m, bool for_good);
-const char *key_queue_key(const struct key_queue *key_queue);
+/* The message's attempt failed: it is WAITING. */
+void key_queue_note_waiting(struct message *m);
+/* The wait for the next attempt is over: the message is READY and in no list. */
+void key_queue_note_ready(struct message *m);
+/* The message was taken from a worker without a result: it is READY and in no list, and keeps the turn. */
+void key_queue_requeue(struct message *m);
+/* The message is AWAY and keeps its place; or, `for_good`, it is ACKED or will be freed, and is removed. */
+void key_queue_note_left(struct message *m, bool for_good);
+const char *key_queue_key(const struct key_queue *queue);
 
-/* Keys with a message that is READY, RUNNING or SETTLING and has its turn. */
-size_t key_queues_turns(const struct key_queues *l);
-/* Keys that reached key_max_in_flight and have not fallen to half of it since. */
-size_t key_queues_full(const struct key_queues *l);
+/* Number of keys whose first message has the turn: it is READY, RUNNING or SETTLING. */
+size_t key_queues_turns(const struct key_queues *queues);
+/* Number of full keys: they have reached key_max_in_flight, and have had more than half of it since. */
+size_t key_queues_full(const struct key_queues *queues);
 
 struct key_queues_stats {
-    uint64_t n;        /* keys with messages here */
-    uint64_t n_full;   /* of these, with key_max_in_flight or more */
-    uint64_t stops;    /* how often a key reached key_max_in_flight */
-    uint64_t awaited;  /* messages that were delivered before and are not here; set by handler_key_queues() */
-    const char *full;  /* a key that is full; NULL: none */
-    size_t full_holds; /* messages of it */
+    uint64_t n;       /* keys that have in-flight messages */
+    uint64_t n_full;  /* see key_queues_full() */
+    uint64_t stops;   /* number of times that a key became full */
+    uint64_t awaited; /* messages of the redelivery sync that have not arrived; set by handler_key_queues() */
+    const char *full; /* one of the full keys; NULL: none is full */
+    size_t full_n;    /* in-flight messages of that key */
 };
-struct key_queues_stats key_queues_stats(const struct key_queues *l);
+struct key_queues_stats key_queues_stats(const struct key_queues *queues);
 
 #endif

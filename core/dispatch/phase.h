@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * phase - where a handler is in its life, and the one table of what leads from one phase to the next.
+ * phase - the phases of a handler, and one table of all transitions between them.
  *
- * Pure.  An event that does not apply to a phase leaves it as it is.
+ * Pure. An event that does not apply to a phase does not change it.
  */
 #ifndef SEAMQ_DISPATCH_PHASE_H
 #define SEAMQ_DISPATCH_PHASE_H
@@ -11,22 +11,22 @@
 
 enum phase {
     PHASE_RUNNING,
-    PHASE_STANDBY,        /* waits for its predecessor on the same consumer: pulls nothing */
-    PHASE_STANDBY_FAILED, /* the same, and one of its workers has ended */
-    PHASE_LEAVE_FINISH,   /* drains while the daemon goes on: pulls nothing, starts what has arrived */
-    PHASE_LEAVE_RETURN,   /* the same: starts nothing, returns to the server what has not started */
-    PHASE_STOP_FINISH,    /* drains because the daemon stops, as LEAVE_FINISH */
-    PHASE_STOP_RETURN,    /* as LEAVE_RETURN */
+    PHASE_STANDBY,        /* pulls nothing, because the predecessor still uses the same consumer */
+    PHASE_STANDBY_FAILED, /* as STANDBY, and a worker has ended meanwhile */
+    PHASE_RELOAD_FINISH,  /* drains because of a reload: pulls nothing, starts messages that have arrived */
+    PHASE_RELOAD_RETURN,  /* drains because of a reload: starts nothing, returns unstarted messages to the server */
+    PHASE_STOP_FINISH,    /* as RELOAD_FINISH, because the daemon stops */
+    PHASE_STOP_RETURN,    /* as RELOAD_RETURN, because the daemon stops */
 };
 #define PHASES (PHASE_STOP_RETURN + 1)
 
 enum phase_event {
-    PHASE_WAIT,         /* it is to wait for its predecessor */
-    PHASE_START,        /* the predecessor has left */
+    PHASE_WAIT,         /* the handler must wait for its predecessor */
+    PHASE_START,        /* the predecessor does not use the consumer any more */
     PHASE_WORKER_ENDED, /* a worker ended */
-    PHASE_LEAVE,        /* it is to drain while the daemon goes on */
-    PHASE_STOP,         /* it is to drain because the daemon stops */
-    PHASE_FINISHED,     /* what has arrived is done, or its time is over */
+    PHASE_RELOAD,       /* the handler must drain because of a reload */
+    PHASE_STOP,         /* the handler must drain because the daemon stops */
+    PHASE_FINISHED,     /* messages that have arrived are done, or their time is over */
 };
 #define PHASE_EVENTS (PHASE_FINISHED + 1)
 
@@ -34,25 +34,25 @@ enum phase phase_next(enum phase phase, enum phase_event event);
 
 static inline bool phase_draining(enum phase p)
 {
-    return p >= PHASE_LEAVE_FINISH;
+    return p >= PHASE_RELOAD_FINISH;
 }
 
-/* Messages that have not started are returned to the server. */
+/* True: messages that have not started are returned to the server. */
 static inline bool phase_returns(enum phase p)
 {
-    return p == PHASE_LEAVE_RETURN || p == PHASE_STOP_RETURN;
+    return p == PHASE_RELOAD_RETURN || p == PHASE_STOP_RETURN;
 }
 
-/* Draining, and messages that have arrived are still started. */
+/* True: draining, and messages that have arrived still start. */
 static inline bool phase_finishing(enum phase p)
 {
-    return p == PHASE_LEAVE_FINISH || p == PHASE_STOP_FINISH;
+    return p == PHASE_RELOAD_FINISH || p == PHASE_STOP_FINISH;
 }
 
-/* Draining while the daemon goes on. */
-static inline bool phase_leaving(enum phase p)
+/* True: draining because of a reload; the daemon continues to run. */
+static inline bool phase_draining_for_reload(enum phase p)
 {
-    return p == PHASE_LEAVE_FINISH || p == PHASE_LEAVE_RETURN;
+    return p == PHASE_RELOAD_FINISH || p == PHASE_RELOAD_RETURN;
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pulling - applies window.h to a handler: gathers its numbers, sets each consumer's window, asks for backlogs, logs a
- * failover, and wakes the loop when the result may change.
+ * pulling - applies window.h to a handler: gathers its numbers, sets each consumer's window, requests backlogs, logs
+ * a failover, and wakes the loop when the result may change.
  *
- * Each cluster has a consumer of its own, with its own stream, position and health.
+ * Each cluster has its own consumer, with its own stream, position and health.
  */
 #include "handler_private.h"
 
@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Away from home a pull request stays open only so long: later messages are for daemons that are at home there. */
-#define VISIT_NS (2 * NS_PER_SEC)
+/* Expiry of pull requests to clusters other than the first: later messages are left to daemons of that cluster. */
+#define AWAY_EXPIRES_NS (2 * NS_PER_SEC)
 
 int pulling_init(struct handler *h)
 {
@@ -33,10 +33,10 @@ void pulling_finish(struct handler *h)
 void pulling_add_consumer(struct handler *h, size_t i)
 {
     if (i > 0 && h->config->federation != FEDERATION_ALL)
-        consumer_set_max_expires(h->consumers[i], VISIT_NS);
+        consumer_set_max_expires(h->consumers[i], AWAY_EXPIRES_NS);
 }
 
-static void consumer_numbers(const struct handler *h, size_t i, struct window_consumer *out)
+static void gather_consumer_numbers(const struct handler *h, size_t i, struct window_consumer *out)
 {
     struct consumer *c = h->consumers[i];
     const size_t *n = consumer_messages(c)->n_by_state;
@@ -54,7 +54,7 @@ static void consumer_numbers(const struct handler *h, size_t i, struct window_co
     }
 }
 
-static size_t ready_workers(const struct handler *h)
+static size_t count_ready_workers(const struct handler *h)
 {
     size_t n = 0;
     for (size_t i = 0; i < h->pool->n; i++)
@@ -76,7 +76,7 @@ static void log_failover(struct handler *h, size_t from, size_t to)
     h->stats.failovers++;
 }
 
-static void apply(struct handler *h, const struct window_out *out)
+static void windows_apply(struct handler *h, const struct window_out *out)
 {
     for (size_t i = 0; i < h->n_consumers; i++) {
         const struct window_consumer_out *o = &h->pulling.out[i];
@@ -101,7 +101,7 @@ void pulling_update(struct handler *h, int64_t start_ns)
     struct window_in in = {.now_ns = loop_now_ns(h->loop),
                            .pulls = h->phase == PHASE_RUNNING,
                            .work_waits = !list_empty(&h->ready),
-                           .n_workers = ready_workers(h),
+                           .n_workers = count_ready_workers(h),
                            .duration_ns = h->duration_ns,
                            .size_bytes = h->size_bytes,
                            .batch_max = c->batch_max,
@@ -120,9 +120,9 @@ void pulling_update(struct handler *h, int64_t start_ns)
     struct window_out out;
 
     for (size_t i = 0; i < h->n_consumers; i++)
-        consumer_numbers(h, i, &h->pulling.consumers[i]);
+        gather_consumer_numbers(h, i, &h->pulling.consumers[i]);
     window_compute(&in, &out, h->pulling.out);
-    apply(h, &out);
+    windows_apply(h, &out);
     int64_t at_ns = start_ns < out.wake_ns ? start_ns : out.wake_ns;
     if (at_ns != WINDOW_NEVER && (!loop_timer_armed(wake) || wake->at_ns != at_ns))
         loop_arm(h->loop, wake, at_ns);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rate - so many messages a second, evenly: a token bucket that holds 100 ms worth.
+ * rate - limits starts to an even number of messages a second: a token bucket of 100 ms.
  *
- * Kept as one time, that of the next start at the steady pace; a start may come up to a bucket
- * ahead of it.  So nothing has to be refilled, and a pause earns no more than one bucket.
- * Pure; times are monotonic.
+ * The state is one time, the next start at the steady pace. A start may be up to one bucket earlier than that, so no
+ * timer refills the bucket, and a pause of any length earns at most one bucket.
+ * Pure; times are on the monotonic clock.
  */
 #ifndef SEAMQ_DISPATCH_RATE_H
 #define SEAMQ_DISPATCH_RATE_H
@@ -17,16 +17,16 @@
 
 struct rate {
     double interval_ns; /* between two starts at the steady pace */
-    double ahead_ns;    /* how far ahead of that pace a start may be */
+    double ahead_ns;    /* by how much a start may be earlier than that pace */
     double next_ns;     /* the next start at the steady pace */
 };
 
 void rate_init(struct rate *r, double per_second);
-/* When the next message may start; not after now: at once. */
+/* When the next message may start; a time in the past means now. */
 int64_t rate_due_ns(const struct rate *r);
-/* One starts now. */
+/* A message starts now. */
 void rate_start(struct rate *r, int64_t now_ns);
-/* How many may start from now until `until_ns`. */
+/* Number of messages that may start from now until `until_ns`. */
 size_t rate_room(const struct rate *r, int64_t now_ns, int64_t until_ns);
 
 #endif

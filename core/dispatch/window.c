@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * window - the handler's window, its division between clusters, and the limits of each consumer. */
+ * window - computes the handler's window, divides it between clusters, and applies the limits of each consumer. */
 #include "window.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void wake_at(struct window_out *out, int64_t at_ns)
+static void wake_not_later(struct window_out *out, int64_t at_ns)
 {
     if (at_ns < out->wake_ns)
         out->wake_ns = at_ns;
@@ -21,7 +21,7 @@ static void wake_at(struct window_out *out, int64_t at_ns)
 
 /* ---- the handler's window ------------------------------------------------------------ */
 
-/* Messages that a worker may have however long they take: one, or a batch and the next batch. */
+/* Messages that a worker may have, however long they take: one, or two batches. */
 static size_t per_worker_min(int64_t batch_max)
 {
     return batch_max > 1 ? 2 * (size_t)batch_max : 1;
@@ -34,12 +34,12 @@ size_t window_per_worker(int64_t duration_ns, int64_t batch_max)
     return n > least ? n : least;
 }
 
-/* For all clusters together. */
-static size_t handler_window(const struct window_in *in)
+/* The window of all consumers together. */
+static size_t handler_window_compute(const struct window_in *in)
 {
     size_t each = window_per_worker(in->duration_ns, in->batch_max);
     size_t n = in->n_workers;
-    size_t window = n * each * 2; /* one share in the workers' rings, one on its way from the server */
+    size_t window = n * each * 2; /* half of them in the workers' rings, half on their way from the server */
 
     if (!in->pulls || n == 0)
         return 0;
@@ -54,7 +54,7 @@ static size_t handler_window(const struct window_in *in)
 
 /* ---- one consumer's limits ----------------------------------------------------------- */
 
-/* All requested messages may turn out to have the same key. */
+/* The limit allows for the case that all requested messages have the same key. */
 static size_t limit_by_keys(const struct window_in *in, const struct window_consumer *c, size_t window)
 {
     if (c->n_full || c->n_waiting >= c->max_waiting)
@@ -62,24 +62,24 @@ static size_t limit_by_keys(const struct window_in *in, const struct window_cons
     return min_size(window, c->n_turns + in->key_max);
 }
 
-/* While the breaker is open, one message is requested if the probe may start and none is here to be it. */
-static size_t probe_window(const struct window_in *in, const struct window_consumer *c, struct window_out *out)
+/* The window while the breaker is open: one message is requested if a probe may start and no message is here. */
+static size_t probe_window_compute(const struct window_in *in, const struct window_consumer *c, struct window_out *out)
 {
     if (in->work_waits || in->probe_running)
         return 0;
     if (in->probe_ns > in->now_ns) {
-        wake_at(out, in->probe_ns);
+        wake_not_later(out, in->probe_ns);
         return 0;
     }
     return c->n_running + c->n_settling + 1;
 }
 
-/* What may start soon. */
-static size_t rate_window(const struct window_in *in, struct window_out *out)
+/* Number of messages that the rate allows to start within WINDOW_AHEAD_NS. */
+static size_t rate_window_compute(const struct window_in *in, struct window_out *out)
 {
     size_t room = rate_room(in->rate, in->now_ns, in->now_ns + WINDOW_AHEAD_NS);
-    if (room == 0 && !in->work_waits) /* else the start of that work is what the caller wakes up for */
-        wake_at(out, rate_due_ns(in->rate) - WINDOW_AHEAD_NS);
+    if (room == 0 && !in->work_waits) /* with waiting work the caller wakes up for its start */
+        wake_not_later(out, rate_due_ns(in->rate) - WINDOW_AHEAD_NS);
     return room;
 }
 
@@ -89,11 +89,11 @@ static size_t limit_by_admission(const struct window_in *in, const struct window
     if (window == 0)
         return 0;
     if (in->breaker_open)
-        return probe_window(in, c, out);
-    if (in->max_in_flight) /* of fast messages as many again on their way */
+        return probe_window_compute(in, c, out);
+    if (in->max_in_flight) /* fast messages: as many again on their way */
         window = min_size(window, c->n_settling + in->max_in_flight * (in->duration_ns < WINDOW_SLOW_NS ? 2 : 1));
     if (in->rate)
-        window = min_size(window, c->n_running + c->n_settling + rate_window(in, out));
+        window = min_size(window, c->n_running + c->n_settling + rate_window_compute(in, out));
     return window;
 }
 
@@ -131,11 +131,11 @@ static void failover_choose(const struct window_in *in, struct window_out *out)
         out->active = best;
         out->lost_ns = 0;
     } else {
-        wake_at(out, out->lost_ns + WINDOW_FAILOVER_NS);
+        wake_not_later(out, out->lost_ns + WINDOW_FAILOVER_NS);
     }
 }
 
-/* Clusters before the one in use keep their window: only a pull can show that they are healthy again. */
+/* Clusters before the active one keep their window, because only a pull can show that they are healthy again. */
 static void failover_divide(const struct window_in *in, size_t window, struct window_out *out,
                             struct window_consumer_out *out_consumers)
 {
@@ -157,7 +157,7 @@ static void all_divide(const struct window_in *in, size_t window, struct window_
         consumer_window_set(in, i, share, out, out_consumers);
 }
 
-/* Messages that could run beside those of home; 0: home needs all workers. */
+/* Messages that can run beside those of home (the first cluster); 0: home needs all workers. */
 static size_t overflow_spare(const struct window_in *in, size_t window)
 {
     const struct window_consumer *home = &in->consumers[0];
@@ -180,7 +180,7 @@ static void overflow_divide(const struct window_in *in, size_t window, struct wi
     for (size_t i = 1; i < in->n_consumers; i++) {
         const struct window_consumer *c = &in->consumers[i];
         uint64_t backlog = c->ready ? c->backlog : 0;
-        uint64_t most = backlog + c->n_ready + c->n_running; /* an open request would take later messages, too */
+        uint64_t most = backlog + c->n_ready + c->n_running; /* a larger request would also take later messages */
         size_t take = left && backlog ? left : 0;
         if (take > most)
             take = (size_t)most;
@@ -188,16 +188,16 @@ static void overflow_divide(const struct window_in *in, size_t window, struct wi
         consumer_window_set(in, i, take, out, out_consumers);
         left -= min_size(take, left);
     }
-    if (refresh) { /* of home, too: other daemons may have taken its backlog */
+    if (refresh) { /* home as well: other daemons may have taken its backlog */
         out_consumers[0].refresh = true;
         out->refresh_ns = in->now_ns + WINDOW_REFRESH_NS;
     }
-    wake_at(out, out->refresh_ns);
+    wake_not_later(out, out->refresh_ns);
 }
 
 void window_compute(const struct window_in *in, struct window_out *out, struct window_consumer_out *out_consumers)
 {
-    size_t window = handler_window(in);
+    size_t window = handler_window_compute(in);
 
     *out = (struct window_out){
         .wake_ns = WINDOW_NEVER, .active = in->active, .lost_ns = in->lost_ns, .refresh_ns = in->refresh_ns};

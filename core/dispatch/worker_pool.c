@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * crew - the workers of a handler, and how they are relieved while it goes on.
+ * worker_pool - the workers of a handler, and their rolling restart.
  *
- * A new crew starts beside the serving one and gets nothing to do until each of its workers is ready.
- * Then it serves, and the old one finishes what it runs; what it has not started goes to the new one.
- * Consumers, leases, attempts and order are not touched: the server notices nothing.  When a worker
- * of the new crew does not get ready, the old one goes on as if nothing had been.
+ * A new pool starts beside the serving pool. When all of its workers are ready it gets the messages, also those that
+ * the old pool has not started; the old pool finishes its running messages. If a new worker fails to start, the new
+ * pool is freed and the old one goes on. Consumers, leases, attempts and order are not affected.
  */
 #include "handler_private.h"
 
@@ -16,9 +15,9 @@
 
 #define STREAM_MAX 256
 
-/* ---- making and ending ---------------------------------------------------------------- */
+/* ---- creation and end ---------------------------------------------------------------- */
 
-static int create_workers(struct worker_pool *pool, const struct worker_config *base, struct error *err)
+static int workers_create(struct worker_pool *pool, const struct worker_config *base, struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < pool->n; i++) {
@@ -33,9 +32,10 @@ static int create_workers(struct worker_pool *pool, const struct worker_config *
     return rc;
 }
 
-/* What all workers of a crew have in common; the arrays are the caller's. */
-static int configure(struct worker_config *w, const struct worker_pool_plan *plan, struct worker_binding *bindings,
-                     char (*streams)[STREAM_MAX], struct worker_option *options)
+/* The settings that all workers of a pool share. The caller owns the arrays. */
+static int worker_config_init(struct worker_config *w, const struct worker_pool_plan *plan,
+                              struct worker_binding *bindings, char (*streams)[STREAM_MAX],
+                              struct worker_option *options)
 {
     const struct config_handler *c = plan->config;
     if (!bindings || !streams || !options)
@@ -75,7 +75,7 @@ int worker_pool_create(struct worker_pool **ret, struct handler *h, const struct
     struct worker_option *options = calloc(c->n_options + 1, sizeof(*options));
     struct worker_pool *pool = calloc(1, sizeof(*pool));
     struct worker_config w;
-    int rc = pool ? configure(&w, plan, bindings, streams, options) : -ENOMEM;
+    int rc = pool ? worker_config_init(&w, plan, bindings, streams, options) : -ENOMEM;
 
     if (rc == 0) {
         *pool = (struct worker_pool){.handler = h, .plan = *plan, .n = (size_t)c->workers};
@@ -85,7 +85,7 @@ int worker_pool_create(struct worker_pool **ret, struct handler *h, const struct
     if (rc)
         error_set(err, rc, "handler %s: out of memory", c->name);
     else
-        rc = create_workers(pool, &w, err);
+        rc = workers_create(pool, &w, err);
     free(bindings);
     free(streams);
     free(options);
@@ -109,7 +109,7 @@ void worker_pool_destroy(struct worker_pool *pool)
     for (size_t i = 0; pool->slots && i < pool->n; i++)
         worker_destroy(pool->slots[i].worker);
     free(pool->slots);
-    free(pool->reason);
+    free(pool->failure);
     free(pool);
 }
 
@@ -117,12 +117,12 @@ void worker_pool_destroy(struct worker_pool *pool)
 
 int handler_rolling_restart(struct handler *h, const struct worker_pool_plan *plan, struct error *err)
 {
-    if (phase_draining(h->phase) || h->next)
-        return error_set(err, -EBUSY, "handler %s: %s", h->config->name,
-                         phase_draining(h->phase) ? "draining" : "a rolling restart is under way already");
-    int rc = worker_pool_create(&h->next, h, plan, err);
+    if (phase_draining(h->phase) || h->next_pool)
+        return error_set(err, -EBUSY, "handler %s: workers are not restarted: %s", h->config->name,
+                         phase_draining(h->phase) ? "the handler is draining" : "a rolling restart is already running");
+    int rc = worker_pool_create(&h->next_pool, h, plan, err);
     if (rc == 0)
-        worker_pool_start(h->next);
+        worker_pool_start(h->next_pool);
     return rc;
 }
 
@@ -132,16 +132,16 @@ static void pool_retire(struct worker_pool *pool)
         if (pool->slots[i].refused)
             pool->slots[i].ended = true;
         else
-            worker_retire(pool->slots[i].worker, HANDLER_LEAVE_NS);
+            worker_retire(pool->slots[i].worker, HANDLER_CLOSE_NS);
     }
 }
 
-static void next_pool_serve(struct handler *h)
+static void next_pool_activate(struct handler *h)
 {
     struct worker_pool *old = h->pool;
 
-    h->pool = h->next;
-    h->next = NULL;
+    h->pool = h->next_pool;
+    h->next_pool = NULL;
     h->config = h->pool->plan.config;
     h->info = h->pool->plan.info;
     settle_set_config(h->settle, h->config, h->info->version);
@@ -149,38 +149,38 @@ static void next_pool_serve(struct handler *h)
         consumer_set_config(h->consumers[i], h->config);
     for (size_t i = 0; h->key_queues && i < h->n_consumers; i++)
         key_queues_set_config(h->key_queues[i], h->config);
-    list_push_back(&h->leaving, &old->node);
+    list_push_back(&h->retired_pools, &old->node);
     pool_retire(old);
     handler_update_state(h);
 }
 
 enum rolling_restart handler_rolling_restart_step(struct handler *h, char *why, size_t size)
 {
-    struct worker_pool *next = h->next;
+    struct worker_pool *next = h->next_pool;
     if (!next)
         return ROLLING_RESTART_NONE;
-    if (next->reason) {
-        snprintf(why, size, "%s", next->reason);
+    if (next->failure) {
+        snprintf(why, size, "%s", next->failure);
         worker_pool_destroy(next);
-        h->next = NULL;
+        h->next_pool = NULL;
         return ROLLING_RESTART_FAILED;
     }
     for (size_t i = 0; i < next->n; i++)
         if (!worker_ready(next->slots[i].worker))
             return ROLLING_RESTART_STARTING;
-    next_pool_serve(h);
+    next_pool_activate(h);
     return ROLLING_RESTART_DONE;
 }
 
 void handler_rolling_restart_cancel(struct handler *h)
 {
-    worker_pool_destroy(h->next);
-    h->next = NULL;
+    worker_pool_destroy(h->next_pool);
+    h->next_pool = NULL;
 }
 
-void worker_pool_failed(struct worker_pool *pool, const char *why)
+void worker_pool_set_failure(struct worker_pool *pool, const char *why)
 {
-    if (!pool->reason && !(pool->reason = strdup(why)))
+    if (!pool->failure && !(pool->failure = strdup(why)))
         abort();
 }
 
@@ -192,9 +192,9 @@ bool worker_pool_ended(const struct worker_pool *pool)
     return true;
 }
 
-void worker_pool_bury(struct handler *h)
+void worker_pools_free_ended(struct handler *h)
 {
-    list_for_each_safe(node, &h->leaving)
+    list_for_each_safe(node, &h->retired_pools)
     {
         struct worker_pool *pool = container_of(node, struct worker_pool, node);
         if (worker_pool_ended(pool)) {

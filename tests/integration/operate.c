@@ -283,7 +283,7 @@ static void a_shadow_tells_and_does_nothing(struct world *w)
     assert_true(daemon_metric(d, "seamq_shadow_total", "handler=\"next\"") == 6);
     const char *page;
     assert_int_equal(daemon_get(d, "/", &page), 200);
-    expect_text(page, "in the shadow");
+    expect_text(page, "shadow mode");
     assert_true(daemon_metric(d, "seamq_shadow_outputs_total", "handler=\"next\"") == 2);
     /* The outputs of production only, each once. */
     assert_int_equal(client_stream_messages(s->client, "OUT"), 2);

@@ -192,7 +192,7 @@ static void key_max_in_flight_bounds_a_hot_key(struct world *w)
     scene_start(s);
     assert_true(daemon_wait_metric(s->daemon, "seamq_lanes_full", "handler=\"scripted\"", 1, 20));
     assert_int_equal(daemon_get(s->daemon, "/", &page), 200);
-    if (!strstr(page, "not pulling: key \"work.k0\" holds"))
+    if (!strstr(page, "not pulling: key \"work.k0\" has"))
         fail_msg("the status page does not say it:\n%s", page);
     int64_t here = json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_ack_pending");
     assert_in_range(here, 10, 30); /* plus the messages that were already requested */

@@ -48,7 +48,7 @@ static struct message *come_with(uint64_t seq, const char *subject, const char *
         assert_int_equal(natsMsgHeader_Set(msg, header, value), NATS_OK);
     struct message *m = message_add(&messages, NULL, msg, &meta);
     assert_non_null(m);
-    key_queues_arrive(key_queues, m);
+    key_queues_add(key_queues, m);
     return m;
 }
 
@@ -83,37 +83,37 @@ static void run(struct message *m)
 static void ack(struct message *m)
 {
     set(m, MESSAGE_ACKED);
-    key_queue_left(m, true);
+    key_queue_note_left(m, true);
 }
 
 static void nak(struct message *m)
 {
     set(m, MESSAGE_WAITING);
-    key_queue_wait(m);
+    key_queue_note_waiting(m);
 }
 
 static void due(struct message *m)
 {
     set(m, MESSAGE_READY);
-    key_queue_ready(m);
+    key_queue_note_ready(m);
 }
 
 static void lose(struct message *m)
 {
     set(m, MESSAGE_AWAY);
-    key_queue_left(m, false);
+    key_queue_note_left(m, false);
 }
 
 static void come_again(struct message *m)
 {
     list_remove(&m->node);
     set(m, MESSAGE_READY);
-    key_queues_arrive(key_queues, m);
+    key_queues_add(key_queues, m);
 }
 
 static void order(bool in_order)
 {
-    key_queues_order(key_queues, in_order);
+    key_queues_set_in_order(key_queues, in_order);
 }
 
 static void one_of_a_key_at_a_time_and_keys_apart(void **state)
@@ -147,7 +147,7 @@ static void a_failing_head_holds_its_key(void **state)
     EXPECT_READY(1, 0);
     run(a1);
     set(a1, MESSAGE_READY);
-    key_queue_back(a1); /* its worker died before it began */
+    key_queue_requeue(a1); /* its worker died before it began */
     EXPECT_READY(1, 0);
 }
 
@@ -181,7 +181,7 @@ static void a_lost_message_stops_its_key_until_it_is_back(void **state)
     come_again(a1);
     EXPECT_READY(3, 1, 0);
     lose(a1);
-    key_queue_left(a1, true); /* it will not come again */
+    key_queue_note_left(a1, true); /* it will not come again */
     EXPECT_READY(3, 2, 0);
 }
 
@@ -202,7 +202,7 @@ static void nothing_moves_before_everything_is_here(void **state)
     order(false); /* a reconnect: what runs goes on, what is ready waits */
     EXPECT_READY(0);
     set(first, MESSAGE_READY);
-    key_queue_back(first);
+    key_queue_requeue(first);
     EXPECT_READY(0);
     order(true);
     size_t n = 0;
@@ -222,7 +222,7 @@ static void a_full_key_queue_counts_as_full_until_it_has_half(void **state)
     m[3] = come(4, "hot");
     assert_int_equal(key_queues_stats(key_queues).n_full, 1);
     assert_string_equal(key_queues_stats(key_queues).full, "hot");
-    assert_int_equal(key_queues_stats(key_queues).full_holds, 4);
+    assert_int_equal(key_queues_stats(key_queues).full_n, 4);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(key_queues_full(key_queues), 1);
         run(m[i]);

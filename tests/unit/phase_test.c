@@ -17,18 +17,18 @@ static void events_lead_to_the_next_phase(void **state)
         enum phase to;
     } changes[] = {
         {PHASE_RUNNING, PHASE_WAIT, PHASE_STANDBY},
-        {PHASE_RUNNING, PHASE_LEAVE, PHASE_LEAVE_FINISH},
+        {PHASE_RUNNING, PHASE_RELOAD, PHASE_RELOAD_FINISH},
         {PHASE_RUNNING, PHASE_STOP, PHASE_STOP_FINISH},
         {PHASE_STANDBY, PHASE_START, PHASE_RUNNING},
         {PHASE_STANDBY, PHASE_WORKER_ENDED, PHASE_STANDBY_FAILED},
-        {PHASE_STANDBY, PHASE_LEAVE, PHASE_LEAVE_FINISH},
+        {PHASE_STANDBY, PHASE_RELOAD, PHASE_RELOAD_FINISH},
         {PHASE_STANDBY, PHASE_STOP, PHASE_STOP_FINISH},
         {PHASE_STANDBY_FAILED, PHASE_START, PHASE_RUNNING},
-        {PHASE_STANDBY_FAILED, PHASE_LEAVE, PHASE_LEAVE_FINISH},
+        {PHASE_STANDBY_FAILED, PHASE_RELOAD, PHASE_RELOAD_FINISH},
         {PHASE_STANDBY_FAILED, PHASE_STOP, PHASE_STOP_FINISH},
-        {PHASE_LEAVE_FINISH, PHASE_FINISHED, PHASE_LEAVE_RETURN},
-        {PHASE_LEAVE_FINISH, PHASE_STOP, PHASE_STOP_FINISH},
-        {PHASE_LEAVE_RETURN, PHASE_STOP, PHASE_STOP_RETURN},
+        {PHASE_RELOAD_FINISH, PHASE_FINISHED, PHASE_RELOAD_RETURN},
+        {PHASE_RELOAD_FINISH, PHASE_STOP, PHASE_STOP_FINISH},
+        {PHASE_RELOAD_RETURN, PHASE_STOP, PHASE_STOP_RETURN},
         {PHASE_STOP_FINISH, PHASE_FINISHED, PHASE_STOP_RETURN},
     };
     (void)state;
@@ -50,8 +50,8 @@ static void a_phase_says_what_a_draining_handler_does(void **state)
         bool draining, finishing, returns, leaving;
     } rows[] = {
         {PHASE_RUNNING, false, false, false, false},        {PHASE_STANDBY, false, false, false, false},
-        {PHASE_STANDBY_FAILED, false, false, false, false}, {PHASE_LEAVE_FINISH, true, true, false, true},
-        {PHASE_LEAVE_RETURN, true, false, true, true},      {PHASE_STOP_FINISH, true, true, false, false},
+        {PHASE_STANDBY_FAILED, false, false, false, false}, {PHASE_RELOAD_FINISH, true, true, false, true},
+        {PHASE_RELOAD_RETURN, true, false, true, true},     {PHASE_STOP_FINISH, true, true, false, false},
         {PHASE_STOP_RETURN, true, false, true, false},
     };
     (void)state;
@@ -59,7 +59,7 @@ static void a_phase_says_what_a_draining_handler_does(void **state)
         assert_int_equal(phase_draining(rows[i].phase), rows[i].draining);
         assert_int_equal(phase_finishing(rows[i].phase), rows[i].finishing);
         assert_int_equal(phase_returns(rows[i].phase), rows[i].returns);
-        assert_int_equal(phase_leaving(rows[i].phase), rows[i].leaving);
+        assert_int_equal(phase_draining_for_reload(rows[i].phase), rows[i].leaving);
     }
 }
 
