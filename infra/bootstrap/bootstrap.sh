@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes this machine ready to build and test SeaMQ: distribution packages by the system's package manager, and
-# what the distribution has too old into .deps/ inside the checkout. Safe to run again at any time; every run
-# checks what is really there, so there is nothing to reset. `bootstrap.sh --help` lists the sets.
+# Prepares this machine to build and test SeaMQ: installs packages of the distribution, and unpacks newer versions of
+# those that are too old into .deps/ of the checkout. Can be run again at any time, because every run checks what is
+# really installed. `bootstrap.sh --help` lists the sets.
 #
 # It writes:
 #   .deps/nats/                   nats.c: include/, lib/libnats_static.a, SOURCE, SHA256SUMS
 #   .deps/servers/VERSION/        one nats-server for each version fetched
 #   .deps/bin/nats-server         a link to the nats-server chosen for demo and tests
-#   .deps/log/                    the package manager's own words, shown when something fails
+#   .deps/log/                    output of the package manager, printed if a step fails
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 deps=$root/.deps
 
-# The package manager's answers are read here, in the words it uses untranslated.
+# The output of the package manager is parsed, so it must not be translated.
 export LC_ALL=C
 
 readonly NATS_C_FLOOR=3.10
@@ -57,7 +57,7 @@ die()
 # shellcheck source=infra/bootstrap/private.sh
 . "$here/private.sh"
 
-# version_at_least HAVE FLOOR: compares dotted numbers.
+# version_at_least HAVE FLOOR: compares dotted version numbers.
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 # --- nats.c ---------------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ nats_c_version()
     sed -n 's/^#define NATS_VERSION_STRING *"\([0-9.]*\).*/\1/p' "$file"
 }
 
-# The order is the one of nats.cmake.
+# The order of the search is the same as in nats.cmake.
 choose_nats_c()
 {
     local version found="not known to pkg-config"
@@ -118,7 +118,7 @@ nats_server_version()
     esac
 }
 
-# link_server PATH: .deps/bin/nats-server is replaced in one rename.
+# link_server PATH: replaces .deps/bin/nats-server atomically by a rename.
 link_server()
 {
     [ "$(readlink "$deps/bin/nats-server" 2>/dev/null)" = "$1" ] && return 0
@@ -185,7 +185,7 @@ main()
     fi
     take_lock
 
-    # Word splitting is how a list of package names becomes arguments.
+    # Word splitting turns the list of package names into arguments.
     # shellcheck disable=SC2046
     system_install $(packages_of "$set")
     case $set in
@@ -198,7 +198,7 @@ main()
     esac
 }
 
-# Two runs in one checkout (make -j, two terminals) take turns. The lock goes with the process, however it ends.
+# Two runs in one checkout (make -j, two terminals) wait for each other. The kernel releases the lock when the process ends.
 take_lock()
 {
     command -v flock >/dev/null || return 0

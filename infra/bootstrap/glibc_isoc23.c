@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lets Debian's libnats_static.a, built on glibc 2.38 or newer, link on an older glibc.
  *
- * Since 2.38 the headers map these three functions to names of their own, whose only difference is that they also
- * accept C23's binary constants ("0b101"), which nats.c never parses. nats.cmake adds this file only where a link
- * without it fails. */
+ * Since 2.38 the headers map these three functions to other names, which also accept C23's binary constants ("0b101").
+ * nats.c never parses such constants. nats.cmake adds this file only if a link without it fails. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

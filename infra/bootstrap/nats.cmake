@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The libraries that infra/bootstrap/bootstrap.sh provides, as targets:
+# Libraries that infra/bootstrap/bootstrap.sh provides, as targets:
 #
 #   seamq::nats      nats.c, 3.10 or newer: pkg-config, else SEAMQ_NATS_ROOT, else .deps/nats
 #   seamq::inih      ini reader
@@ -29,7 +29,7 @@ endif()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
-# seamq_system_library(NAME PKG_CONFIG_NAME [REQUIRED]): makes seamq::NAME.
+# seamq_system_library(NAME PKG_CONFIG_NAME [REQUIRED]): creates seamq::NAME.
 function(seamq_system_library name module)
     pkg_check_modules(SEAMQ_PC_${name} QUIET IMPORTED_TARGET GLOBAL ${module})
     if(SEAMQ_PC_${name}_FOUND)
@@ -40,8 +40,8 @@ function(seamq_system_library name module)
     endif()
 endfunction()
 
-# A static library's own needs: the static archive where there is one, so that a program built with the private nats.c
-# needs no more at run time than one built with the distribution's.
+# Finds a library that a static library needs: its static archive if there is one, so that a program built with the private
+# nats.c needs the same shared libraries as one built with the distribution's.
 function(seamq_static_or_shared name ret_path)
     find_library(SEAMQ_LIB_${name} NAMES lib${name}.a ${name})
     mark_as_advanced(SEAMQ_LIB_${name})
@@ -52,7 +52,7 @@ function(seamq_static_or_shared name ret_path)
     endif()
 endfunction()
 
-# seamq_nats_links(RESULT [SOURCE]): does every object of libnats_static.a link, given SOURCE beside it?
+# seamq_nats_links(RESULT [SOURCE]): RESULT is true if every object of libnats_static.a links, together with SOURCE.
 function(seamq_nats_links ret_links)
     try_compile(SEAMQ_NATS_LINKS "${CMAKE_BINARY_DIR}/nats_link_check"
         SOURCES "${seamq_bootstrap_dir}/nats_link_check.c" ${ARGN}
@@ -64,7 +64,7 @@ function(seamq_nats_links ret_links)
     set(seamq_nats_links_output "${output}" PARENT_SCOPE)
 endfunction()
 
-# seamq_nats_from(ROOT): makes seamq::nats from the prefix ROOT; sets seamq_nats_version.
+# seamq_nats_from(ROOT): creates seamq::nats from the prefix ROOT; sets seamq_nats_version.
 function(seamq_nats_from root)
     if(NOT EXISTS "${root}/include/nats/version.h")
         seamq_needs_bootstrap("no nats.c in ${root}: include/nats/version.h is not there")
@@ -101,7 +101,7 @@ function(seamq_nats_from root)
     seamq_static_or_shared(sodium sodium)
     target_link_libraries(seamq::nats INTERFACE PkgConfig::SEAMQ_PC_openssl ${protobuf_c} ${sodium} Threads::Threads)
 
-    # The link check takes seconds, so its answer is kept for as long as the library is the same.
+    # The link check takes seconds, so its result is cached until the library changes.
     file(TIMESTAMP "${seamq_nats_library}" stamp)
     set(key "${seamq_nats_library} ${stamp} ${CMAKE_C_COMPILER} ${CMAKE_C_COMPILER_VERSION}")
     if(NOT SEAMQ_NATS_LINK_KEY STREQUAL key)
@@ -123,7 +123,7 @@ function(seamq_nats_from root)
 endfunction()
 
 function(seamq_find_nats)
-    # Not cached from the environment, so that unsetting it there is enough.
+    # The value of the environment is not cached, so unsetting the variable has an effect.
     if(NOT SEAMQ_NATS_ROOT)
         set(SEAMQ_NATS_ROOT "$ENV{SEAMQ_NATS_ROOT}")
     endif()
@@ -135,7 +135,7 @@ function(seamq_find_nats)
         return()
     endif()
 
-    # Only to say why it was passed over.
+    # Finds out, for the message, why pkg-config's nats.c is not used.
     pkg_check_modules(SEAMQ_PC_old_nats QUIET libnats)
     set(why "not known to pkg-config")
     if(SEAMQ_PC_old_nats_FOUND)
@@ -158,7 +158,7 @@ function(seamq_find_nats)
     message(STATUS "nats.c ${seamq_nats_version} from ${where} (${why})${compat}")
 endfunction()
 
-# SEAMQ_NATS_SERVER follows the environment and the bootstrap's choice until somebody sets it.
+# SEAMQ_NATS_SERVER is taken from the environment or the bootstrap's choice, unless the user sets it.
 function(seamq_find_nats_server)
     if(SEAMQ_NATS_SERVER AND NOT SEAMQ_NATS_SERVER STREQUAL SEAMQ_NATS_SERVER_FOUND)
         message(STATUS "nats-server for tests: ${SEAMQ_NATS_SERVER} (set by hand)")

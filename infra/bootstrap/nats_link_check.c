@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linked by nats.cmake together with all of libnats_static.a: does the library find everything it needs here? */
+/* nats.cmake links this with all of libnats_static.a, to check that the library finds every symbol on this machine. */
 #include <nats/nats.h>
 
 int main(void)

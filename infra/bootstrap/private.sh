@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Packages of a newer release, unpacked inside the checkout: a private apt root with its own sources, state and cache,
-# the machine's own mirror, proxy and trust. Nothing is installed; the system's apt is only read. Sourced by bootstrap.sh.
+# Unpacks packages of a newer release inside the checkout. A private apt root has its own sources, state and cache, and uses
+# the machine's mirror, proxy and trusted keys. Nothing is installed; the system's apt is only read. Sourced by bootstrap.sh.
 
 : "${deps:?is set by bootstrap.sh}" "${NATS_C_FLOOR:?}" "${NATS_SERVER_FLOOR:?}"
 
-# Why the last private_fetch failed, for the caller's error message.
+# The reason why the last private_fetch failed, for the caller's error message.
 PRIVATE_WHY=
 
-# Releases to look in, the preferred one first; the first two of the older ones are for test-full.
-# Pinned by name, so that the same checkout gets the same release's versions next year.
+# Releases to search, the preferred one first; the first two older ones are for test-full.
+# They are pinned by name, so the same checkout gets versions of the same release next year.
 newer_suites()
 {
     case $DISTRIBUTION in
@@ -26,14 +26,14 @@ older_suites()
     esac
 }
 
-# --- what is there --------------------------------------------------------------------------------------------------
+# --- installed already -----------------------------------------------------------------------------------------------
 
 private_nats_c_intact()
 {
     [ -f "$deps/nats/SHA256SUMS" ] && (cd "$deps/nats" && sha256sum --check --status SHA256SUMS 2>/dev/null)
 }
 
-# Prints the path of the newest private nats-server that runs and is at the floor.
+# Prints the path of the newest private nats-server that runs and has at least the required version.
 private_newest_server()
 {
     local server version
@@ -49,9 +49,9 @@ private_newest_server()
 
 # --- the private apt root -------------------------------------------------------------------------------------------
 
-# Sets DISTRIBUTION, ARCHIVE (URI), COMPONENT and KEYRING from this machine. apt itself is asked which URIs it would
-# fetch, so that every way of writing its sources is understood. Other archives on the machine (security, vendors')
-# are recognised by their release's name or by not carrying this distribution's component.
+# Sets DISTRIBUTION, ARCHIVE (URI), COMPONENT and KEYRING from this machine. apt itself prints the URIs that it would
+# fetch, so every format of its sources works. Other archives of the machine (security, vendors) are recognised by the
+# name of their release, or because they do not have this distribution's component.
 find_archive()
 {
     local codename uri suite uris
@@ -92,7 +92,7 @@ find_archive()
         *) continue ;;
         esac
         uri=${uri%%/dists/*}
-        # The archive itself before anything else that uses its releases' names.
+        # The main archive comes before other archives that use the names of its releases.
         case $uri in
         */"$DISTRIBUTION" | */ubuntu-ports)
             ARCHIVE=$uri
@@ -107,8 +107,8 @@ find_archive()
     fi
 }
 
-# private_apt SUITE ARG...: apt-get on the private root of that suite. The options come last on purpose: they win over
-# the machine's own, of which proxy, certificates, credentials and trusted keys stay in force.
+# private_apt SUITE ARG...: runs apt-get on the private root of that suite. Its options come last, so they override the
+# machine's; proxy, certificates, credentials and trusted keys of the machine stay in force.
 private_apt()
 {
     local dir=$work/apt-$1
@@ -117,7 +117,7 @@ private_apt()
     (cd "$dir/debs" && apt-get -q -c "$dir/apt.conf" "$@") >>"$deps/log/private.log" 2>&1 </dev/null 9>&-
 }
 
-# Prints apt's last complaint, to end an error message with.
+# Prints apt's last error message, as the end of our own.
 apt_said()
 {
     local words
@@ -125,7 +125,7 @@ apt_said()
     printf ': %s\n           (all of its output: %s)' "${words:-no reason given}" "$deps/log/private.log"
 }
 
-# open_suite SUITE: makes the private root and reads the suite's signed package index.
+# open_suite SUITE: creates the private root and reads the suite's signed package index.
 open_suite()
 {
     local suite=$1 dir=$work/apt-$1
@@ -164,7 +164,7 @@ END
     : >"$dir/ready"
 }
 
-# unpack SUITE PACKAGE: downloads and unpacks into a fresh directory, whose path is left in $unpacked.
+# unpack SUITE PACKAGE: downloads and unpacks into a new directory; sets $unpacked to its path.
 unpack()
 {
     local suite=$1 package=$2 debs=$work/apt-$1/debs
@@ -186,9 +186,9 @@ unpack()
     fi
 }
 
-# --- what is fetched ------------------------------------------------------------------------------------------------
+# --- fetching -------------------------------------------------------------------------------------------------------
 
-# Everything is prepared in $work and moved to its place by one rename, so that an interrupted run leaves nothing half.
+# Files are prepared in $work and moved by one rename, so an interrupted run leaves no partial result.
 fetch_nats_c()
 {
     local new=$work/nats lib unpacked version
@@ -239,7 +239,7 @@ begin_work()
     : >"$deps/log/private.log"
 }
 
-# private_fetch nats-c|nats-server. The index is the costly part: whoever needs it for one takes both.
+# private_fetch nats-c|nats-server: nats-c fetches a missing nats-server, too, because reading the index takes the most time.
 private_fetch()
 {
     local suite work
@@ -261,8 +261,8 @@ private_fetch()
     return 1
 }
 
-# For the tests that run on every server that a supported distribution ships. One that cannot be had is said, and the
-# tests that want it skip.
+# Fetches the server of every supported distribution, for tests that run with each. If a server is not available, this is
+# reported, and the tests that need it skip.
 private_fetch_older_servers()
 {
     local suite version work

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The distribution's packages: which a set needs, which are missing, and installing those. Sourced by bootstrap.sh.
+# Packages of the distribution: lists those of a set, finds the missing ones, and installs them. Sourced by bootstrap.sh.
 
 : "${deps:?is set by bootstrap.sh}"
 
@@ -22,8 +22,8 @@ packages_of()
     esac
 }
 
-# provided PACKAGE: is what the package is for there by another way (a newer tool in /usr/local, a renamed package,
-# a distribution without dpkg)?
+# provided PACKAGE: the content of the package is installed in another way (a newer tool in /usr/local, a renamed package,
+# a distribution without dpkg).
 provided()
 {
     case $1 in
@@ -48,7 +48,7 @@ provided()
 missing_packages()
 {
     local installed package
-    # dpkg-query fails as soon as one name is unknown; its list of the others is what counts.
+    # dpkg-query fails if one name is unknown, but still lists the others; so its status is ignored.
     # shellcheck disable=SC2016
     installed=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' "$@" 2>/dev/null || true)"
     for package in "$@"; do
@@ -59,13 +59,13 @@ missing_packages()
     done
 }
 
-# Runs a package manager's command as root, its words in the log. The lock (fd 9) is not for its children.
+# Runs a command of the package manager as root, with output to the log. Its children do not inherit the lock (fd 9).
 as_root()
 {
     local log=$deps/log/system.log name
     local -a cmd=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1)
 
-    # sudo drops these, and the way to the mirror with them.
+    # sudo removes the proxy variables, without which the mirror may not be reachable.
     for name in http_proxy https_proxy no_proxy; do
         [ -z "${!name:-}" ] || cmd+=("$name=${!name}")
     done
@@ -75,7 +75,7 @@ as_root()
     "${cmd[@]}" >>"$log" 2>&1 </dev/null 9>&-
 }
 
-# May we become root? Asks for a password only where somebody can type it.
+# True: this user can become root. Asks for a password only on a terminal.
 can_be_root()
 {
     [ "$(id -u)" -eq 0 ] && return 0
@@ -106,7 +106,7 @@ system_install()
     fi
     say "installing with apt-get: $missing"
     if ! apt_install "${packages[@]}"; then
-        # A package list from long ago names versions that the mirror has since replaced.
+        # An old package list names versions that the mirror has replaced.
         [ -z "$updated" ] || system_failed "apt-get install $missing"
         system_update
         apt_install "${packages[@]}" || system_failed "apt-get install $missing"

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# One check for each part of the environment; each says everything that is wrong with its part. Sourced by start-nats.sh.
+# One check for each part of the environment; a check reports every error in its part. Sourced by start-nats.sh.
 
 : "${server_version?is set by start-nats.sh}" "${server_old?}" "${server_no_sync?}"
 
-# is_name TEXT: letters, digits, _ and - only. No dots: a domain with one passes `nats-server -t` and then never works.
+# is_name TEXT: letters, digits, _ and - only. A domain with a dot passes `nats-server -t`, but requests to it never work.
 is_name() { case $1 in '' | *[!A-Za-z0-9_-]*) return 1 ;; esac; }
 
 # is_port TEXT
@@ -25,10 +25,10 @@ is_address()
     esac
 }
 
-# list_of TEXT: separated by spaces or commas.
+# list_of TEXT: prints a list whose words are separated by spaces or commas.
 list_of() { printf '%s\n' "$1" | tr ',' ' '; }
 
-# words LIST...: how many.
+# words LIST...: prints the number of words.
 words() { echo $#; }
 
 # check_word NAME VALUE ALLOWED...
@@ -77,7 +77,7 @@ check_system_account()
     esac
 }
 
-# check_text NAME VALUE: what cannot be quoted for the server.
+# check_text NAME VALUE: refuses text that cannot be quoted in NATS configuration.
 check_text()
 {
     case $2 in *[[:cntrl:]]*) problem "$1: contains a line break or another control character" ;; esac
@@ -103,7 +103,7 @@ check_secrets()
     case $NATS_APP_PASSWORD$NATS_WORKER_PASSWORD in
     *[\\\"]*) problem "NATS_APP_PASSWORD, NATS_WORKER_PASSWORD: contains \" or \\, which nats.c does not escape when it logs in" ;;
     esac
-    # The server takes these for hashes, and then nobody can show the password itself.
+    # The server reads these as bcrypt hashes, and then the password itself is not accepted.
     # shellcheck disable=SC2016
     case $NATS_ROUTE_PASSWORD/$NATS_GATEWAY_PASSWORD in
     '$2'[abxy]'$'* | */'$2'[abxy]'$'*) problem "NATS_ROUTE_PASSWORD, NATS_GATEWAY_PASSWORD: plain text, not a bcrypt hash" ;;
@@ -149,7 +149,7 @@ check_listening()
     ports="${NATS_LISTEN##*:} ${NATS_HTTP##*:}"
     if [ "$NATS_SHAPE" != single ]; then
         ports="$ports $NATS_CLUSTER_PORT"
-        # Kubernetes sets NATS_CLUSTER_PORT=tcp://... by itself where a service is called nats-cluster.
+        # Kubernetes sets NATS_CLUSTER_PORT=tcp://... if a service is called nats-cluster.
         is_port "$NATS_CLUSTER_PORT" || problem "NATS_CLUSTER_PORT: \"$NATS_CLUSTER_PORT\" is not a port (try 6222)"
     fi
     if [ "$NATS_SHAPE" = mesh ]; then
@@ -162,7 +162,7 @@ check_listening()
     [ -z "$twice" ] || problem "NATS_LISTEN, NATS_HTTP, NATS_CLUSTER_PORT, NATS_GATEWAY_PORT: port" $twice "is used twice"
 }
 
-# check_remote NAME ADDRESS: of a route or a remote gateway.
+# check_remote NAME ADDRESS: the address of a route or a remote gateway.
 check_remote()
 {
     if ! is_address "$2"; then
@@ -170,7 +170,7 @@ check_remote()
         return
     fi
     [ "${2%:*}" != "$NATS_SERVER_NAME" ] || problem "$1: \"$2\" is this server itself: name only the others"
-    # 2.15 counts URLs, older ones count what a name resolves to: `localhost` may be two.
+    # nats-server 2.15 counts URLs; older ones count addresses, and `localhost` may have two.
     if [ "$server_old" = yes ] && [ "$NATS_SHAPE" = mesh ] && command -v getent >/dev/null 2>&1; then
         count=$(getent ahosts "${2%:*}" 2>/dev/null | awk '{ print $1 }' | sort -u | wc -l)
         [ "$count" -le 1 ] || problem "$1: ${2%:*} resolves to $count addresses, of which nats-server $server_version counts" \
@@ -226,7 +226,7 @@ check_gateway()
     check_remote NATS_GATEWAYS "${1#*=}"
 }
 
-# check_boolean NAME VALUE: `1` is a number to the server, and an error.
+# check_boolean NAME VALUE: `1` is refused, because the server reads it as a number and fails.
 check_boolean() { check_word "$1" "$2" yes no true false; }
 
 check_tls()

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes a certificate authority for tests and one certificate for each name, good for servers and clients alike (the two
-# ends of a route or a gateway are both). Not for production: keys have no passphrase, nothing can be revoked.
+# Creates a certificate authority for tests and one certificate for each name, valid for servers and clients, because each
+# end of a route or gateway is both. Not for production: keys have no passphrase, certificates cannot be revoked.
 set -eu
 umask 077
 
@@ -15,12 +15,12 @@ dir=$1
 shift
 mkdir -p "$dir"
 
-# quietly COMMAND...: openssl's chatter only when it fails.
+# quietly COMMAND...: prints the output of the command only if it fails.
 quietly() { "$@" >"$dir/openssl.log" 2>&1 || { cat "$dir/openssl.log" >&2 && exit 1; }; }
 
 new_key() { quietly openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"; }
 
-# alternatives NAME,ALSO...: as openssl writes them.
+# alternatives NAME,ALSO...: prints subjectAltName for openssl.
 alternatives()
 {
     printf 'DNS:localhost,IP:127.0.0.1'

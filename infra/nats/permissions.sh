@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034
 # SPDX-License-Identifier: Apache-2.0
 #
-# The least that a worker needs, as two lists of subjects. Sourced by start-nats.sh.
+# The least permissions of a worker, as two lists of subjects. Sourced by start-nats.sh.
 #
 #   NATS_WORKER_CONSUMERS    ORDERS/billing AUDIT/audit   stream/consumer of each handler
 #   NATS_WORKER_DEAD_LETTER  DLQ                          streams that take dead letters
@@ -9,12 +9,12 @@
 #   NATS_WORKER_CREATE       no                           yes: create = missing (production: never, and provision)
 #   NATS_WORKER_INBOX        _INBOX_worker                the workers' inbox_prefix
 #
-# Names of streams are unique across the domains, so `$JS.*.API` allows nothing that `$JS.API` would not.
+# Stream names are unique across the domains, so `$JS.*.API` does not allow more than `$JS.API`.
 
 # allow SUBJECT: appends to $subjects.
 allow() { subjects="$subjects${subjects:+, }\"$1\""; }
 
-# allow_api REQUEST: in the form without and with a domain.
+# allow_api REQUEST: allows the request without and with a domain.
 allow_api()
 {
     allow "\$JS.API.$1"
@@ -38,7 +38,7 @@ allow_consumer()
 
 creates() { [ "$NATS_WORKER_CREATE" = yes ] || [ "$NATS_WORKER_CREATE" = true ]; }
 
-# allow_dead_letter STREAM: with create = missing seamqd makes it, or adds a subject to it.
+# allow_dead_letter STREAM: with create = missing seamqd creates the stream, or adds a subject to it.
 allow_dead_letter()
 {
     allow_api "STREAM.INFO.$1"
@@ -48,7 +48,7 @@ allow_dead_letter()
     fi
 }
 
-# Checks the NATS_WORKER_* and sets NATS_WORKER_PUBLISH and NATS_WORKER_SUBSCRIBE.
+# Checks the NATS_WORKER_* variables, and sets NATS_WORKER_PUBLISH and NATS_WORKER_SUBSCRIBE.
 make_worker_permissions()
 {
     subjects=
@@ -72,7 +72,7 @@ make_worker_permissions()
         *) allow "$entry" ;;
         esac
     done
-    # Not an empty list, which would allow everything.
+    # The list must not be empty, because an empty list allows everything.
     [ -n "$subjects" ] || allow _SEAMQ.nothing
     NATS_WORKER_PUBLISH="[$subjects]"
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Is the nats-server of this environment ready, as a health check of a container: 0, or 1 and one line that says why not.
-# Asked of this node alone; ready on every node is ready as a whole (README.md, "Topology"). A node speaks for itself: one
-# that has lost its leader or is behind says so, and the leader does not turn unhealthy for it. Runs in busybox.
+# Health check of a container: exit status 0 if this environment's nats-server is ready, else 1 and one line that says why not.
+# Only this node is checked; the mesh is ready if every node is (README.md, "Topology"). A node without a leader, or behind its
+# leader, is unhealthy; its leader stays healthy. Runs in busybox.
 set -uf
 
 port=${NATS_HTTP:-127.0.0.1:8222}
@@ -15,10 +15,11 @@ not_ready()
     exit 1
 }
 
-# page PATH: without blanks and line breaks. The time limit is the health check's own: busybox 1.35 crashes on `wget -T`.
+# page PATH: prints the page without blanks and line breaks. The time limit is that of the health check, because busybox 1.35
+# crashes on `wget -T`.
 page() { wget -q -O - "http://127.0.0.1:$port$1" 2>/dev/null | tr -d ' \t\r\n'; }
 
-# healthy PATH: 200 and "ok".
+# healthy PATH: the page has status 200 and "ok".
 healthy()
 {
     case $(page "$1") in
@@ -27,8 +28,8 @@ healthy()
     esac
 }
 
-# JetStream has a leader, three members, and this node is up to date with them. A leader that is no node of this cluster means
-# that the clusters share a system account, and with it one meta group.
+# JetStream has a leader and three members, and this node is current. If the leader is not a node of this cluster, the clusters
+# share a system account, and so one meta group.
 check_meta_group()
 {
     healthy '/healthz?js-server-only=true'
@@ -42,10 +43,10 @@ check_meta_group()
     case $(page /routez) in
     *'"remote_name":"'"$leader"'"'*) ;;
     *'"remote_name":'*) not_ready "JetStream's leader $leader is no node of this cluster that this one has a route to" ;;
-    esac # before 2.10 routes have no names
+    esac # servers before 2.10 have no route names
 }
 
-# NATS_GATEWAYS is cluster=host:port, as start-nats.sh has checked.
+# NATS_GATEWAYS is cluster=host:port; start-nats.sh has checked it.
 check_gateway()
 {
     remote=${NATS_GATEWAYS%%=*}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Streams and consumers of a JetStream domain as the environment says: finds seamq, and runs `seamq stream apply --env`.
-# Runs in busybox. docs/provisioning.md has the variables.
+# Provisions streams and consumers of a JetStream domain from the environment: finds seamq and runs `seamq stream apply --env`.
+# Runs in busybox. docs/provisioning.md lists the variables.
 set -u
 
 usage()
@@ -30,7 +30,7 @@ fail()
     exit 2
 }
 
-# Sets seamq.
+# Sets $seamq to the program.
 find_seamq()
 {
     if [ -n "${SEAMQ_BIN:-}" ]; then

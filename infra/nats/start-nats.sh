@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Starts nats-server as the environment says: single, cluster or mesh. NATS parses the value of a variable as configuration
-# text, so that a comma, a number or an empty password there means something else than it says; here every value is checked
-# first, all that is wrong is said, one line each, and what is right is handed on quoted. Runs in busybox.
+# Starts nats-server from the environment: single, cluster or mesh. nats-server parses the value of a variable as configuration
+# text, so a comma, a number or an empty password changes its meaning. Therefore every value is checked first, every error is
+# reported on a line, and correct values are quoted for the server. Runs in busybox.
 # shellcheck disable=SC2089,SC2090 # quotes in values are for the server
 set -uf
 LC_ALL=C
@@ -44,7 +44,7 @@ here=$(cd "$(dirname "$0")" && pwd) || exit 1
 
 # --- the environment -------------------------------------------------------------------------------------------------
 
-# read_secret NAME: from NAME_FILE, where that is set.
+# read_secret NAME: reads the secret from the file NAME_FILE, if that is set.
 read_secret()
 {
     eval "value=\${$1-} file=\${$1_FILE-}"
@@ -58,7 +58,7 @@ read_secret()
     eval "$1=\$value"
 }
 
-# nobody_knows NAME: for a login that is not used.
+# nobody_knows NAME: sets a random password if none is set, for a login that is not used.
 nobody_knows()
 {
     eval "value=\$$1"
@@ -88,7 +88,7 @@ take_environment()
     case $NATS_SHAPE in single | cluster) nobody_knows NATS_GATEWAY_PASSWORD ;; esac
 }
 
-# Sets server_version (empty: no such program) and what is known of it.
+# Sets $server_version (empty: no such program) and the features of that version.
 look_at_server()
 {
     : "${NATS_SERVER_BIN:=nats-server}"
@@ -111,9 +111,9 @@ check_environment()
     make_worker_permissions
 }
 
-# --- handing on ------------------------------------------------------------------------------------------------------
+# --- values for the server ------------------------------------------------------------------------------------------------------
 
-# quote NAME: its value becomes a string of NATS configuration.
+# quote NAME: replaces the value by a quoted string of NATS configuration.
 quote()
 {
     eval "value=\$$1"
@@ -121,11 +121,11 @@ quote()
     eval "$1=\"\\\"\$value\\\"\""
 }
 
-# Prints every byte of $1 as in a URL.
+# Prints every byte of $1 percent-encoded, as in a URL.
 percent() { printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /%/g'; }
 
-# NATS_ROUTES and NATS_GATEWAYS as the server wants them. Routes send only the credentials of their URL, gateways those of
-# their own block.
+# Rewrites NATS_ROUTES and NATS_GATEWAYS in the server's syntax. A route sends only the credentials in its URL; a gateway sends
+# those of its block.
 make_urls()
 {
     scheme=nats
@@ -143,7 +143,7 @@ make_urls()
     NATS_GATEWAYS="[$list]"
 }
 
-# What the shape does not have.
+# Sets the variables of parts that the shape does not have.
 leave_out()
 {
     case $NATS_SHAPE in single) NATS_CLUSTER_PORT=0 ;; esac
@@ -152,7 +152,7 @@ leave_out()
     esac
 }
 
-# Sets $config. Servers before 2.10 get a copy without sync_interval, which they refuse.
+# Sets $config. Servers before 2.10 refuse sync_interval, so they get a copy without it.
 choose_config()
 {
     file=nats-server.conf

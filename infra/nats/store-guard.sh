@@ -1,16 +1,16 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Keeps a server from a store that is not its own. Measured: a single server's store under a cluster deletes the streams
-# ("orphaned stream", after 30 s); a change of the system account loses the meta group, with the same end.
+# Refuses to start a server on the store of another one. Measured: a cluster that gets a single server's store deletes the streams
+# ("orphaned stream", after 30 s); a changed system account loses the meta group, and then the streams are deleted, too.
 # Sourced by start-nats.sh.
 #
-# A store says whose it is in the file `seamq-store`, one word=value a line. Cluster and mesh are the same kind: growing a
-# cluster into a mesh on its store is safe.
+# The file `seamq-store` in a store names its owner, one word=value a line. Cluster and mesh are the same kind, because a cluster
+# may grow to a mesh on its store.
 
 store_kind() { case $NATS_SHAPE in single) echo single ;; *) echo clustered ;; esac; }
 
-# Prints single, clustered or nothing, from what a nats-server left in the store $1.
+# Prints which kind of nats-server has written the store $1: single, clustered, or nothing if unknown.
 store_kind_seen()
 (
     set +f
@@ -22,10 +22,10 @@ store_kind_seen()
     done
 )
 
-# store_word NAME: the value of NAME in the marker.
+# store_word NAME: prints the value of NAME in the file `seamq-store`.
 store_word() { sed -n "s/^$1=//p" "$NATS_STORE_DIR/seamq-store" 2>/dev/null; }
 
-# same_as_before WORD VALUE WHY
+# same_as_before WORD VALUE WHY: reports an error if the store has another value.
 same_as_before()
 {
     was=$(store_word "$1")
@@ -59,7 +59,7 @@ check_store()
     [ "$(store_kind)" = single ] || same_as_before cluster "$NATS_CLUSTER_NAME" "streams are placed by the cluster's name"
 }
 
-# Marks the store, and holds its lock (fd 9) for as long as the server runs.
+# Writes the marker, and holds the store's lock (fd 9) while the server runs.
 take_store()
 {
     mkdir -p "$NATS_STORE_DIR" || fail "cannot make $NATS_STORE_DIR"

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Starting and ending servers. A pid file holds the process's start time too: a number that came round again is nobody of
-# ours. Sourced by local-mesh.
+# Starts and ends servers. A pid file also has the start time of the process, so a pid that the kernel has given to another
+# process is recognised. Sourced by local-mesh.
 # shellcheck disable=SC2154 # nodes
 
 : "${here?}" "${mesh?}" "${shape?}" "${tls?}" "${owner?}"
 
-# process PID: its state letter and start time.
+# process PID: prints state letter and start time.
 process()
 {
     local line
@@ -17,10 +17,10 @@ process()
     echo "$1 ${20}"
 }
 
-# is_process PID START: runs, and is the same.
+# is_process PID START: the process runs and has this start time.
 is_process() { [[ $(process "$1") == [!ZX]" $2" ]]; }
 
-# pid_of NODE: sets pid and started.
+# pid_of NODE: sets $pid and $started.
 pid_of()
 {
     pid='' started=''
@@ -33,7 +33,7 @@ alive()
     pid_of "$1" && is_process "$pid" "$started"
 }
 
-# write_pid FILE PID: whoever reads it meanwhile finds all of it, or what was there before.
+# write_pid FILE PID: replaces the file atomically, so a reader gets the old or the new content.
 write_pid()
 {
     local word
@@ -44,12 +44,12 @@ write_pid()
 
 # --- starting --------------------------------------------------------------------------------------------------------
 
-# node_environment NODE: all that start-nats.sh is told.
+# node_environment NODE: sets $environment for start-nats.sh.
 node_environment()
 {
     local node=$1 cluster=${1%-*} number=${1##*-} remote=sea-b other routes='' kind=cluster
     [ "$cluster" = sea-a ] || remote=sea-a
-    [ "$shape" != single ] || kind=single # cluster and mesh share a store: growing one into the other is safe
+    [ "$shape" != single ] || kind=single # a cluster may grow to a mesh on its store, so both use the same one
     for other in 1 2 3; do
         [ "$other" = "$number" ] || routes+="$(endpoint "$cluster-$other" route) "
     done
@@ -66,10 +66,10 @@ node_environment()
         "NATS_TLS_KEY=$mesh/tls/$node-key.pem")
 }
 
-# start_node NODE: in a session of its own, so that neither this terminal's end nor its Ctrl-C reaches it.
+# start_node NODE: starts the node in a new session, so Ctrl-C and the end of this terminal do not reach it.
 start_node()
 {
-    # Both sides write the pid file: the child before it can be lost sight of, the parent before it looks.
+    # Child and parent both write the pid file: the child, in case the parent dies first; the parent, because it reads it next.
     local -a environment inside=()
     node_environment "$1"
     [ -z "${netns_of[${1%-*}]:-}" ] || inside=(nsenter "--net=/run/netns/${netns_of[${1%-*}]}")
@@ -101,7 +101,7 @@ start_one()
 
 # --- ending ----------------------------------------------------------------------------------------------------------
 
-# wait_gone SECONDS NODE
+# wait_gone SECONDS NODE: waits until the process has ended.
 wait_gone()
 {
     local until=$((SECONDS + $1))
@@ -126,7 +126,7 @@ kill_node()
     esac
 }
 
-# All six, whatever the shape is now: an earlier one's may be left.
+# Ends all six nodes, because nodes of an earlier shape may still run.
 stop_all()
 {
     local node pid started
@@ -148,7 +148,7 @@ stop_all()
 
 # --- the owner -------------------------------------------------------------------------------------------------------
 
-# With --owner a small process waits for that one's end, so that a test that is killed leaves no servers.
+# With --owner, a background process waits for the end of the owner, so a killed test leaves no servers.
 watch_owner()
 {
     local word
@@ -170,7 +170,7 @@ watch()
     exec {nothing}<> <(:)
     while is_process "$1" "$2"; do
         [ -e "$mesh/mesh.env" ] || exit 0
-        # Unlike sleep it ends with the signal that ends this.
+        # A signal ends `read` immediately, but not `sleep`.
         read -r -t 1 -u "$nothing" || true
     done
     down

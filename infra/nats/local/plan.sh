@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a local mesh consists of: nodes, ports, secrets, kept in DIR/mesh.env from the first `up` on. Sourced by local-mesh.
+# The plan of a local mesh: nodes, ports, secrets. The first `up` writes it to DIR/mesh.env. Sourced by local-mesh.
 
 : "${here?}" "${mesh?}" "${private?}" "${ports?}" "${given_ports?}" "${tls?}"
 
-# Of each node: client, monitor, route and gateway port.
+# Client, monitor, route and gateway port of each node.
 declare -A ports_of=()
-# Of each cluster: where its nodes listen, and the network namespace that they run in.
+# Listen address and network namespace of each cluster's nodes.
 declare -A address_of=([sea-a]=127.0.0.1 [sea-b]=127.0.0.1) netns_of=()
 
 passed_on=(NATS_SYNC_INTERVAL NATS_JS_MAX_MEM NATS_JS_MAX_FILE NATS_WORKER_PASSWORD NATS_WORKER_CONSUMERS
@@ -20,7 +20,7 @@ check_private_dir()
     die "--private $mesh: is not empty, and would be removed at the end"
 }
 
-# put_at CLUSTER=ADDRESS[@NETNS]
+# put_at CLUSTER=ADDRESS[@NETNS]: sets both for one cluster.
 put_at()
 {
     local cluster=${1%%=*} place=${1#*=}
@@ -59,13 +59,13 @@ find_server()
 
 # --- ports -----------------------------------------------------------------------------------------------------------
 
-# Ports in use for TCP here, as hexadecimal words.
+# Prints the local TCP ports in use, as hexadecimal words.
 ports_in_use() { awk 'FNR > 1 { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null | sort -u | tr '\n' ' '; }
 
-# is_taken PORT: by what ports_in_use said.
+# is_taken PORT: the output of ports_in_use has the port.
 is_taken() { [[ " $used" == *" $(printf '%04X' "$1") "* ]]; }
 
-# free_block N: the first of N free ports in a row, below those that the system gives away by itself.
+# free_block N: prints the first of N consecutive free ports below the ephemeral range.
 free_block()
 {
     local used base i
@@ -104,7 +104,7 @@ check_ports()
     done
 }
 
-# A port whose last connections are only dying away is no obstacle.
+# Ports that only have connections in TIME_WAIT can be used.
 is_listening_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # --- the plan --------------------------------------------------------------------------------------------------------
@@ -138,14 +138,14 @@ save_plan()
     mv "$mesh/mesh.env.new" "$mesh/mesh.env"
 }
 
-# In this shell's scope, wherever it is called.
+# Declares the variables of the plan globally, even if called from a function.
 load_plan()
 {
     eval "$(sed 's/^declare -\([-aA]*\)/declare -g\1/; s/^declare -g-/declare -g/' "$mesh/mesh.env")"
     set_nodes
 }
 
-# `up` where there has been one: the same ports and secrets; another shape, ports or TLS only when nothing runs.
+# `up` of an existing mesh keeps ports and secrets; shape, ports and TLS can only change while no node runs.
 resume_plan()
 {
     local wanted=$shape with=$server with_tls=$tls node
@@ -164,7 +164,7 @@ resume_plan()
     save_plan
 }
 
-# --- for people and tests ----------------------------------------------------------------------------------------------
+# --- for users and tests -----------------------------------------------------------------------------------------------
 
 # port NODE client|monitor|route|gateway
 port()
@@ -175,7 +175,7 @@ port()
     echo "${!2}"
 }
 
-# endpoint NODE KIND: with the address.
+# endpoint NODE KIND: prints ADDRESS:PORT.
 endpoint() { echo "${address_of[${1%-*}]}:$(port "$1" "$2")"; }
 
 # urls SCHEME KIND SEPARATOR CLUSTER
@@ -205,7 +205,7 @@ print_env()
     [ "$tls" = no ] || echo "export E2E_NATS_CA='$mesh/tls/ca.pem'"
 }
 
-# For seamqd and seamq: the same sections as in production.
+# Prints the configuration for seamqd and seamq, with the same sections as in production.
 print_config()
 {
     local cluster scheme=nats

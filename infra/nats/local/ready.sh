@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# "Ready" as the mesh design defines it, asked of every node's monitoring port: JetStream has a leader of the node's own
-# cluster and three members, the node has all that its leader has, and a gateway leads out. Sourced by local-mesh.
+# Checks whether a mesh is ready by the monitoring port of every node: JetStream has a leader in the node's own cluster and three
+# members, the node is current, and it has an outbound gateway. Sourced by local-mesh.
 # shellcheck disable=SC2154 # nodes
 
 : "${mesh?}" "${shape?}" "${json?}" "${fresh?}"
 
-# http_get ADDRESS:PORT PATH: sets page. By bash alone, which has it on every machine.
+# http_get ADDRESS:PORT PATH: sets $page. Uses only bash, so no HTTP client is needed.
 http_get()
 {
     local fd status=0
@@ -19,7 +19,7 @@ http_get()
     [ $status -le 128 ] && [[ $page == HTTP/1.?" 200 "* ]]
 }
 
-# look NODE: sets leader, size, outbound and why (empty: ready).
+# look NODE: sets $leader, $size, $outbound and $why (empty: ready).
 look()
 {
     local remote=sea-b monitor page
@@ -40,7 +40,7 @@ look()
     *) why="led by $leader, a node of the other cluster: the system accounts are shared" ;;
     esac
     if [ -z "$why" ] && [ "$size" != 3 ]; then why="meta size ${size:-unknown}, not 3"; fi
-    # Of itself: the leader of an idle 2.10 calls a follower that is back not current until something new is written.
+    # The node is asked, not its leader: an idle 2.10 leader reports a restarted follower as not current until the next write.
     if [ -z "$why" ] && ! http_get "$monitor" '/healthz?js-server-only=true'; then why="behind its JetStream leader yet"; fi
     [ "$shape" = mesh ] || return 0
     [[ $1 != sea-b-* ]] || remote=sea-a
@@ -53,7 +53,7 @@ look()
 
 seconds_since() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }'; }
 
-# wait_ready SECONDS NODE...: says each node when it is, and at the end what is missing.
+# wait_ready SECONDS NODE...: prints each node when it is ready, and at the deadline what is missing.
 wait_ready()
 {
     local until=$((SECONDS + $1)) size_deadline=$((SECONDS + 10)) began=$EPOCHREALTIME node leader size outbound why
@@ -94,7 +94,7 @@ port_was_taken()
     return 1
 }
 
-# The last words of those that ended.
+# Prints the last log lines of nodes that have ended.
 show_why()
 {
     local node
