@@ -101,7 +101,7 @@ static void what_comes_back_keeps_its_order(struct world *w)
     const unsigned total = 100;
 
     for (unsigned i = 0; i < 500;
-         i++) /* these messages show that the handler is fast, so a worker gets many at a time */
+         i++) /* now the handler is known to be fast, so a worker gets many messages at a time */
         scene_publish(s, "0 ack");
     for (unsigned i = 1; i <= total; i++)
         scene_publish(s, "%u needs %s", i, file);

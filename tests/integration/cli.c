@@ -332,7 +332,7 @@ static void dev_takes_another_admin_port_when_the_default_is_in_use(struct world
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9222), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0) /* else somebody else has it */
+    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0) /* fails if another process uses the port */
         listen(fd, 1);
     daemon_env_unset(d, "SEAMQ_ADMIN");
     daemon_start(d);

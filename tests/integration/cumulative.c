@@ -145,7 +145,7 @@ static void a_slow_message_holds_the_acknowledgement_not_the_others(struct world
 }
 
 /* Messages that were finished for the old consumer must not acknowledge deliveries of the new one. */
-static void a_consumer_made_anew_is_not_answered_for_the_old_one(struct world *w)
+static void a_recreated_consumer_gets_no_ack_of_the_old_one(struct world *w)
 {
     struct scene *s = prepare(w);
     const unsigned n = 20;
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
         IT(killed_servers_lose_nothing),
         IT(drains_lose_nothing),
         IT(a_slow_message_holds_the_acknowledgement_not_the_others),
-        IT(a_consumer_made_anew_is_not_answered_for_the_old_one),
+        IT(a_recreated_consumer_gets_no_ack_of_the_old_one),
         IT(two_daemons_lose_nothing),
         IT(a_work_queue_is_refused),
         IT(a_consumer_that_acknowledges_each_is_refused),

@@ -185,7 +185,7 @@ static void a_stream_deleted_while_running_is_an_alarm(struct world *w)
 
 /* The first message of the new stream has the sequence of the old one's. Without a check of the stream's creation time
  * both would have the same dead-letter subject and message ids. */
-static void a_stream_made_anew_during_an_outage_is_told_from_the_old_one(struct world *w)
+static void a_stream_recreated_during_an_outage_is_another_stream(struct world *w)
 {
     struct scene *s = scene_open(w);
 
@@ -211,8 +211,8 @@ static void copy_tree(struct world *w, const char *from, const char *to)
     assert_int_equal(process_run(w, argv, NULL, 30, NULL, NULL), 0);
 }
 
-/* As after a power failure: the server gives the sequences of lost messages to other messages. */
-static void a_stream_that_lost_its_end_is_told(struct world *w)
+/* After a power failure the server gives the sequences of lost messages to other messages. */
+static void a_stream_that_lost_its_last_messages_is_reported(struct world *w)
 {
     struct scene *s = scene_open(w);
     const char *backup = world_path(w, "backup"), *lost = world_path(w, "lost");
@@ -375,9 +375,9 @@ int main(int argc, char **argv)
         IT(a_missing_stream_is_waited_for),
         IT(a_consumer_deleted_while_running_is_an_alarm),
         IT(a_stream_deleted_while_running_is_an_alarm),
-        IT(a_stream_made_anew_during_an_outage_is_told_from_the_old_one),
+        IT(a_stream_recreated_during_an_outage_is_another_stream),
         IT(dead_letter_stream_is_created_when_missing),
-        IT(a_stream_that_lost_its_end_is_told),
+        IT(a_stream_that_lost_its_last_messages_is_reported),
         IT(broken_plugins_are_named_and_others_work),
         IT(check_names_every_broken_plugin),
         IT(a_plugin_that_others_can_change_is_refused_and_others_work),

@@ -18,7 +18,7 @@ static uint32_t messages(void)
     return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
 }
 
-/* Each phase of a run may take this long; generous, for two busy cores. */
+/* Deadline of each phase of a run, long enough for two busy cores. */
 static double deadline_s(void)
 {
     return 60 + messages() / 500.0;
@@ -29,7 +29,7 @@ static struct scene *prepare(struct world *w)
     struct scene *s = scene_prepare(w, &(struct scene_options){.sync_always = true});
     scene_set(s, "ACK_WAIT", "5s");
     scene_set(s, "BACKOFF", "20ms 100ms");
-    scene_set(s, "OPTION_PAUSE", "150us"); /* so that one message always runs and more wait */
+    scene_set(s, "OPTION_PAUSE", "150us"); /* one message always runs, and more wait */
     return s;
 }
 
@@ -120,7 +120,7 @@ static void a_killed_daemon_takes_its_workers_along(struct world *w)
         assert_true(world_until(is_gone, &pids[i], 5));
 }
 
-/* As when the kernel kills a whole container: no daemon remains that could count the crash. */
+/* Like a kernel that kills a whole container: no daemon remains that could count the crash. */
 static void a_message_that_ends_every_daemon_is_dead_at_last(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -197,7 +197,7 @@ static struct daemon *start_other(struct scene *s)
     return other;
 }
 
-/* Its retry is due when the other one has the message. */
+/* A retry is due on the isolated daemon while the other daemon has the message. */
 static void a_daemon_that_is_cut_off_starts_no_retry(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
@@ -210,14 +210,14 @@ static void a_daemon_that_is_cut_off_starts_no_retry(struct world *w)
     scene_expect_effects(s, 1, 10);
     start_other(s);
     proxy_refuse(proxy, true);
-    scene_expect_settled(s, 30); /* by the other, which had to wait as long, and began later */
+    scene_expect_settled(s, 30); /* by the other daemon, whose delay is as long and began later */
     proxy_refuse(proxy, false);
     daemon_wait_ready(s->daemon, 20);
     assert_int_equal(scene_effects(s, "1 nak"), 3);
 }
 
-/* Its worker dies of what another daemon has settled meanwhile. */
-static void a_daemon_that_stood_still_starts_nothing_again(struct world *w)
+/* The frozen daemon's worker crashes in a message that the other daemon has settled meanwhile. */
+static void a_frozen_daemon_starts_no_settled_message(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
 
@@ -274,7 +274,7 @@ static void drain_gives_back_at_once_and_repeats_nothing(struct world *w)
     struct scene *s = prepare(w);
     const unsigned drains = 3;
 
-    scene_set(s, "ACK_WAIT", "120s"); /* what is not given back would be missed for two minutes */
+    scene_set(s, "ACK_WAIT", "120s"); /* a message that is not given back would be redelivered after two minutes only */
     scene_start(s);
     struct ledger *l = publish(s, NULL);
     for (unsigned i = 0; i < drains; i++) {
@@ -302,7 +302,7 @@ int main(int argc, char **argv)
         IT(killed_servers_lose_nothing),
         IT(the_other_daemon_takes_over),
         IT(a_daemon_that_is_cut_off_starts_no_retry),
-        IT(a_daemon_that_stood_still_starts_nothing_again),
+        IT(a_frozen_daemon_starts_no_settled_message),
         IT(wrong_handlers_lose_nothing),
         IT(drain_gives_back_at_once_and_repeats_nothing),
     };

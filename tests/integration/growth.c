@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Thirty million messages through seamqd: what grows all the while is a leak.
+ * Memory does not grow while thirty million messages pass through seamqd.
  *
- * The server is the benchmark's stub, because a real one would need hours.  RSS, what an operator's graph shows, is
- * looked at all along, of the daemon and of its worker, and its median over the first third compared with that over the
- * last: how much is in use at one moment goes up and down with what other programs leave of the processors.  From third
- * to third lie twenty million messages, so the bound is half of the target (1 MiB in ten million), and one byte leaked
- * in ten messages would be twice the bound.
+ * The server is the benchmark's stub, because a real one would need hours. RSS of the daemon and of its worker is
+ * sampled all the time; the median of the first third is compared with that of the last third, because single samples
+ * depend on the load of the machine. Twenty million messages lie between the medians, and the limit is half of the
+ * target (1 MiB in ten million): a leak of one byte in ten messages would be twice the limit.
  *
- * IT_MESSAGES: how many (30 million). */
+ * IT_MESSAGES sets the number of messages (30 million). */
 #include "process.h"
 
 #include "http.h"
@@ -20,14 +19,14 @@
 
 #define GROWTH_MAX_KIB 1024
 #define DEADLINE_S 1500
-#define LOOKS_MAX 100000 /* they are 50 ms apart */
+#define LOOKS_MAX 100000 /* samples, one in 50 ms */
 
 enum { DAEMON, WORKER, PROCESSES };
 
 struct growth {
     int admin;
     struct process *stub;
-    pid_t pids[PROCESSES]; /* 0: not looked at */
+    pid_t pids[PROCESSES]; /* 0: not sampled */
     int64_t rss[PROCESSES][LOOKS_MAX];
     size_t n;
     uint64_t wanted;
@@ -112,9 +111,9 @@ static void thirty_million_messages_leave_nothing_behind(struct world *w)
     assert_non_null(g);
     world_at_end(w, free, g);
     g->admin = world_port(w);
-    /* Some more than looked at: the stub ends with the last one, and seamqd with it. */
+    /* More messages than are sampled, because the stub and seamqd end after the last one. */
     g->stub = start(w, warm + third * 3 + third / 5, g->admin);
-    wait_for(g, warm); /* the rings have been used from end to end, buffers are as large as they get */
+    wait_for(g, warm); /* now every page of the rings was used, and buffers have their final size */
     assert_int_equal(process_children(g->stub->pid, &pids[DAEMON], 1), 1);
     assert_int_equal(process_children(pids[DAEMON], &pids[WORKER], 1), 1);
     memcpy(g->pids, pids, sizeof(pids));

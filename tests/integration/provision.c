@@ -10,7 +10,7 @@
 #define SECONDS 60
 #define RACERS 4
 
-/* One run of seamq: its environment and its output. */
+/* Environment and output of one run of seamq. */
 struct seamq {
     struct world *w;
     char *env[MAX_ENV + 1];

@@ -376,7 +376,7 @@ static void sighup_takes_the_configuration_over(struct world *w)
     scene_expect_settled(s, 10);
 }
 
-static void a_key_that_needs_a_restart_is_told(struct world *w)
+static void a_key_that_needs_a_restart_is_reported(struct world *w)
 {
     struct scene *s = scene_with_file(w, "[seamqd]\nname = one\n");
     const char *report = NULL;
@@ -487,7 +487,7 @@ int main(int argc, char **argv)
         IT(a_cure_does_not_wait_for_what_hangs),
         IT(what_is_still_wanted_goes_on_whoever_asks_again),
         IT(sighup_takes_the_configuration_over),
-        IT(a_key_that_needs_a_restart_is_told),
+        IT(a_key_that_needs_a_restart_is_reported),
         IT(changes_stay_in_the_report_until_somebody_has_seen_them),
         IT(a_successor_that_finds_no_stream_leaves_the_old_one_serving),
         IT(an_ordered_handler_is_followed_by_one_only),

@@ -67,7 +67,7 @@ static void the_handler_can_ask_for_longer_but_not_for_ever(void **state)
     expect_probe_in(&k, 0, 3600 * NS_PER_SEC);
 }
 
-/* Of many breakers the earliest probe comes right after the pause, the latest a quarter of it later. */
+/* The first probe of many breakers is at the end of the pause, the last one a quarter of the pause later. */
 static void a_pause_is_an_hour_at_most_and_up_to_a_quarter_more(void **state)
 {
     static const struct {

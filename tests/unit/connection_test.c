@@ -280,7 +280,7 @@ static void frozen_server_with_full_buffers_is_down_too(struct world *w)
     turn_until(r, 15, r->ups == 2);
 }
 
-static void kicked_connection_is_made_anew(struct world *w)
+static void kicked_connection_is_recreated(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
     connection_kick(r->connection, "because");
@@ -360,7 +360,7 @@ static void server_that_was_lost_is_tried_last(struct world *w)
     static char *all[] = {(char *)"nats://10.0.0.1:4222", (char *)"nats://host",
                           (char *)"tls://user:pass@10.0.0.1:14222", (char *)"10.0.0.1"};
     const struct {
-        const char *lost; /* as nats.c says it */
+        const char *lost; /* in the format of nats.c */
         const char *url;
     } cases[] = {
         {"nats://10.0.0.1:4222", all[0]},
@@ -402,7 +402,7 @@ int main(int argc, char **argv)
         IT(publishes_for_a_lost_connection_are_not_sent_on_the_next),
         IT(frozen_server_is_down_and_comes_back),
         IT(frozen_server_with_full_buffers_is_down_too),
-        IT(kicked_connection_is_made_anew),
+        IT(kicked_connection_is_recreated),
         IT(server_that_starts_late_is_found),
         IT(refused_password_is_said_without_showing_it),
         IT(absent_server_is_named_without_the_password),

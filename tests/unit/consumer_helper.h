@@ -124,7 +124,7 @@ static inline struct bench *bench_run(struct bench *b, size_t window)
     return b;
 }
 
-/* Removes the next message from the list. */
+/* Waits for the next message and removes it from the list. */
 static inline struct message *bench_next(struct bench *b)
 {
     turn_until(b->r, 15, !list_empty(&b->ready));
@@ -139,7 +139,7 @@ static inline void bench_reconnect(struct bench *b)
     turn_until(b->r, 10, b->r->ups > ups && consumer_verified(b->c));
 }
 
-/* Runs the loop, in which nothing that concerns the test may happen. */
+/* Runs the loop for a while, for tests that expect no event. */
 static inline void bench_turn_for(struct bench *b, double seconds)
 {
     int64_t until = deadline_in(seconds);
@@ -147,7 +147,7 @@ static inline void bench_turn_for(struct bench *b, double seconds)
         assert_true(loop_once(b->r->loop, 10 * NS_PER_MS) >= 0);
 }
 
-/* A number of the server's present CONSUMER.INFO. */
+/* A number from the server's current CONSUMER.INFO. */
 static inline int64_t bench_info(struct bench *b, const char *field)
 {
     json_t *info = client_consumer(b->client, "WORK", "d");
@@ -155,7 +155,7 @@ static inline int64_t bench_info(struct bench *b, const char *field)
     return json_at(info, field);
 }
 
-/* Length of a list whose links agree in both directions and which ends. */
+/* The length of a list; fails the test if links in the two directions differ, or the list does not end. */
 static inline size_t sound_length(const struct list *l)
 {
     size_t n = 0;

@@ -105,7 +105,7 @@ static void deleted_consumer_is_an_alarm_and_not_recreated(struct world *w)
     assert_int_equal(bench_next(b)->stream_seq, 2);
 }
 
-/* Heartbeat and reply subject of the next pull request that the server sees. */
+/* Returns the heartbeat of the next pull request that reaches the server; ret_reply: its reply subject. */
 static int64_t next_request(struct bench *b, natsSubscription *requests, char *ret_reply, size_t size)
 {
     uint64_t queued = 0;
@@ -115,14 +115,14 @@ static int64_t next_request(struct bench *b, natsSubscription *requests, char *r
     assert_int_equal(natsSubscription_NextMsg(&msg, requests, 0), NATS_OK);
     json_t *json = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
     int64_t heartbeat = json_at(json, "idle_heartbeat");
-    assert_true(json_at(json, "expires") >= 2 * heartbeat); /* or the server refuses it */
+    assert_true(json_at(json, "expires") >= 2 * heartbeat); /* the server refuses other values */
     snprintf(ret_reply, size, "%s", natsMsg_GetReply(msg));
     json_decref(json);
     natsMsg_Destroy(msg);
     return heartbeat;
 }
 
-static void requests_are_short_until_one_is_heard_of(struct world *w)
+static void requests_are_short_until_the_server_responds(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     natsSubscription *requests = watch(b->client, "$JS.API.CONSUMER.MSG.NEXT.WORK.d");
@@ -146,7 +146,7 @@ static uint64_t request_epoch(const char *reply)
     return strtoull(dot + 1, NULL, 10);
 }
 
-static void new_leader_is_asked_at_once(struct world *w)
+static void new_leader_gets_requests_at_once(struct world *w)
 {
     static const char status[] = "NATS/1.0 409 Leadership Change\r\n\r\n";
     struct bench *b = bench_prepare(w);
@@ -160,8 +160,7 @@ static void new_leader_is_asked_at_once(struct world *w)
     raw_flush(raw);
     assert_int_equal(next_request(b, requests, again, sizeof(again)), at_first);
     assert_string_not_equal(again, reply);
-    /* A request of before the reset is reported, too, while nothing has been heard: the next request begins an epoch.
-     */
+    /* Until a message arrives, the server also reports requests of before the reset; the next one starts an epoch. */
     uint64_t epoch = request_epoch(again);
     raw_publish(raw, again, NULL, status, sizeof(status) - 1, "", 0);
     raw_publish(raw, reply, NULL, status, sizeof(status) - 1, "", 0);
@@ -188,7 +187,7 @@ static void each_request_has_its_own_subject(struct world *w)
     natsSubscription_Destroy(requests);
 }
 
-static void silent_server_is_asked_until_it_answers(struct world *w)
+static void silent_server_gets_requests_until_it_responds(struct world *w)
 {
     struct bench *b = bench_prepare(w);
 
@@ -206,7 +205,7 @@ static void silent_server_is_asked_until_it_answers(struct world *w)
     assert_int_equal(b->r->downs, 0);
 }
 
-static void window_bounds_what_is_here(struct world *w)
+static void window_limits_the_messages_in_flight(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 7);
     publish_fast(b, 100);
@@ -347,7 +346,7 @@ static void acknowledgement_lost_with_the_connection_is_sent_again(struct world 
 }
 
 /* A killed server forgets what it had not written: a message may be redelivered, and must not get stuck. */
-static void pulling_goes_on_after_a_killed_server(struct world *w)
+static void pulling_continues_after_a_killed_server(struct world *w)
 {
     struct bench *b = bench_prepare(w);
     bool seen[16] = {false};
@@ -444,14 +443,14 @@ static void cumulative_ack_lost_with_the_connection_is_sent_again(struct world *
 
 /* ---- a recreated consumer ---------------------------------------------------------------------------------------- */
 
-/* As if a deleted consumer had delivered it, and the delivery by the new one had been lost. */
-static struct message *of_the_old_consumer(struct message *m)
+/* Marks a message as delivered by a deleted consumer; its delivery by the new one counts as lost. */
+static struct message *mark_as_of_old_consumer(struct message *m)
 {
     m->consumer_created_ns--;
     return m;
 }
 
-static struct message *run(struct bench *b)
+static struct message *run_next(struct bench *b)
 {
     struct message *h = bench_next(b);
     message_set_state(consumer_messages(b->c), h, MESSAGE_RUNNING);
@@ -464,8 +463,8 @@ static void cumulative_acks_nothing_while_a_message_of_the_old_consumer_runs(str
     b->handler.ack = ACK_CUMULATIVE;
     bench_run(b, 10);
     publish(b, 2);
-    struct message *first = run(b);
-    of_the_old_consumer(run(b));
+    struct message *first = run_next(b);
+    mark_as_of_old_consumer(run_next(b));
     bench_reconnect(b);
     ack(b, first);
     bench_turn_for(b, 1); /* many comparisons with the server */
@@ -480,8 +479,8 @@ static void order_waits_for_a_message_that_runs_for_the_old_consumer(struct worl
     bench_run(b, 10);
     turn_until(b->r, 5, consumer_in_order(b->c));
     publish(b, 2);
-    run(b);
-    of_the_old_consumer(run(b));
+    run_next(b);
+    mark_as_of_old_consumer(run_next(b));
     bench_reconnect(b);
     turn_until(b->r, 5, consumer_in_order(b->c) || consumer_missing_redeliveries(b->c));
     assert_int_equal(consumer_missing_redeliveries(b->c), 1);
@@ -493,12 +492,12 @@ static void remembered_messages_of_the_old_consumer_are_forgotten(struct world *
     b->handler.ordering = ORDERING_SUBJECT;
     bench_run(b, 10);
     publish(b, 3);
-    struct message *acked = bench_next(b), *away = bench_next(b), *here = run(b);
+    struct message *acked = bench_next(b), *away = bench_next(b), *here = run_next(b);
     ack(b, acked);
     turn_until(b->r, 5, acked->state == MESSAGE_SETTLED);
     consumer_give_back(b->c, away, 60 * NS_PER_SEC);
-    of_the_old_consumer(acked);
-    of_the_old_consumer(away);
+    mark_as_of_old_consumer(acked);
+    mark_as_of_old_consumer(away);
     bench_reconnect(b);
     assert_int_equal(sound_length(&consumer_messages(b->c)->away), 0);
     assert_int_equal(sound_length(&consumer_messages(b->c)->settled), 0);
@@ -506,8 +505,8 @@ static void remembered_messages_of_the_old_consumer_are_forgotten(struct world *
     assert_int_equal(here->state, MESSAGE_RUNNING);
 }
 
-/* A message is handled, and then the consumer is recreated while no pull is open that would be told. */
-static void replace_unnoticed(struct bench *b)
+/* A message is handled; then the consumer is recreated while no pull request is open that would report it. */
+static void recreate_unnoticed(struct bench *b)
 {
     publish(b, 1);
     ack(b, bench_next(b));
@@ -521,7 +520,7 @@ static void replace_unnoticed(struct bench *b)
 static void any_answer_shows_that_the_consumer_was_recreated(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
-    replace_unnoticed(b);
+    recreate_unnoticed(b);
     assert_true(consumer_verified(b->c));
     consumer_refresh_lag(b->c);
     turn_until(b->r, 10, !consumer_verified(b->c));
@@ -533,7 +532,7 @@ static void message_of_a_recreated_consumer_runs_though_it_is_in_the_table(struc
     struct bench *b = bench_prepare(w);
     b->handler.ordering = ORDERING_SUBJECT;
     bench_run(b, 10);
-    replace_unnoticed(b);
+    recreate_unnoticed(b);
     consumer_set_window(b->c, 10);
     ack(b, bench_next(b));
     turn_until(b->r, 5, consumer_unconfirmed(b->c) == 0);
@@ -583,7 +582,7 @@ static void bytes_limit_of_the_consumer_is_kept(struct world *w)
     assert_in_range(consumer_stats(b->c)->pulls, 5, 30);
 }
 
-/* Without special care each request would end at such a message. */
+/* The server ends a request at a message that is larger than its max_bytes. */
 static void message_larger_than_a_whole_request_arrives(struct world *w)
 {
     struct bench *b = limited(w, ",\"max_bytes\":5000");
@@ -596,7 +595,7 @@ static void message_larger_than_a_whole_request_arrives(struct world *w)
         fail_msg("%" PRIu64 " pulls", consumer_stats(b->c)->pulls);
 }
 
-/* So the server does not disconnect a reader that is slow for a moment. */
+/* The limit prevents that the server disconnects a slow reader. */
 static void request_brings_no_more_than_its_max_bytes(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 1000);
@@ -637,7 +636,7 @@ static void expires_limit_too_short_to_keep_does_not_spin(struct world *w)
 }
 
 /* A drain waits for the end of requests that were sent while messages flowed. */
-static void requests_are_short_while_messages_come(struct world *w)
+static void requests_are_short_while_messages_arrive(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 1);
     publish(b, 1);
@@ -649,7 +648,7 @@ static void requests_are_short_while_messages_come(struct world *w)
 
 /* ---- the end ----------------------------------------------------------------------------------------------- */
 
-static void stop_ends_once_nothing_more_can_come(struct world *w)
+static void stop_ends_when_no_message_can_arrive(struct world *w)
 {
     struct bench *b = bench_run(bench_prepare(w), 10);
     publish(b, 3);
@@ -673,7 +672,7 @@ static void deleted_consumer_does_not_delay_a_stop(struct world *w)
     turn_until(b->r, 10, strstr(consumer_reason(b->c), "was deleted while running"));
     connection_kick(b->r->connection, "test");
     turn_until(b->r, 10, b->r->ups == 2 && strstr(consumer_reason(b->c), "was deleted while running"));
-    assert_false(consumer_verified(b->c)); /* so the acknowledgement is never sent */
+    assert_false(consumer_verified(b->c)); /* so the acknowledgement cannot be sent */
     ack(b, h);
     consumer_stop(b->c, loop_now_ns(b->r->loop) + 600 * NS_PER_SEC, bench_stopped, b);
     turn_until(b->r, 30, b->stopped && consumer_unconfirmed(b->c) == 0);
@@ -688,11 +687,11 @@ int main(int argc, char **argv)
         IT(push_consumer_is_refused_in_a_sentence),
         IT(dead_letter_stream_is_created_with_its_subject),
         IT(deleted_consumer_is_an_alarm_and_not_recreated),
-        IT(requests_are_short_until_one_is_heard_of),
-        IT(new_leader_is_asked_at_once),
+        IT(requests_are_short_until_the_server_responds),
+        IT(new_leader_gets_requests_at_once),
         IT(each_request_has_its_own_subject),
-        IT(silent_server_is_asked_until_it_answers),
-        IT(window_bounds_what_is_here),
+        IT(silent_server_gets_requests_until_it_responds),
+        IT(window_limits_the_messages_in_flight),
         IT(redelivered_in_flight_message_is_not_handed_out_again),
         IT(message_given_back_is_redelivered_with_its_attempts),
         IT(message_given_back_with_a_delay_arrives_after_it),
@@ -700,7 +699,7 @@ int main(int argc, char **argv)
         IT(message_that_waits_for_longer_than_the_timeout_goes_back),
         IT(only_an_ack_is_sent_after_the_lease_expired),
         IT(acknowledgement_lost_with_the_connection_is_sent_again),
-        IT(pulling_goes_on_after_a_killed_server),
+        IT(pulling_continues_after_a_killed_server),
         IT(answer_does_not_cover_an_ack_sent_after_the_request),
         IT(ack_without_a_connection_is_sent_on_the_next_one),
         IT(cumulative_ack_lost_with_the_connection_is_sent_again),
@@ -716,8 +715,8 @@ int main(int argc, char **argv)
         IT(expires_limit_with_a_fraction_is_kept),
         IT(short_expires_limit_is_kept_without_spinning),
         IT(expires_limit_too_short_to_keep_does_not_spin),
-        IT(requests_are_short_while_messages_come),
-        IT(stop_ends_once_nothing_more_can_come),
+        IT(requests_are_short_while_messages_arrive),
+        IT(stop_ends_when_no_message_can_arrive),
         IT(deleted_consumer_does_not_delay_a_stop),
     };
     return it_main(tests, argc, argv);

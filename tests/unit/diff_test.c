@@ -41,7 +41,7 @@ static json_t *info_of(const char *config, const char *state)
     return parse(text);
 }
 
-/* What differs, as "field: from -> to; ...", what is refused, and the document of the update. */
+/* Compares and returns the document of the update. `changes`: "field: from -> to; ..."; `problems`: refused changes. */
 static json_t *compare(const char *ini, json_t *info, char *changes, char *problems)
 {
     struct provision_config p;

@@ -250,7 +250,7 @@ static void gone_reader_costs_lines_only(void **state)
     (void)state;
     int pair[2];
     uint64_t before = log_dropped();
-    signal(SIGPIPE, SIG_IGN); /* as the programs of SeaMQ do */
+    signal(SIGPIPE, SIG_IGN); /* SeaMQ's programs ignore it, too */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     log_setup(pair[1], LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     close(pair[0]);

@@ -91,7 +91,7 @@ static void same_sequence_of_a_recreated_stream_is_another_message(void **state)
 }
 
 /* A message still runs for a deleted consumer, and the new consumer delivers it, too. */
-static void of_two_that_are_the_same_the_latest_is_found(void **state)
+static void latest_of_two_equal_messages_is_found(void **state)
 {
     (void)state;
     struct message *old = add(1, 100);
@@ -104,7 +104,7 @@ static void of_two_that_are_the_same_the_latest_is_found(void **state)
     assert_ptr_equal(message_find(&table, 1, 100), old);
 }
 
-static void second_delivery_brings_the_reply_that_counts(void **state)
+static void redelivery_updates_the_reply_subject(void **state)
 {
     (void)state;
     struct message *first = add(1, 100), *second = add(2, 100);
@@ -156,7 +156,7 @@ static void settled_states_leave_the_leases(void **state)
     assert_true(list_empty(&table.acked) && list_empty(&table.away));
 }
 
-static void acknowledged_message_keeps_only_where_to_answer(void **state)
+static void acknowledged_message_keeps_only_its_reply_subject(void **state)
 {
     (void)state;
     char longest[MESSAGE_REPLY_MAX + 1];
@@ -299,7 +299,7 @@ static void change(size_t k)
     case 1: {
         struct ack_meta m = {
             .delivered = ++model[k].delivered, .stream_seq = seq, .consumer_seq = 1, .stored_ns = stored};
-        if (model[k].state == MESSAGE_AWAY) { /* as delivery.c does: the message is ready again */
+        if (model[k].state == MESSAGE_AWAY) { /* delivery.c makes the message ready again, too */
             message_refresh(&table, h, message("r"), &m, NULL);
             list_remove(&h->node);
             message_set_state(&table, h, model[k].state = MESSAGE_READY);
@@ -313,7 +313,7 @@ static void change(size_t k)
             break;
         model[k].state = (enum message_state)(rand_r(&seed) % (MESSAGE_AWAY + 1));
         message_set_state(&table, h, model[k].state);
-        if (model[k].state >= MESSAGE_ACKED) /* as consumer_ack() and consumer_give_back() */
+        if (model[k].state >= MESSAGE_ACKED) /* consumer_ack() and consumer_give_back() do so, too */
             message_drop_message(&table, h, NULL);
     }
 }
@@ -362,11 +362,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(added_message_is_found_ready_and_leased),
         TEST(same_sequence_of_a_recreated_stream_is_another_message),
-        TEST(of_two_that_are_the_same_the_latest_is_found),
-        TEST(second_delivery_brings_the_reply_that_counts),
+        TEST(latest_of_two_equal_messages_is_found),
+        TEST(redelivery_updates_the_reply_subject),
         TEST(refreshed_acknowledgement_gets_no_lease),
         TEST(settled_states_leave_the_leases),
-        TEST(acknowledged_message_keeps_only_where_to_answer),
+        TEST(acknowledged_message_keeps_only_its_reply_subject),
         TEST(freed_message_leaves_whatever_list_it_is_in),
         TEST(reused_memory_remembers_nothing),
         TEST(finish_frees_messages_of_all_states),

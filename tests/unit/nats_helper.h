@@ -24,16 +24,17 @@ struct rig {
     struct connection *connection; /* NULL: destroyed by the test itself */
     struct config_cluster config;
     char *url;
-    bool kept; /* a link's thread goes on by itself and reads the configuration */
+    bool kept; /* never freed: the connection's thread still runs and reads the configuration */
     struct rig *next_kept;
     unsigned ups;
     unsigned downs;
     unsigned errors;
-    char text[512];                                                              /* of the last state */
-    char error[512];                                                             /* the last one */
-    void (*on_state)(void *data, enum connection_state state, const char *text); /* more to do, NULL: nothing */
+    char text[512];  /* text of the last state */
+    char error[512]; /* the last error */
+    void (*on_state)(void *data, enum connection_state state,
+                     const char *text); /* called after each change; NULL: nothing */
     void *data;
-    void (*finish)(struct rig *r); /* before the link goes */
+    void (*finish)(struct rig *r); /* called before the connection is destroyed */
 };
 
 static inline void rig_state(void *data, enum connection_state state, const char *text)
@@ -134,7 +135,7 @@ static inline void rig_send(struct rig *r, const char *subject, const char *repl
     assert_int_equal(connection_publish(r->connection, &p), 0);
 }
 
-/* What others publish, as the server passes it on from now on. */
+/* Subscribes; returns when the server forwards messages of other clients. */
 static inline natsSubscription *watch(struct client *c, const char *subject)
 {
     natsSubscription *sub = NULL;

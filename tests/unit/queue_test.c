@@ -216,7 +216,7 @@ static void *answer(void *arg)
     return NULL;
 }
 
-/* One record at a time: each round needs both wake-ups. */
+/* Two threads exchange one record at a time, so each round needs both wake-ups. */
 static void ping_pong_never_falls_asleep(void **state)
 {
     (void)state;

@@ -22,8 +22,8 @@ struct ledger {
     natsConnection *nc;
     natsSubscription *sub;
     pthread_t thread;
-    atomic_bool stop;  /* at once */
-    atomic_bool close; /* when what was sent is acknowledged */
+    atomic_bool stop;  /* stop immediately */
+    atomic_bool close; /* stop when all sent messages are acknowledged */
     atomic_bool done;
     atomic_uint acked;
     struct ledger_message *messages; /* publisher thread until joined */

@@ -11,7 +11,7 @@
 
 struct seamq_said {
     int status;
-    const char *out; /* these live as long as the world */
+    const char *out; /* both strings live as long as the world */
     const char *err;
 };
 

@@ -139,7 +139,7 @@ int world_teardown(void **state)
     if (getenv("IT_KEEP")) {
         char lock[160];
         snprintf(lock, sizeof(lock), "%s/lock", w->dir);
-        unlink(lock); /* else the next test program would remove it */
+        unlink(lock); /* or the next test program would remove it */
         print_message("kept: %s\n", w->dir);
     } else if (remove_tree(w->dir) != 0 || access(w->dir, F_OK) == 0) {
         print_error("%s could not be removed: %s\n", w->dir, strerror(errno));
