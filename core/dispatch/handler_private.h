@@ -27,7 +27,7 @@ struct slot { /* a worker, and the messages in its ring */
     int64_t first_since_ns; /* the earliest time at which the first message can have started */
     int64_t pushed;         /* messages pushed since this process was ready: at most max_messages */
     bool full;              /* the ring had no room: push nothing before the next outcome */
-    bool refused;           /* open() failed for good: no restart */
+    bool refused;           /* the plugin was refused for good: no restart */
     bool restarting;        /* the next process starts without a pause: the handler stays ready meanwhile */
     bool ended;             /* the process has ended, and no other one starts */
 };
@@ -78,7 +78,7 @@ struct handler {
     struct loop_timer finish; /* draining: checks whether the messages that have arrived are done */
     size_t n_stopping;        /* draining: consumers whose pulls have not ended */
     bool is_ready;
-    char worker_reason[HANDLER_REASON_MAX]; /* how the last worker of the serving pool ended */
+    char worker_reason[HANDLER_REASON_MAX]; /* how the last worker of `pool` ended, or that it starts */
     char reason[HANDLER_REASON_MAX];        /* why the handler is not ready; "": it is */
     struct handler_stats stats;
 };
