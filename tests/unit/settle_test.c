@@ -2,7 +2,11 @@
  * settle_test - outcomes, retries and staged outputs against a real server. */
 #include "settle_helper.h"
 
+#include "base/log.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 static void ack_settles(struct world *w)
 {
@@ -348,6 +352,259 @@ static void destroy_takes_what_is_under_way(struct world *w)
     settle_destroy(NULL);
 }
 
+/* ---- shadow mode ----------------------------------------------------------------------------- */
+
+/* Log lines go to a file until log_end() returns them. */
+static int log_begin(struct world *w, enum log_level level)
+{
+    int fd = open(world_path(w, "log"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0600);
+    assert_true(fd >= 0);
+    log_setup(fd, level, LOG_FORMAT_TEXT);
+    return fd;
+}
+
+static const char *log_end(struct world *w, int fd)
+{
+    char text[8192];
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    log_setup(2, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    close(fd);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    return world_text(w, "%s", text);
+}
+
+static size_t occurrences(const char *text, const char *part)
+{
+    size_t n = 0;
+    while ((text = strstr(text, part))) {
+        n++;
+        text += strlen(part);
+    }
+    return n;
+}
+
+static struct till *till_in_shadow(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.shadow = true;
+    t->b->handler.crash_limit = 1;
+    t->b->handler.max_attempts = 1;
+    return till_run(t);
+}
+
+static void shadow_counts_every_result_and_acknowledges(struct world *w)
+{
+    struct till *t = till_in_shadow(w);
+    for (int i = 0; i < OUTCOMES; i++)
+        settle_outcome(t->s, till_message(t), (enum outcome)i, 0, "");
+    settle_crashed(t->s, till_message(t), &(struct settle_crash){.signal = 11});
+    settle_crashed(t->s, till_message(t), &(struct settle_crash){.timeout = true});
+    till_expect_settled(t);
+    for (int i = 0; i < SHADOW_RESULTS; i++)
+        assert_int_equal(settle_stats(t->s)->shadowed[i], 1);
+    assert_int_equal(settle_stats(t->s)->shadow_outputs, 0);
+    assert_int_equal(settle_stats(t->s)->acked, 0);
+    assert_int_equal(t->retries, 0);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 0);
+}
+
+static void shadow_suspects_nothing(struct world *w)
+{
+    struct till *t = till_in_shadow(w);
+    struct message *h = till_message(t);
+    h->delivered = 1000;
+    assert_false(settle_suspects(t->s, h));
+}
+
+static void shadow_logs_outputs_instead_of_publishing_them(struct world *w)
+{
+    static const char headers[] = "Kind\0copy\0traceparent\0"
+                                  "00-1-2-01";
+    struct till *t = till_in_shadow(w);
+    struct message *h = till_message(t);
+    char data[301];
+    memset(data, 'x', 300);
+    data[300] = '\0';
+    till_stage(t, h, "out.a", NULL, data);
+    struct settle_output o = {
+        .subject = "out.b", .headers = headers, .headers_size = sizeof(headers), .data = "short and more", .size = 5};
+    assert_int_equal(settle_stage(t->s, h, &o), 0);
+    int fd = log_begin(w, LOG_LEVEL_DEBUG);
+    settle_outcome(t->s, h, OUTCOME_NAK, 0, "no stock");
+    const char *log = log_end(w, fd);
+    till_expect_settled(t);
+    assert_non_null(strstr(log,
+                           "event=shadow handler=h cluster=test stream=WORK seq=1 subject=work.x outcome=nak outputs=2 "
+                           "text=\"no stock\""));
+    assert_non_null(strstr(log, world_text(w, "subject=out.a bytes=300 headers=0 data=%.256s\n", data)));
+    assert_non_null(strstr(log, "subject=out.b bytes=5 headers=2 data=short\n"));
+    assert_int_equal(settle_stats(t->s)->shadow_outputs, 2);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 0);
+}
+
+static void shadow_shows_no_payload_above_debug(struct world *w)
+{
+    struct till *t = till_in_shadow(w);
+    struct message *h = till_message(t);
+    till_stage(t, h, "out.a", NULL, "secret");
+    int fd = log_begin(w, LOG_LEVEL_INFO);
+    settle_outcome(t->s, h, OUTCOME_ACK, 0, "");
+    const char *log = log_end(w, fd);
+    assert_non_null(strstr(log, "event=shadow-output handler=h seq=1 subject=out.a bytes=6 headers=0\n"));
+    assert_null(strstr(log, "text="));
+}
+
+/* ---- log lines, configuration, deleted streams ------------------------------------------------- */
+
+static void ten_dropped_messages_a_second_are_logged_at_info(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct message *h[] = {till_message(t), till_message(t), till_message(t)};
+    int fd = log_begin(w, LOG_LEVEL_INFO);
+    settle_outcome(t->s, h[0], OUTCOME_TERM, 0, "not for us");
+    settle_outcome(t->s, h[1], OUTCOME_TERM, 0, "");
+    bench_turn_for(t->b, 0.15);
+    settle_outcome(t->s, h[2], OUTCOME_TERM, 0, "");
+    const char *log = log_end(w, fd);
+    assert_int_equal(occurrences(log, "event=dropped"), 2);
+    assert_non_null(strstr(log, "handler=h cluster=test stream=WORK seq=1 subject=work.x reason=\"not for us\"\n"));
+    assert_non_null(strstr(log, "seq=3 subject=work.x\n"));
+    assert_int_equal(settle_stats(t->s)->dropped, 3);
+}
+
+static void new_configuration_counts_from_the_next_outcome_on(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct config_handler changed = t->b->handler;
+    struct stored m;
+    changed.max_attempts = 1;
+    struct message *h = till_message(t);
+    settle_outcome(t->s, h, OUTCOME_NAK, 0, "");
+    assert_int_equal(t->retries, 1);
+    till_again(t, h);
+    settle_set_config(t->s, &changed, "2.0.0");
+    settle_outcome(t->s, h, OUTCOME_NAK, 0, "");
+    assert_int_equal(t->retries, 1);
+    till_expect_settled(t);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    assert_string_equal(header_in(w, m.headers, "Seamq-Handler-Version"), "2.0.0");
+    settle_set_config(t->s, &t->b->handler, "1.2.3");
+}
+
+/* Its sequence may mean another message now. */
+static void message_of_a_deleted_stream_is_forgotten(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct message *h[] = {till_message(t), till_message(t), till_message(t)};
+    for (int i = 0; i < 3; i++)
+        h[i]->stream_created_ns--;
+    till_stage(t, h[2], "out.a", NULL, "x");
+    settle_outcome(t->s, h[0], OUTCOME_NAK, 0, "");
+    settle_outcome(t->s, h[1], OUTCOME_DEAD, 0, "");
+    settle_outcome(t->s, h[2], OUTCOME_ACK, 0, "");
+    assert_int_equal(t->retries, 0);
+    assert_int_equal(settle_busy(t->s), 0);
+    assert_int_equal(consumer_messages(t->b->c)->n, 0);
+    wait_for_no_responders(t);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 0);
+    assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 0);
+    assert_int_equal(bench_info(t->b, "num_ack_pending"), 3);
+}
+
+/* ---- steps that are retried ------------------------------------------------------------------- */
+
+static void pause_before_a_step_is_retried_doubles(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    client_api_ok(t->b->client, NULL, "STREAM.DELETE.WORK");
+    client_add_stream(t->b->client, "WORK", "work.>", ",\"retention\":\"workqueue\"");
+    till_run(t);
+    char *data = calloc(1, 1048576); /* too large for any dead letter, and the only copy: each try fails at once */
+    assert_non_null(data);
+    client_publish_full(t->b->client, "work.big", NULL, data, 1048576);
+    free(data);
+    struct message *h = bench_next(t->b);
+    till_again(t, h);
+    int64_t at[4];
+    settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
+    for (unsigned i = 0; i < 4; i++) {
+        turn_until(t->b->r, 10, settle_stats(t->s)->dead_letter_errors > i);
+        assert_int_equal(settle_stats(t->s)->dead_letter_errors, i + 1);
+        at[i] = loop_now_ns(t->b->r->loop);
+    }
+    for (int i = 1; i < 4; i++)
+        assert_true(at[i] - at[i - 1] >= (200 << (i - 1)) * NS_PER_MS);
+    assert_true(at[1] - at[0] < 2 * NS_PER_SEC);
+}
+
+static void resume_retries_at_once(struct world *w)
+{
+    struct till *t = till_run(till_prepare(w));
+    struct message *h = till_message(t);
+    till_stage(t, h, "late.x", NULL, "x");
+    settle_outcome(t->s, h, OUTCOME_ACK, 0, "");
+    bench_turn_for(t->b, 3.2); /* the pause of 3.2 s has begun */
+    client_add_stream(t->b->client, "LATE", "late.>", "");
+    settle_resume(t->s);
+    turn_until(t->b->r, 2.4, settle_busy(t->s) == 0);
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "LATE"), 1);
+}
+
+static void output_that_a_stream_refuses_fails_the_attempt(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.max_attempts = 1;
+    till_run(t);
+    struct message *h = till_message(t);
+    struct stored m;
+    client_add_stream(t->b->client, "SMALL", "small.>", ",\"max_msg_size\":100");
+    char *data = calloc(1, 1000);
+    assert_non_null(data);
+    settle_stage(t->s, h, &(struct settle_output){.subject = "small.x", .data = data, .size = 1000});
+    free(data);
+    settle_outcome(t->s, h, OUTCOME_ACK, 0, "");
+    till_expect_settled(t);
+    assert_int_equal(settle_stats(t->s)->publish_errors, 1);
+    assert_true(client_get(t->b->client, "DLQ", 1, &m));
+    const char *error = header_in(w, m.headers, "Seamq-Error");
+    assert_int_equal(strncmp(error, "publishing to small.x: ", 23), 0);
+    assert_non_null(strstr(error, "(10054)"));
+}
+
+static void confirmed_ack_follows_the_outputs(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    t->b->handler.ack = ACK_CONFIRMED;
+    till_run(t);
+    struct message *h = till_message(t);
+    till_stage(t, h, "out.a", NULL, "x");
+    settle_outcome(t->s, h, OUTCOME_ACK, 0, "");
+    turn_until(t->b->r, 10, settle_stats(t->s)->acked == 1);
+    assert_int_equal(settle_busy(t->s), 1);
+    assert_int_equal(h->state, MESSAGE_SETTLING);
+    till_expect_settled(t);
+    assert_int_equal(client_stream_messages(t->b->client, "OUT"), 1);
+}
+
+static void first_message_of_a_key_queue_is_never_given_back(struct world *w)
+{
+    struct till *t = till_prepare(w);
+    int key_queue;
+    t->b->handler.max_ack_pending = 40;
+    till_run(t);
+    t->b->on_left = leave_key_queue;
+    for (int i = 0; i < 20; i++)
+        settle_outcome(t->s, till_message(t), OUTCOME_NAK, 60 * NS_PER_SEC, "");
+    struct message *h = till_message(t);
+    h->key_queue = (struct key_queue *)&key_queue;
+    settle_outcome(t->s, h, OUTCOME_NAK, 60 * NS_PER_SEC, "");
+    assert_int_equal(t->retries, 21);
+    assert_int_equal(settle_stats(t->s)->returned, 0);
+    h->key_queue = NULL;
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +627,18 @@ int main(int argc, char **argv)
         IT(output_at_the_limit_is_stored_or_fails_the_attempt),
         IT(outputs_survive_a_killed_server),
         IT(destroy_takes_what_is_under_way),
+        IT(shadow_counts_every_result_and_acknowledges),
+        IT(shadow_suspects_nothing),
+        IT(shadow_logs_outputs_instead_of_publishing_them),
+        IT(shadow_shows_no_payload_above_debug),
+        IT(ten_dropped_messages_a_second_are_logged_at_info),
+        IT(new_configuration_counts_from_the_next_outcome_on),
+        IT(message_of_a_deleted_stream_is_forgotten),
+        IT(pause_before_a_step_is_retried_doubles),
+        IT(resume_retries_at_once),
+        IT(output_that_a_stream_refuses_fails_the_attempt),
+        IT(confirmed_ack_follows_the_outputs),
+        IT(first_message_of_a_key_queue_is_never_given_back),
     };
     return it_main(tests, argc, argv);
 }
