@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * breaker: closed, open and probing, by a clock that the test holds. */
+ * breaker: the changes between closed, open and probing, with times given by the test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,24 +12,24 @@
 
 #include <string.h>
 
-#define USUAL INT64_C(-1)
+#define NO_REQUEST INT64_C(-1)
 
 static const int a, b, c; /* stand for messages */
 
-/* Between the pause and a quarter more. */
+/* The next probe may start after the pause and at most a quarter of it more. */
 static void expect_probe_in(const struct breaker *k, int64_t now, int64_t pause)
 {
     assert_true(k->probe_ns >= now + pause);
     assert_true(k->probe_ns <= now + pause + pause / 4);
 }
 
-static void one_message_opens_it_and_its_reason_is_kept(void **state)
+static void one_unavailable_message_opens_the_breaker_and_its_reason_is_kept(void **state)
 {
     struct breaker k = {0};
     (void)state;
     breaker_start(&k, &a);
     assert_null(k.probe); /* closed: no message is a probe */
-    assert_true(breaker_unavailable(&k, &a, USUAL, "db: refused", 5 * NS_PER_SEC));
+    assert_true(breaker_unavailable(&k, &a, NO_REQUEST, "db: refused", 5 * NS_PER_SEC));
     assert_true(k.open);
     assert_int_equal(k.opened, 1);
     assert_int_equal(k.since_ns, 5 * NS_PER_SEC);
@@ -37,26 +37,26 @@ static void one_message_opens_it_and_its_reason_is_kept(void **state)
     expect_probe_in(&k, 5 * NS_PER_SEC, NS_PER_SEC);
 }
 
-static void the_pause_doubles_to_its_limit_and_starts_over_after_a_success(void **state)
+static void the_pause_doubles_to_30_s_and_starts_over_after_a_success(void **state)
 {
     static const int64_t seconds[] = {1, 2, 4, 8, 16, 30, 30};
     struct breaker k = {0};
     int64_t now = 0;
     (void)state;
     for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
-        assert_int_equal(breaker_unavailable(&k, &a, USUAL, "", now), i == 0);
+        assert_int_equal(breaker_unavailable(&k, &a, NO_REQUEST, "", now), i == 0);
         expect_probe_in(&k, now, seconds[i] * NS_PER_SEC);
         now = k.probe_ns;
         breaker_start(&k, &a);
     }
     assert_true(breaker_result(&k, &a, true, now));
     assert_false(k.open);
-    assert_true(breaker_unavailable(&k, &b, USUAL, "again", now));
+    assert_true(breaker_unavailable(&k, &b, NO_REQUEST, "again", now));
     expect_probe_in(&k, now, NS_PER_SEC);
     assert_int_equal(k.opened, 2);
 }
 
-static void the_handler_can_ask_for_longer_but_not_for_ever(void **state)
+static void a_handler_can_request_a_pause_of_at_most_an_hour(void **state)
 {
     struct breaker k = {0};
     (void)state;
@@ -71,18 +71,18 @@ static void the_handler_can_ask_for_longer_but_not_for_ever(void **state)
 static void a_pause_is_an_hour_at_most_and_up_to_a_quarter_more(void **state)
 {
     static const struct {
-        int64_t asked_ns, pause_ns;
+        int64_t requested_ns, pause_ns;
     } rows[] = {{INT64_MAX, 3600 * NS_PER_SEC},
                 {3600 * NS_PER_SEC + 1, 3600 * NS_PER_SEC},
                 {3599 * NS_PER_SEC, 3599 * NS_PER_SEC},
-                {USUAL, NS_PER_SEC},
+                {NO_REQUEST, NS_PER_SEC},
                 {NS_PER_SEC - 1, NS_PER_SEC}};
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         int64_t first = INT64_MAX, last = 0;
         for (unsigned seed = 1; seed <= 20000; seed++) {
             struct breaker k = {.seed = seed};
-            breaker_unavailable(&k, &a, rows[i].asked_ns, "", 0);
+            breaker_unavailable(&k, &a, rows[i].requested_ns, "", 0);
             first = k.probe_ns < first ? k.probe_ns : first;
             last = k.probe_ns > last ? k.probe_ns : last;
         }
@@ -91,11 +91,11 @@ static void a_pause_is_an_hour_at_most_and_up_to_a_quarter_more(void **state)
     }
 }
 
-static void what_was_under_way_decides_nothing(void **state)
+static void outcomes_of_messages_that_were_running_are_ignored(void **state)
 {
     struct breaker k = {0};
     (void)state;
-    breaker_unavailable(&k, &a, USUAL, "first", 0);
+    breaker_unavailable(&k, &a, NO_REQUEST, "first", 0);
     int64_t probe = k.probe_ns;
     assert_false(breaker_unavailable(&k, &b, 60 * NS_PER_SEC, "second", 1));
     assert_false(breaker_result(&k, &c, true, 1));
@@ -104,11 +104,11 @@ static void what_was_under_way_decides_nothing(void **state)
     assert_string_equal(k.reason, "first");
 }
 
-static void a_failed_probe_keeps_it_open(void **state)
+static void a_failed_probe_keeps_the_breaker_open(void **state)
 {
     struct breaker k = {0};
     (void)state;
-    breaker_unavailable(&k, &a, USUAL, "", 0);
+    breaker_unavailable(&k, &a, NO_REQUEST, "", 0);
     breaker_start(&k, &b);
     assert_ptr_equal(k.probe, &b);
     assert_false(breaker_result(&k, &b, false, 10 * NS_PER_SEC));
@@ -117,11 +117,11 @@ static void a_failed_probe_keeps_it_open(void **state)
     expect_probe_in(&k, 10 * NS_PER_SEC, 2 * NS_PER_SEC);
 }
 
-static void a_probe_that_did_not_begin_is_made_good_at_once(void **state)
+static void after_a_withdrawn_probe_another_may_start_at_once(void **state)
 {
     struct breaker k = {0};
     (void)state;
-    breaker_unavailable(&k, &a, USUAL, "", 0);
+    breaker_unavailable(&k, &a, NO_REQUEST, "", 0);
     int64_t probe = k.probe_ns;
     breaker_start(&k, &b);
     breaker_withdrawn(&k, &c);
@@ -138,23 +138,23 @@ static void long_reasons_are_cut(void **state)
     (void)state;
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
-    breaker_unavailable(&k, &a, USUAL, text, 0);
+    breaker_unavailable(&k, &a, NO_REQUEST, text, 0);
     assert_int_equal(strlen(k.reason), BREAKER_REASON_MAX - 1);
     breaker_start(&k, &a);
-    breaker_unavailable(&k, &a, USUAL, "", 0);
+    breaker_unavailable(&k, &a, NO_REQUEST, "", 0);
     assert_string_equal(k.reason, "no reason given");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_message_opens_it_and_its_reason_is_kept),
-        cmocka_unit_test(the_pause_doubles_to_its_limit_and_starts_over_after_a_success),
-        cmocka_unit_test(the_handler_can_ask_for_longer_but_not_for_ever),
+        cmocka_unit_test(one_unavailable_message_opens_the_breaker_and_its_reason_is_kept),
+        cmocka_unit_test(the_pause_doubles_to_30_s_and_starts_over_after_a_success),
+        cmocka_unit_test(a_handler_can_request_a_pause_of_at_most_an_hour),
         cmocka_unit_test(a_pause_is_an_hour_at_most_and_up_to_a_quarter_more),
-        cmocka_unit_test(what_was_under_way_decides_nothing),
-        cmocka_unit_test(a_failed_probe_keeps_it_open),
-        cmocka_unit_test(a_probe_that_did_not_begin_is_made_good_at_once),
+        cmocka_unit_test(outcomes_of_messages_that_were_running_are_ignored),
+        cmocka_unit_test(a_failed_probe_keeps_the_breaker_open),
+        cmocka_unit_test(after_a_withdrawn_probe_another_may_start_at_once),
         cmocka_unit_test(long_reasons_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,12 +33,12 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void set(struct message *m, enum message_state state)
+static void set_state(struct message *m, enum message_state state)
 {
     message_set_state(&messages, m, state);
 }
 
-static struct message *come_with(uint64_t seq, const char *subject, const char *header, const char *value)
+static struct message *arrive_with_header(uint64_t seq, const char *subject, const char *header, const char *value)
 {
     natsMsg *msg = NULL;
     struct ack_meta meta = {.stream_seq = seq, .consumer_seq = seq, .stored_ns = 1, .delivered = 1};
@@ -52,9 +52,9 @@ static struct message *come_with(uint64_t seq, const char *subject, const char *
     return m;
 }
 
-static struct message *come(uint64_t seq, const char *subject)
+static struct message *arrive(uint64_t seq, const char *subject)
 {
-    return come_with(seq, subject, NULL, NULL);
+    return arrive_with_header(seq, subject, NULL, NULL);
 }
 
 /* The ready list is these sequences, 0-terminated, in this order. */
@@ -72,139 +72,139 @@ static void expect_ready(const uint64_t *seqs)
 }
 #define EXPECT_READY(...) expect_ready((const uint64_t[]){__VA_ARGS__})
 
-/* A worker takes it. */
-static void run(struct message *m)
+/* A worker takes the message. */
+static void start_message(struct message *m)
 {
     assert_false(list_empty(&m->node));
     list_remove(&m->node);
-    set(m, MESSAGE_RUNNING);
+    set_state(m, MESSAGE_RUNNING);
 }
 
-static void ack(struct message *m)
+static void ack_message(struct message *m)
 {
-    set(m, MESSAGE_ACKED);
+    set_state(m, MESSAGE_ACKED);
     key_queue_note_left(m, true);
 }
 
-static void nak(struct message *m)
+static void nak_message(struct message *m)
 {
-    set(m, MESSAGE_WAITING);
+    set_state(m, MESSAGE_WAITING);
     key_queue_note_waiting(m);
 }
 
-static void due(struct message *m)
+static void end_wait(struct message *m)
 {
-    set(m, MESSAGE_READY);
+    set_state(m, MESSAGE_READY);
     key_queue_note_ready(m);
 }
 
-static void lose(struct message *m)
+static void lose_lease(struct message *m)
 {
-    set(m, MESSAGE_AWAY);
+    set_state(m, MESSAGE_AWAY);
     key_queue_note_left(m, false);
 }
 
-static void come_again(struct message *m)
+static void redeliver(struct message *m)
 {
     list_remove(&m->node);
-    set(m, MESSAGE_READY);
+    set_state(m, MESSAGE_READY);
     key_queues_add(key_queues, m);
 }
 
-static void order(bool in_order)
+static void set_in_order(bool in_order)
 {
     key_queues_set_in_order(key_queues, in_order);
 }
 
-static void one_of_a_key_at_a_time_and_keys_apart(void **state)
+static void messages_of_one_key_run_one_at_a_time(void **state)
 {
-    struct message *a1 = come(1, "a"), *a2 = come(2, "a"), *b3 = come(3, "b");
+    struct message *a1 = arrive(1, "a"), *a2 = arrive(2, "a"), *b3 = arrive(3, "b");
     (void)state;
     EXPECT_READY(1, 3, 0);
-    run(a1);
-    run(b3);
+    start_message(a1);
+    start_message(b3);
     EXPECT_READY(0);
-    set(a1, MESSAGE_SETTLING); /* its outputs are not confirmed yet */
-    come(4, "a");
+    set_state(a1, MESSAGE_SETTLING); /* outputs are not confirmed yet */
+    arrive(4, "a");
     EXPECT_READY(0);
-    ack(a1);
+    ack_message(a1);
     EXPECT_READY(2, 0);
     assert_ptr_equal(a1->key_queue, NULL);
     assert_string_equal(key_queue_key(a2->key_queue), "a");
-    ack(b3);
+    ack_message(b3);
     assert_int_equal(key_queues_stats(key_queues).n, 1);
 }
 
-static void a_failing_head_holds_its_key(void **state)
+static void a_failing_message_stops_its_key(void **state)
 {
-    struct message *a1 = come(1, "a");
+    struct message *a1 = arrive(1, "a");
     (void)state;
-    come(2, "a");
-    run(a1);
-    nak(a1);
+    arrive(2, "a");
+    start_message(a1);
+    nak_message(a1);
     EXPECT_READY(0);
-    due(a1);
+    end_wait(a1);
     EXPECT_READY(1, 0);
-    run(a1);
-    set(a1, MESSAGE_READY);
-    key_queue_requeue(a1); /* its worker died before it began */
+    start_message(a1);
+    set_state(a1, MESSAGE_READY);
+    key_queue_requeue(a1); /* the worker died before the message started */
     EXPECT_READY(1, 0);
 }
 
-static void what_comes_late_goes_before_what_has_not_begun(void **state)
+static void an_earlier_message_that_arrives_late_runs_before_unstarted_ones(void **state)
 {
-    struct message *a5 = come(5, "a"), *a7 = come(7, "a");
+    struct message *a5 = arrive(5, "a"), *a7 = arrive(7, "a");
     (void)state;
-    struct message *a3 = come(3, "a");
+    struct message *a3 = arrive(3, "a");
     EXPECT_READY(3, 0);
-    run(a3);
-    struct message *a2 = come(2, "a"); /* too late for that */
+    start_message(a3);
+    struct message *a2 = arrive(2, "a"); /* message 3 runs already */
     EXPECT_READY(0);
-    ack(a3);
+    ack_message(a3);
     EXPECT_READY(2, 0);
-    run(a2);
-    nak(a2);
-    come(1, "a");
+    start_message(a2);
+    nak_message(a2);
+    arrive(1, "a");
     EXPECT_READY(1, 0);
     (void)a5;
     (void)a7;
 }
 
-static void a_lost_message_stops_its_key_until_it_is_back(void **state)
+static void a_message_with_a_lost_lease_stops_its_key_until_it_is_redelivered(void **state)
 {
-    struct message *a1 = come(1, "a");
+    struct message *a1 = arrive(1, "a");
     (void)state;
-    come(2, "a");
-    come(3, "b");
-    lose(a1);
+    arrive(2, "a");
+    arrive(3, "b");
+    lose_lease(a1);
     EXPECT_READY(3, 0);
-    come_again(a1);
+    redeliver(a1);
     EXPECT_READY(3, 1, 0);
-    lose(a1);
-    key_queue_note_left(a1, true); /* it will not come again */
+    lose_lease(a1);
+    key_queue_note_left(a1, true); /* the message will not be redelivered */
     EXPECT_READY(3, 2, 0);
 }
 
-static void nothing_moves_before_everything_is_here(void **state)
+static void no_message_gets_a_turn_while_the_consumer_is_not_in_order(void **state)
 {
     (void)state;
-    order(false);
-    struct message *a4 = come(4, "a");
-    come(2, "a");
-    come(9, "b");
+    set_in_order(false);
+    struct message *a4 = arrive(4, "a");
+    arrive(2, "a");
+    arrive(9, "b");
     EXPECT_READY(0);
-    order(true);
-    order(true);
+    set_in_order(true);
+    set_in_order(true);
     assert_int_equal(key_queues_stats(key_queues).n, 2);
     assert_int_equal(a4->state, MESSAGE_READY);
     struct message *first = container_of(ready.next, struct message, node);
-    run(first);
-    order(false); /* a reconnect: what runs goes on, what is ready waits */
+    start_message(first);
+    set_in_order(false); /* a reconnect: running messages go on, ready messages lose the turn */
     EXPECT_READY(0);
-    set(first, MESSAGE_READY);
+    set_state(first, MESSAGE_READY);
     key_queue_requeue(first);
     EXPECT_READY(0);
-    order(true);
+    set_in_order(true);
     size_t n = 0;
     list_for_each(node, &ready) n++;
     assert_int_equal(n, 2);
@@ -215,18 +215,18 @@ static void a_full_key_queue_counts_as_full_until_it_has_half(void **state)
     struct message *m[4];
     (void)state;
     for (uint64_t i = 0; i < 3; i++)
-        m[i] = come(i + 1, "hot");
+        m[i] = arrive(i + 1, "hot");
     assert_int_equal(key_queues_full(key_queues), 0);
     assert_int_equal(key_queues_turns(key_queues), 1);
     assert_null(key_queues_stats(key_queues).full);
-    m[3] = come(4, "hot");
+    m[3] = arrive(4, "hot");
     assert_int_equal(key_queues_stats(key_queues).n_full, 1);
     assert_string_equal(key_queues_stats(key_queues).full, "hot");
     assert_int_equal(key_queues_stats(key_queues).full_n, 4);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(key_queues_full(key_queues), 1);
-        run(m[i]);
-        ack(m[i]);
+        start_message(m[i]);
+        ack_message(m[i]);
     }
     assert_int_equal(key_queues_full(key_queues), 0);
     assert_null(key_queues_stats(key_queues).full);
@@ -235,15 +235,15 @@ static void a_full_key_queue_counts_as_full_until_it_has_half(void **state)
 
 static void a_waiting_message_has_no_turn(void **state)
 {
-    struct message *a1 = come(1, "a");
+    struct message *a1 = arrive(1, "a");
     (void)state;
-    come(2, "a");
-    come(3, "b");
+    arrive(2, "a");
+    arrive(3, "b");
     assert_int_equal(key_queues_turns(key_queues), 2);
-    run(a1);
-    nak(a1);
+    start_message(a1);
+    nak_message(a1);
     assert_int_equal(key_queues_turns(key_queues), 1);
-    due(a1);
+    end_wait(a1);
     assert_int_equal(key_queues_turns(key_queues), 2);
 }
 
@@ -256,25 +256,25 @@ static void keys_are_subjects_tokens_or_headers(void **state)
     } tokens[] = {{1, "a.b.c", "a"}, {2, "a.b.c", "b"}, {3, "a.b.c", "c"}, {4, "a.b.c", ""}, {1, "a", "a"}};
     uint64_t seq = 0;
     (void)state;
-    assert_string_equal(key_queue_key(come(++seq, "a.b.c")->key_queue), "a.b.c");
+    assert_string_equal(key_queue_key(arrive(++seq, "a.b.c")->key_queue), "a.b.c");
     config.ordering = ORDERING_TOKEN;
     for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
         config.ordering_token = tokens[i].token;
-        assert_string_equal(key_queue_key(come(++seq, tokens[i].subject)->key_queue), tokens[i].key);
+        assert_string_equal(key_queue_key(arrive(++seq, tokens[i].subject)->key_queue), tokens[i].key);
     }
     config.ordering = ORDERING_HEADER;
     config.ordering_header = (char *)"Tenant";
-    assert_string_equal(key_queue_key(come_with(++seq, "x", "Tenant", "red")->key_queue), "red");
-    assert_string_equal(key_queue_key(come_with(++seq, "x", "tenant", "red")->key_queue), "");
-    assert_string_equal(key_queue_key(come_with(++seq, "x", NULL, NULL)->key_queue), "");
+    assert_string_equal(key_queue_key(arrive_with_header(++seq, "x", "Tenant", "red")->key_queue), "red");
+    assert_string_equal(key_queue_key(arrive_with_header(++seq, "x", "tenant", "red")->key_queue), "");
+    assert_string_equal(key_queue_key(arrive_with_header(++seq, "x", NULL, NULL)->key_queue), "");
 }
 
-/* ---- many keys, anything at any time ------------------------------------------------------- */
+/* ---- many keys, random events ------------------------------------------------------- */
 
 #define MANY 5000
 #define MANY_KEYS 700
 
-/* The ready list holds the first of a key only, each once, and never one behind one that runs. */
+/* The ready list has only first messages of keys, and none of a key that has a running message. */
 static void check_turns(struct message **all, size_t n)
 {
     uint64_t first[MANY_KEYS] = {0};
@@ -289,7 +289,7 @@ static void check_turns(struct message **all, size_t n)
     }
 }
 
-static void many_keys_keep_their_order_and_leave_nothing_behind(void **state)
+static void many_keys_keep_their_order_and_all_queues_are_freed(void **state)
 {
     struct message **all = calloc(MANY, sizeof(struct message *));
     unsigned seed = 42;
@@ -301,7 +301,7 @@ static void many_keys_keep_their_order_and_leave_nothing_behind(void **state)
         if (n < MANY && dice < 3) {
             char subject[32];
             snprintf(subject, sizeof(subject), "key.%zu", n % MANY_KEYS);
-            all[n] = come(n + 1, subject);
+            all[n] = arrive(n + 1, subject);
             n++;
             continue;
         }
@@ -309,16 +309,16 @@ static void many_keys_keep_their_order_and_leave_nothing_behind(void **state)
             continue;
         struct message *m = container_of(ready.next, struct message, node);
         if (dice == 3) {
-            lose(m);
-            come_again(m);
+            lose_lease(m);
+            redeliver(m);
             continue;
         }
-        run(m);
+        start_message(m);
         if (dice == 4) {
-            nak(m);
-            due(m);
+            nak_message(m);
+            end_wait(m);
         } else {
-            ack(m);
+            ack_message(m);
             all[m->stream_seq - 1] = NULL;
             if (++done % 500 == 0)
                 check_turns(all, n);
@@ -334,17 +334,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(one_of_a_key_at_a_time_and_keys_apart),
-        TEST(a_failing_head_holds_its_key),
-        TEST(what_comes_late_goes_before_what_has_not_begun),
-        TEST(a_lost_message_stops_its_key_until_it_is_back),
-        TEST(nothing_moves_before_everything_is_here),
+        TEST(messages_of_one_key_run_one_at_a_time),
+        TEST(a_failing_message_stops_its_key),
+        TEST(an_earlier_message_that_arrives_late_runs_before_unstarted_ones),
+        TEST(a_message_with_a_lost_lease_stops_its_key_until_it_is_redelivered),
+        TEST(no_message_gets_a_turn_while_the_consumer_is_not_in_order),
         TEST(a_full_key_queue_counts_as_full_until_it_has_half),
         TEST(a_waiting_message_has_no_turn),
         TEST(keys_are_subjects_tokens_or_headers),
-        TEST(many_keys_keep_their_order_and_leave_nothing_behind),
+        TEST(many_keys_keep_their_order_and_all_queues_are_freed),
     };
-    if (nats_Open(-1) != NATS_OK) /* messages are freed by a thread of the library's */
+    if (nats_Open(-1) != NATS_OK) /* a thread of nats.c frees the messages */
         return 1;
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     nats_CloseAndWait(5000);

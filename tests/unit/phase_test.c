@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * phase: which event leads from which phase to which. */
+ * phase: all transitions, and what each phase means for messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,11 +43,11 @@ static void events_lead_to_the_next_phase(void **state)
     }
 }
 
-static void a_phase_says_what_a_draining_handler_does(void **state)
+static void each_phase_says_whether_messages_start_or_are_returned(void **state)
 {
     static const struct {
         enum phase phase;
-        bool draining, finishing, returns, leaving;
+        bool draining, finishing, returns, for_reload;
     } rows[] = {
         {PHASE_RUNNING, false, false, false, false},        {PHASE_STANDBY, false, false, false, false},
         {PHASE_STANDBY_FAILED, false, false, false, false}, {PHASE_RELOAD_FINISH, true, true, false, true},
@@ -59,7 +59,7 @@ static void a_phase_says_what_a_draining_handler_does(void **state)
         assert_int_equal(phase_draining(rows[i].phase), rows[i].draining);
         assert_int_equal(phase_finishing(rows[i].phase), rows[i].finishing);
         assert_int_equal(phase_returns(rows[i].phase), rows[i].returns);
-        assert_int_equal(phase_draining_for_reload(rows[i].phase), rows[i].leaving);
+        assert_int_equal(phase_draining_for_reload(rows[i].phase), rows[i].for_reload);
     }
 }
 
@@ -67,7 +67,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_lead_to_the_next_phase),
-        cmocka_unit_test(a_phase_says_what_a_draining_handler_does),
+        cmocka_unit_test(each_phase_says_whether_messages_start_or_are_returned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rate: how many starts a clock that the test holds allows. */
+ * rate: how many messages may start, with times given by the test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +37,7 @@ static void a_full_bucket_is_a_tenth_of_a_second(void **state)
     }
 }
 
-static void the_pace_is_kept_whenever_it_is_asked(void **state)
+static void the_pace_is_kept_however_often_messages_start(void **state)
 {
     static const int64_t steps[] = {1, 3 * NS_PER_MS, 47 * NS_PER_MS, 90 * NS_PER_MS};
     (void)state;
@@ -50,7 +50,7 @@ static void the_pace_is_kept_whenever_it_is_asked(void **state)
             n += start_all(&r, START + t);
         n += start_all(&r, START + 60 * NS_PER_SEC);
         size_t most = 60 * 700 + 70;
-        if (steps[i] == 1) /* not asked for a minute: a pause earns one bucket */
+        if (steps[i] == 1) /* no start for a minute: a pause earns one bucket */
             most = 70 + 70;
         assert_in_range(n, most - 2, most);
     }
@@ -68,7 +68,7 @@ static void slow_rates_start_one_at_a_time(void **state)
     assert_int_equal(rate_room(&r, START, START + 1440 * NS_PER_SEC), 2);
 }
 
-/* A third of a second is no whole number of nanoseconds: a start is due at the first one after it, never before. */
+/* A third of a second is not a whole number of nanoseconds: the start is due at the next one, never before. */
 static void a_start_is_due_at_the_next_whole_nanosecond(void **state)
 {
     static const struct {
@@ -87,7 +87,7 @@ static void a_start_is_due_at_the_next_whole_nanosecond(void **state)
     }
 }
 
-static void room_is_what_can_start_until_then(void **state)
+static void room_is_the_number_of_starts_until_a_time(void **state)
 {
     struct rate r;
     (void)state;
@@ -104,10 +104,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_bucket_is_a_tenth_of_a_second),
-        cmocka_unit_test(the_pace_is_kept_whenever_it_is_asked),
+        cmocka_unit_test(the_pace_is_kept_however_often_messages_start),
         cmocka_unit_test(slow_rates_start_one_at_a_time),
         cmocka_unit_test(a_start_is_due_at_the_next_whole_nanosecond),
-        cmocka_unit_test(room_is_what_can_start_until_then),
+        cmocka_unit_test(room_is_the_number_of_starts_until_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * window: how many messages each consumer may have, by tables of numbers. */
+ * window: how many messages each consumer may have; tables of input and expected output. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,14 +70,14 @@ static void the_window_follows_workers_run_time_and_size(void **state)
         {true, 4, NS_PER_SEC - 1, 0, 1, 5},
         {true, 4, NS_PER_SEC, 0, 1, 4},        /* very slow: nothing is requested ahead */
         {true, 4, 5 * MS, 0, 1, 16},           /* fast: twice the workers' shares */
-        {true, 4, 1, 0, 1, 10000},             /* at most so many */
-        {true, 300, NS_PER_SEC, 0, 50, 30000}, /* unless the workers' batches need more */
+        {true, 4, 1, 0, 1, 10000},             /* the limit of messages */
+        {true, 300, NS_PER_SEC, 0, 50, 30000}, /* the batches of the workers need more than the limit */
         {true, 1, NS_PER_SEC, 0, 10, 40},
-        {true, 4, 1, 65536, 1, 1024}, /* 64 MiB at most */
+        {true, 4, 1, 65536, 1, 1024}, /* the limit of 64 MiB */
         {true, 4, 1, 1, 1, 10000},
-        {true, 4, 1, 128.0 * 1024 * 1024, 1, 1}, /* one message always */
+        {true, 4, 1, 128.0 * 1024 * 1024, 1, 1}, /* one message is always allowed */
         {true, 0, 50 * MS, 0, 1, 0},             /* no worker is ready */
-        {false, 4, 50 * MS, 0, 1, 0},            /* draining or waiting */
+        {false, 4, 50 * MS, 0, 1, 0},            /* draining or standby */
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -155,7 +155,7 @@ static void an_open_breaker_requests_one_message_when_its_probe_is_due(void **st
     }
 }
 
-static void max_in_flight_limits_what_runs_and_what_is_on_its_way(void **state)
+static void max_in_flight_limits_running_and_requested_messages(void **state)
 {
     static const struct {
         int64_t duration_ns;
@@ -172,7 +172,7 @@ static void max_in_flight_limits_what_runs_and_what_is_on_its_way(void **state)
     }
 }
 
-static void a_rate_limits_to_what_may_start_soon(void **state)
+static void a_rate_limits_the_window_to_messages_that_may_start_soon(void **state)
 {
     struct window_consumer c = {.ready = true, .n_running = 1, .n_settling = 1};
     struct window_in in = plain(&c);
@@ -187,7 +187,7 @@ static void a_rate_limits_to_what_may_start_soon(void **state)
     compute(&in);
     assert_int_equal(windows[0].window, 2);
     assert_int_equal(out.wake_ns, NOW + NS_PER_SEC - WINDOW_AHEAD_NS);
-    in.work_waits = true; /* its start wakes the caller */
+    in.work_waits = true; /* the start of the waiting message wakes the caller */
     compute(&in);
     assert_int_equal(out.wake_ns, WINDOW_NEVER);
     in.work_waits = false;
@@ -263,7 +263,7 @@ static void all_divides_between_ready_clusters(void **state)
     }
 }
 
-static void overflow_gives_away_what_home_leaves_free(void **state)
+static void overflow_divides_what_home_leaves_free(void **state)
 {
     static const struct {
         struct window_consumer c[3];
@@ -280,7 +280,7 @@ static void overflow_gives_away_what_home_leaves_free(void **state)
         {{{.ready = true, .n_running = 2, .n_ready = 1}, {.ready = true, .backlog = 100}, {.ready = true}}, {5, 2, 0}},
         {{{.ready = true, .n_running = 4}, {.ready = true, .backlog = 100}, {.ready = true}}, {5, 0, 0}},
         {{{.ready = true, .backlog = 1}, {.ready = true, .backlog = 100}, {.ready = true}}, {5, 0, 0}},
-        /* home is away */
+        /* home is not ready */
         {{{.ready = false, .backlog = 1}, {.ready = true, .backlog = 100}, {.ready = true}}, {5, 5, 0}},
     };
     (void)state;
@@ -296,7 +296,7 @@ static void overflow_gives_away_what_home_leaves_free(void **state)
     }
 }
 
-static void overflow_asks_for_backlogs_every_second(void **state)
+static void overflow_requests_backlogs_every_second(void **state)
 {
     struct window_consumer c[3] = {{.ready = true}, {.ready = true}, {.ready = false}};
     struct window_in in = federated(c, FEDERATION_OVERFLOW);
@@ -321,12 +321,12 @@ int main(void)
         cmocka_unit_test(the_window_follows_workers_run_time_and_size),
         cmocka_unit_test(full_key_queues_and_many_retries_stop_pulling),
         cmocka_unit_test(an_open_breaker_requests_one_message_when_its_probe_is_due),
-        cmocka_unit_test(max_in_flight_limits_what_runs_and_what_is_on_its_way),
-        cmocka_unit_test(a_rate_limits_to_what_may_start_soon),
+        cmocka_unit_test(max_in_flight_limits_running_and_requested_messages),
+        cmocka_unit_test(a_rate_limits_the_window_to_messages_that_may_start_soon),
         cmocka_unit_test(failover_takes_the_first_ready_cluster),
         cmocka_unit_test(all_divides_between_ready_clusters),
-        cmocka_unit_test(overflow_gives_away_what_home_leaves_free),
-        cmocka_unit_test(overflow_asks_for_backlogs_every_second),
+        cmocka_unit_test(overflow_divides_what_home_leaves_free),
+        cmocka_unit_test(overflow_requests_backlogs_every_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
