@@ -187,7 +187,7 @@ static const char page_intro[] =
     "`GET /metrics` of the admin server (`admin` of `[seamqd]`, port 9222 by default) has these families, in the text\n"
     "format of Prometheus, version 0.0.4. Names and labels are stable. Counters start at 0 with the daemon, and those "
     "of\n"
-    "a handler start again when a reload replaces the handler. The [log events](log-events.md) explain the causes.\n"
+    "a handler start again when a reload replaces the handler. The [log events](events.md) explain the causes.\n"
     "\n"
     "The numbers of a consumer that the server reports (`pending`, `ack_pending`, paused) are asked for with each "
     "scrape\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log_events - the table of all events that seamqd logs: docs/log-events.md is generated from it, and a test compares
+ * log_events - the table of all events that seamqd logs: docs/events.md is generated from it, and a test compares
  * it with the calls in core/.  A new event is one row here and one call of log_info() or its like.
  * Event names are part of the interface: they never change.  Constant; any thread.
  */
@@ -23,7 +23,7 @@ struct log_event {
 extern const struct log_event log_events[];
 extern const size_t n_log_events;
 
-/* Writes docs/log-events.md. */
+/* Writes docs/events.md. */
 void log_events_print_reference(FILE *out);
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every event of level warn or error (docs/log-events.md, generated) and every sentence of /readyz has an entry in
+# Every event of level warn or error (docs/events.md, generated) and every sentence of /readyz has an entry in
 # docs/troubleshooting.md. Of a sentence the words up to the first value count, or those behind it if it begins with one.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -9,7 +9,7 @@ page=docs/troubleshooting.md
 failures=0
 
 # shellcheck disable=SC2016 # backquotes of Markdown
-events() { sed -nE 's/^\| `([a-z-]+)` \| [^|]*(warn|error).*/\1/p' docs/log-events.md; }
+events() { sed -nE 's/^\| `([a-z-]+)` \| [^|]*(warn|error).*/\1/p' docs/events.md; }
 while read -r event; do
     grep -q "^| \`$event\` |" $page || { echo "$page: no entry for the event $event"; failures=$((failures + 1)); }
 done < <(events)

@@ -345,7 +345,7 @@ static void a_rate_is_kept(struct world *w)
         fail_msg("30 messages at 20/s took %" PRId64 " ms", took_ms);
 }
 
-/* Exactly the permissions that docs/dead-letters.md lists. */
+/* Exactly the permissions that docs/dlq.md lists. */
 static void the_permissions_of_the_manual_are_enough(struct world *w)
 {
     static const char users[] =

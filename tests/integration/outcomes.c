@@ -21,7 +21,7 @@ static int64_t stream_created_ns(struct scene *s, const char *stream)
     return (int64_t)timegm(&tm) * 1000000000 + ns;
 }
 
-/* The dead letter for sequence `seq` of WORK, under its subject (docs/dead-letters.md). */
+/* The dead letter for sequence `seq` of WORK, under its subject (docs/dlq.md). */
 static struct stored expect_dead_letter(struct scene *s, uint64_t seq, uint64_t dlq_seq)
 {
     struct stored m = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The table of log events agrees with the calls in core/, in both directions, and docs/log-events.md is what the table
+ * The table of log events agrees with the calls in core/, in both directions, and docs/events.md is what the table
  * generates.  UPDATE_DOCS=1 build/tests/log_events_test writes the page. */
 #include "base/log_events.h"
 #include "docs_page.h"
@@ -171,7 +171,7 @@ static void each_row_is_unique_and_whole(void **state)
 static void the_page_is_what_the_table_generates(void **state)
 {
     (void)state;
-    expect_docs_page("docs/log-events.md", log_events_print_reference, "log_events_test");
+    expect_docs_page("docs/events.md", log_events_print_reference, "log_events_test");
 }
 
 int main(void)
