@@ -5,6 +5,7 @@
 #include "snapshot.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -83,12 +84,8 @@ static json_t *describe_service(const struct discovery *d, const char *verb)
     if (strcmp(verb, "info") == 0) {
         json_object_set_new(json, "description", json_string("SeaMQ worker daemon"));
     } else {
-        time_t started = (time_t)(s.started_ns / NS_PER_SEC);
-        struct tm tm;
-        char text[32];
-        gmtime_r(&started, &tm);
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-        json_object_set_new(json, "started", json_string(text));
+        char started[RFC3339_SIZE];
+        json_object_set_new(json, "started", json_string(rfc3339_format(s.started_ns, RFC3339_SECONDS, started)));
     }
     admin_snapshot_finish(&s);
     return json;

@@ -2,7 +2,7 @@
  * status - the JSON form of a snapshot. */
 #include "status.h"
 
-#include "base/value.h"
+#include "base/rfc3339.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -35,12 +35,12 @@ static json_t *describe_counts(const struct snapshot_counts *counts)
 
 static json_t *describe_consumer(const struct snapshot_consumer *c)
 {
-    char until[64];
+    char until[RFC3339_SIZE];
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:b}", "cluster", c->cluster, "via", c->via, "stream", c->stream,
                   "consumer", c->durable, "ready", c->ready, "reason", text(c->reason), "in_use", c->in_use);
 
-    value_format_time(c->paused_until_ns, until, sizeof(until));
+    rfc3339_format(c->paused_until_ns, RFC3339_NS, until);
     if (c->paused)
         json_object_set_new(json, "paused_until", json_string(until));
     add_number(json, "delivered", c->stats.delivered);
@@ -78,9 +78,9 @@ static json_t *describe_all(const struct admin_snapshot *s)
 {
     json_t *clusters = json_array();
     json_t *handlers = json_array();
-    char started[64];
+    char started[RFC3339_SIZE];
 
-    value_format_time(s->started_ns, started, sizeof(started));
+    rfc3339_format(s->started_ns, RFC3339_NS, started);
     for (size_t i = 0; i < s->n_connections; i++)
         json_array_append_new(clusters, describe_connection(&s->connections[i]));
     for (size_t i = 0; i < s->n_handlers; i++)

@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "rfc3339.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -84,14 +85,8 @@ static const char *level_name(enum log_level level)
 
 static void put_time(struct buf *b)
 {
-    int64_t now = clock_wall_ns();
-    time_t sec = (time_t)(now / NS_PER_SEC);
-    struct tm tm;
-    char text[32];
-
-    gmtime_r(&sec, &tm);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_printf(b, "%s.%03dZ", text, (int)(now % NS_PER_SEC / NS_PER_MS));
+    char text[RFC3339_SIZE];
+    buf_puts(b, rfc3339_format(clock_wall_ns(), RFC3339_MS, text));
 }
 
 static void put_duration(struct buf *b, int64_t ns)

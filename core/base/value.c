@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define QUOTED 64 /* bytes of a bad value that an error shows */
 
@@ -320,48 +319,4 @@ unsigned value_distance(const char *a, const char *b, unsigned limit)
         }
     }
     return least(rows[la % 3][lb], limit + 1);
-}
-
-int64_t value_time_ns(const char *text)
-{
-    struct tm tm = {0};
-    if (!text)
-        return 0;
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (!rest)
-        return 0;
-    int64_t ns = 0;
-    if (*rest == '.') {
-        int64_t unit = NS_PER_SEC;
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
-            unit /= 10;
-            ns += (*rest - '0') * unit;
-        }
-    }
-    int64_t offset = 0;
-    int hours;
-    int minutes;
-    int len = 0;
-    if (*rest == 'Z')
-        len = 1;
-    else if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2d:%2d%n", &hours, &minutes, &len) == 2) {
-        offset = (*rest == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-        len++;
-    }
-    int64_t t;
-    if (len == 0 || rest[len] || __builtin_mul_overflow(timegm(&tm) - offset, NS_PER_SEC, &t) ||
-        __builtin_add_overflow(t, ns, &t))
-        return 0; /* the year 1, Go's "never", does not fit either */
-    return t;
-}
-
-void value_format_time(int64_t ns, char *out, size_t size)
-{
-    time_t sec = (time_t)(ns / NS_PER_SEC);
-    struct tm tm;
-    char text[64];
-
-    gmtime_r(&sec, &tm);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out, size, "%s.%09dZ", text, (int)(ns % NS_PER_SEC));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * value - text forms of durations, sizes, booleans, integers, rates, times and lists.
+ * value - text forms of durations, sizes, booleans, integers, rates and lists.
  *
  * Ini files, environment, flags and plugin options use the same grammar.  A parser returns 0 and sets the result, or
  * -EINVAL / -ERANGE with a sentence in `err` that quotes the text and shows a valid one (`"10x" is not a duration
@@ -10,6 +10,7 @@
 #define SEAMQ_BASE_VALUE_H
 
 #include "error.h"
+#include "rfc3339.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,11 +27,19 @@ int value_parse_int(const char *text, int64_t *ret, struct error *err);
 /* `1000/s`, `600/m`, `5/h`; `none` or `0` is 0.0: messages a second. */
 int value_parse_rate(const char *text, double *ret_per_sec, struct error *err);
 
-/* RFC 3339 with nanoseconds, as servers write it; 0 if it is not one (NULL, the year 1 that is Go's "never"). */
-int64_t value_time_ns(const char *text);
+/* Former names of rfc3339.h, for core/cli/dlq. */
+static inline int64_t value_time_ns(const char *text)
+{
+    return rfc3339_parse(text);
+}
 
-/* The same for a time since 1970: "2026-01-31T12:00:00.000000000Z". */
-void value_format_time(int64_t ns, char *out, size_t size);
+static inline void value_format_time(int64_t ns, char *out, size_t size)
+{
+    char text[RFC3339_SIZE];
+    rfc3339_format(ns, RFC3339_NS, text);
+    for (size_t i = 0; i < size && (i == 0 || out[i - 1]); i++)
+        out[i] = text[i];
+}
 
 /* The shortest text that parses back to the same value: 90000000000 -> "90s", 60e9 -> "1m". */
 void value_format_duration(int64_t ns, char *out, size_t size);

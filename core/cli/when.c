@@ -2,13 +2,14 @@
  * when - a duration back from now, or a time of RFC 3339. */
 #include "when.h"
 
+#include "base/rfc3339.h"
 #include "base/value.h"
 
 #include <errno.h>
 
 int when_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct error *err)
 {
-    int64_t ns = value_time_ns(text);
+    int64_t ns = rfc3339_parse(text);
     int64_t ago;
 
     if (ns == 0 && value_parse_duration(text, &ago, err) == 0 && ago >= 0 && ago < now_ns)

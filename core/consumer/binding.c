@@ -8,7 +8,9 @@
 #include "consumer_private.h"
 
 #include "base/log.h"
-#include "base/value.h"
+#include "base/rfc3339.h"
+#include "jetstream/consumer_config.h"
+#include "jetstream/stream_config.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -114,15 +116,22 @@ static bool ack_mode_allowed(struct consumer *c, const char *retention)
     return false;
 }
 
-/* Only a warning: the stream may get a matching subject at any time. */
-static void check_filters(struct consumer *c, json_t *config)
+/* Readiness and log show the warning; the stream may get a matching subject at any time. */
+static void check_filters(struct consumer *c, json_t *document, const struct consumer_config *wanted)
 {
     char warning[sizeof(c->binding.filter_warning)] = "";
+    struct buf why = {0};
 
-    if (document_stream_lacks(c, config, warning, sizeof(warning)) && strcmp(warning, c->binding.filter_warning) != 0)
+    if (stream_matches_no_filter(document, &wanted->filter_subjects, &why) && buf_str(&why))
+        snprintf(warning, sizeof(warning),
+                 "stream %s %s: no message will arrive (set handler.%s.filter_subjects, or add the subject to the "
+                 "stream)",
+                 c->stream, buf_str(&why), c->handler->name);
+    if (*warning && strcmp(warning, c->binding.filter_warning) != 0)
         log_warn("subject-not-in-stream", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("msg", warning));
     memcpy(c->binding.filter_warning, warning, sizeof(warning));
+    buf_finish(&why);
 }
 
 /* After a power failure or a restored backup, the server assigns the lost sequences to other messages. */
@@ -142,7 +151,7 @@ static void check_last_sequence(struct consumer *c, json_t *info)
 
 static void check_stream_identity(struct consumer *c, json_t *info)
 {
-    int64_t created = value_time_ns(json_string_value(json_object_get(info, "created")));
+    int64_t created = rfc3339_parse(json_string_value(json_object_get(info, "created")));
 
     if (c->stream_created_ns && created != c->stream_created_ns)
         log_error("stream-recreated", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
@@ -159,6 +168,7 @@ static void check_stream_identity(struct consumer *c, json_t *info)
 static void stream_found(struct consumer *c, json_t *info)
 {
     json_t *config = json_object_get(info, "config");
+    struct consumer_config wanted;
     const char *retention = json_string_value(json_object_get(config, "retention"));
 
     if (!shadow_allowed(c, retention)) {
@@ -168,7 +178,10 @@ static void stream_found(struct consumer *c, json_t *info)
     check_stream_identity(c, info);
     c->stream_replicas = json_integer_value(json_object_get(config, "num_replicas"));
     c->keeps_acked = !retention || strcmp(retention, "limits") == 0;
-    check_filters(c, config);
+    if (consumer_config_for_handler(&wanted, c->handler, c->cluster, c->stream) == 0) {
+        check_filters(c, config, &wanted);
+        consumer_config_finish(&wanted);
+    }
     if (ack_mode_allowed(c, retention))
         request_consumer(c);
     else
@@ -214,21 +227,25 @@ static void request_stream(struct consumer *c)
 
 static void on_consumer(void *data, int rc, natsMsg *msg);
 
-static void create_consumer(struct consumer *c)
+static void retry_without_memory(struct consumer *c)
 {
-    const struct config_handler *h = c->handler;
-    char *json = document_consumer_create(c);
+    readiness_lose(c, "out of memory; trying again in a second");
+    binding_retry_later(c);
+}
+
+static void create_consumer(struct consumer *c, const struct consumer_config *wanted)
+{
+    json_t *document = consumer_config_write(wanted);
+    char *json = document ? consumer_config_request(c->stream, document, "create") : NULL;
+    struct api_path path = consumer_config_path(wanted);
+
+    json_decref(document);
     if (!json) {
-        readiness_lose(c, "out of memory; trying again in a second");
-        binding_retry_later(c);
+        retry_without_memory(c);
         return;
     }
-    struct api_path path = consumer_path(c, API_CONSUMER_CREATE);
-    char filter[FILTER_MAX];
-    if (h->filter_subjects.n == 1)
-        path.filter = document_filter(c, 0, filter);
-    log_info("consumer-create", LOG_STR("handler", h->name), LOG_STR("cluster", c->cluster->name),
-             LOG_STR("stream", c->stream), LOG_STR("consumer", h->durable));
+    log_info("consumer-create", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+             LOG_STR("stream", c->stream), LOG_STR("consumer", wanted->name));
     binding_call(c, &path, json, on_consumer);
     free(json);
 }
@@ -237,6 +254,7 @@ static void consumer_missing(struct consumer *c)
 {
     const char *durable = c->handler->durable;
     bool create = c->handler->create == CREATE_MISSING;
+    struct consumer_config wanted;
 
     if (c->binding.was_active && !(c->handler->shadow && create)) { /* a shadow has no position to lose */
         readiness_lose(c,
@@ -250,8 +268,11 @@ static void consumer_missing(struct consumer *c)
                        "handler.%s.create = missing)",
                        durable, c->stream, c->handler->name);
         binding_retry_later(c);
+    } else if (consumer_config_for_handler(&wanted, c->handler, c->cluster, c->stream) < 0) {
+        retry_without_memory(c);
     } else {
-        create_consumer(c);
+        create_consumer(c, &wanted);
+        consumer_config_finish(&wanted);
     }
 }
 
@@ -281,23 +302,45 @@ static void set_verified(struct consumer *c)
     lease_resume(c);
 }
 
+/* Compares the server's consumer with the configuration. False: the consumer cannot be used; a retry is scheduled. */
+static bool check_config(struct consumer *c, json_t *document)
+{
+    struct consumer_comparison d = {0};
+    struct consumer_config wanted;
+    int rc = consumer_config_for_handler(&wanted, c->handler, c->cluster, c->stream);
+
+    if (rc == 0) {
+        rc = consumer_config_compare(&wanted, document, &d);
+        consumer_config_finish(&wanted);
+    }
+    if (rc < 0) {
+        retry_without_memory(c);
+        return false;
+    }
+    bool usable = d.refusal.len == 0;
+    if (!usable) {
+        readiness_lose(c, "consumer %s of stream %s: %s", c->handler->durable, c->stream, buf_str(&d.refusal));
+        binding_retry_later(c);
+    } else {
+        if (d.drift.len && !c->binding.was_active)
+            log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+                     LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable),
+                     LOG_STR("msg", buf_str(&d.drift)),
+                     LOG_STR("then",
+                             "the server's values are used (change them with `seamq stream apply` and a section "
+                             "[consumer.STREAM/NAME], the start with `seamq seek`)"));
+        c->ack_wait_ns = d.ack_wait_ns ? d.ack_wait_ns : c->ack_wait_ns;
+        c->max_ack_pending = d.max_ack_pending;
+    }
+    consumer_comparison_finish(&d);
+    return usable;
+}
+
 static void consumer_found(struct consumer *c, json_t *config, const char *created)
 {
-    char drift[CONSUMER_REASON_MAX];
-    char refusal[CONSUMER_REASON_MAX];
-
-    document_consumer_check(c, config, drift, sizeof(drift), refusal, sizeof(refusal));
-    if (refusal[0]) {
-        readiness_lose(c, "consumer %s of stream %s: %s", c->handler->durable, c->stream, refusal);
-        binding_retry_later(c);
+    if (!check_config(c, config))
         return;
-    }
-    if (drift[0] && !c->binding.was_active)
-        log_warn("consumer-drift", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
-                 LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("msg", drift),
-                 LOG_STR("then", "the server's values are used (change them with `seamq stream apply` and a section "
-                                 "[consumer.STREAM/NAME], the start with `seamq seek`)"));
-    if (take_identity(c, value_time_ns(created))) {
+    if (take_identity(c, rfc3339_parse(created))) {
         set_verified(c);
         dead_letter_stream_check(c);
     } else {
@@ -416,7 +459,7 @@ static void binding_restart(struct consumer *c)
 
 bool binding_check_identity(struct consumer *c, json_t *info)
 {
-    if (value_time_ns(json_string_value(json_object_get(info, "created"))) == c->consumer_created_ns)
+    if (rfc3339_parse(json_string_value(json_object_get(info, "created"))) == c->consumer_created_ns)
         return true;
     if (binding_active(c))
         binding_restart(c);

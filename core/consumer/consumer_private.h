@@ -87,22 +87,4 @@ static inline bool path_is_alternate(const struct consumer *c)
     return c->paths.current != 0;
 }
 
-/* ---- document.c: JSON of the JetStream API ------------------------------------------ */
-
-#define FILTER_MAX 512
-/* The i-th filter subject with {cluster} replaced; returns `out`. */
-const char *document_filter(const struct consumer *c, size_t i, char out[FILTER_MAX]);
-/* The functions that return JSON return a malloc'ed string; NULL: out of memory. */
-char *document_consumer_create(const struct consumer *c);
-/* Compares the server's consumer with the configuration: differences into `drift` (a sentence, "" if none); what makes
- * the consumer unusable into `refusal`. Takes ack_wait and max_ack_pending over. */
-void document_consumer_check(struct consumer *c, json_t *config, char *drift, size_t drift_size, char *refusal,
-                             size_t refusal_size);
-char *document_dead_letter_create(const struct consumer *c, const char *subject);
-/* The stream's configuration with `subject` added. */
-char *document_dead_letter_update(json_t *config, const char *subject);
-/* True: no filter subject of the handler matches any subject of the stream; `out` is the sentence about it. */
-bool document_stream_lacks(const struct consumer *c, json_t *config, char *out, size_t size);
-bool document_stream_captures(json_t *config, const char *subject);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "jetstream/dead_letter.h"
+#include "jetstream/stream_config.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,12 @@ static void on_changed(void *data, int rc, natsMsg *msg)
     json_decref(a.json);
 }
 
-/* Frees `json`. */
-static void change_stream(struct consumer *c, enum api_verb verb, char *json)
+/* Takes `document`; NULL: out of memory. */
+static void change_stream(struct consumer *c, enum api_verb verb, json_t *document)
 {
+    char *json = document ? json_dumps(document, JSON_COMPACT) : NULL;
+
+    json_decref(document);
     if (!json) {
         readiness_lose(c, "out of memory; trying again in a second");
         binding_retry_later(c);
@@ -33,6 +37,17 @@ static void change_stream(struct consumer *c, enum api_verb verb, char *json)
              LOG_STR("stream", c->dead_letter), LOG_STR("action", verb == API_STREAM_CREATE ? "CREATE" : "UPDATE"));
     binding_call(c, &(struct api_path){verb, .stream = c->dead_letter}, json, on_changed);
     free(json);
+}
+
+/* Has as many replicas as the stream whose dead letters it stores. */
+static json_t *new_stream(const struct consumer *c, const char *subject)
+{
+    char *subjects[] = {(char *)subject};
+    struct stream_config s = {.name = c->dead_letter,
+                              .description = (char *)"Dead letters of SeaMQ handlers",
+                              .subjects = {.items = subjects, .n = 1},
+                              .replicas = c->stream_replicas};
+    return stream_config_write(&s, NULL);
 }
 
 static void stream_missing(struct consumer *c, const char *subject)
@@ -48,7 +63,7 @@ static void stream_missing(struct consumer *c, const char *subject)
                        c->dead_letter, c->cluster->name, subject, c->handler->name);
         binding_retry_later(c);
     } else {
-        change_stream(c, API_STREAM_CREATE, document_dead_letter_create(c, subject));
+        change_stream(c, API_STREAM_CREATE, new_stream(c, subject));
     }
 }
 
@@ -61,7 +76,7 @@ static void subject_missing(struct consumer *c, json_t *config, const char *subj
                        c->dead_letter, subject, c->handler->name);
         binding_retry_later(c);
     } else {
-        change_stream(c, API_STREAM_UPDATE, document_dead_letter_update(config, subject));
+        change_stream(c, API_STREAM_UPDATE, stream_with_subject(config, subject));
     }
 }
 
@@ -76,7 +91,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
     answer_read(&a, rc, msg);
     json_t *config = json_object_get(a.json, "config");
     bool missing = a.err_code == JS_STREAM_NOT_FOUND;
-    bool captures = a.rc == 0 && document_stream_captures(config, subject);
+    bool captures = a.rc == 0 && stream_captures(config, subject);
     if (a.rc == 0 || missing)
         c->dead_letter_stream.checked = captures;
     if (missing)

@@ -3,7 +3,7 @@
 #include "consumer_private.h"
 
 #include "base/log.h"
-#include "base/value.h"
+#include "base/rfc3339.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,12 +13,12 @@ static void take_pause(struct consumer *c, json_t *info)
     bool was_paused = c->info.paused_until_ns != 0;
     bool paused = json_is_true(json_object_get(info, "paused"));
     int64_t left_ns = json_integer_value(json_object_get(info, "pause_remaining"));
-    char until[64];
+    char until[RFC3339_SIZE];
 
     c->info.paused_until_ns = paused ? clock_wall_ns() + left_ns : 0;
     if (paused == was_paused)
         return;
-    value_format_time(c->info.paused_until_ns, until, sizeof(until));
+    rfc3339_format(c->info.paused_until_ns, RFC3339_NS, until);
     if (paused)
         log_warn("consumer-paused", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
                  LOG_STR("stream", c->stream), LOG_STR("consumer", c->handler->durable), LOG_STR("until", until),

@@ -3,7 +3,7 @@
 #include "handler_private.h"
 
 #include "base/log.h"
-#include "base/value.h"
+#include "base/rfc3339.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -270,8 +270,8 @@ void handler_note(const struct handler *h, char *out, size_t size)
             buf_printf(&notes, "; %s", consumer_filter_warning(h->consumers[i]));
     for (size_t i = 0; i < h->n_consumers; i++) {
         int64_t until_ns = consumer_paused_until_ns(h->consumers[i]);
-        char until[64];
-        value_format_time(until_ns, until, sizeof(until));
+        char until[RFC3339_SIZE];
+        rfc3339_format(until_ns, RFC3339_NS, until);
         if (until_ns)
             buf_printf(&notes, "; paused on cluster %s until %s", consumer_cluster(h->consumers[i])->name, until);
     }

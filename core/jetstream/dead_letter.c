@@ -2,7 +2,7 @@
  * dead_letter - one table of headers, from which dead letters are written and read. */
 #include "dead_letter.h"
 
-#include "base/value.h"
+#include "base/rfc3339.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -193,8 +193,8 @@ static void write_field(const struct dead_letter *d, size_t i, enum dead_letter_
         break;
     case NUMBER: write_number(out, name, n); break;
     case TIME: {
-        char time[64];
-        value_format_time((int64_t)n, time, sizeof(time));
+        char time[RFC3339_SIZE];
+        rfc3339_format((int64_t)n, RFC3339_NS, time);
         dead_letter_header_write(out, name, time, sizeof(time));
         break;
     }

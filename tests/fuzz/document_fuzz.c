@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * document_fuzz - a subject or time on the first line, behind it the JSON configuration of a
- * stream or consumer: sentences that end, limits above 0, and subjects that are captured when added. */
-#include "base/value.h"
-#include "consumer/consumer_private.h"
+ * document_fuzz - a subject or time on the first line, then the JSON configuration of a stream or consumer: a
+ * comparison ends, limits are above 0, and a subject is captured after it was added. */
+#include "base/clock.h"
+#include "base/rfc3339.h"
+#include "jetstream/consumer_config.h"
+#include "jetstream/stream_config.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,38 +12,39 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_consumer(json_t *config)
-{
-    static char *filters[] = {(char *)"orders.>", (char *)"returns.*"};
-    char drift[CONSUMER_REASON_MAX];
-    char refusal[CONSUMER_REASON_MAX];
+static char *filters[] = {(char *)"orders.>", (char *)"returns.*"};
 
+static void check_consumer(json_t *document)
+{
     for (size_t n = 0; n <= 2; n++) {
-        struct config_handler h = {.deliver_policy = (char *)"all",
-                                   .filter_subjects = {.items = filters, .n = n},
-                                   .ack_wait_ns = 30 * NS_PER_SEC,
-                                   .max_ack_pending = 1000};
-        struct config_cluster cluster = {.name = (char *)"default"};
-        struct consumer c = {
-            .handler = &h, .cluster = &cluster, .ack_wait_ns = h.ack_wait_ns, .max_ack_pending = h.max_ack_pending};
-        memset(drift, 'x', sizeof(drift));
-        memset(refusal, 'x', sizeof(refusal));
-        document_consumer_check(&c, config, drift, sizeof(drift), refusal, sizeof(refusal));
-        assert(memchr(drift, '\0', sizeof(drift)) && memchr(refusal, '\0', sizeof(refusal)));
-        assert(c.ack_wait_ns > 0 && c.max_ack_pending > 0);
+        struct consumer_config c = {.stream = (char *)"ORDERS",
+                                    .name = (char *)"billing",
+                                    .deliver_policy = (char *)"all",
+                                    .filter_subjects = {.items = filters, .n = n},
+                                    .ack_wait_ns = 30 * NS_PER_SEC,
+                                    .max_ack_pending = 1000};
+        struct consumer_comparison d;
+        if (consumer_config_compare(&c, document, &d) < 0)
+            continue;
+        assert(d.ack_wait_ns >= 0 && d.max_ack_pending > 0);
+        consumer_comparison_finish(&d);
     }
 }
 
-static void check_stream(json_t *config, const char *subject)
+static void check_stream(json_t *document, const char *subject)
 {
-    document_stream_captures(config, subject);
-    char *text = document_dead_letter_update(config, subject);
-    json_t *updated = text ? json_loads(text, 0, NULL) : NULL;
-    if (updated) /* a subject that is no UTF-8 cannot be added */
-        assert(document_stream_captures(updated, subject) || json_array_size(json_object_get(updated, "subjects")) ==
-                                                                 json_array_size(json_object_get(config, "subjects")));
-    json_decref(updated);
-    free(text);
+    const struct strv wanted = {.items = filters, .n = 2};
+    struct buf why = {0};
+    json_t *changed = stream_with_subject(document, subject);
+
+    if (changed) /* a subject that is not UTF-8 cannot be added */
+        assert(stream_captures(changed, subject));
+    if (!stream_matches_no_filter(document, &wanted, &why))
+        assert(why.len == 0);
+    for (size_t i = 0; i < stream_fields.n; i++)
+        js_field_text(&stream_fields.fields[i], document, "here", &why);
+    json_decref(changed);
+    buf_finish(&why);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -54,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (len)
         memcpy(line, data, len);
     line[len] = '\0';
-    value_time_ns(line);
+    rfc3339_parse(line);
     json_t *config = end ? json_loadb((const char *)end + 1, size - len - 1, 0, NULL) : NULL;
     if (json_is_object(config)) {
         check_consumer(config);

@@ -36,11 +36,11 @@ static void split_env(char *text, char **env)
 static void check_accepted(const struct provision_config *p)
 {
     for (size_t i = 0; i < p->n_streams; i++) {
-        const struct config_stream *s = &p->streams[i];
+        const struct stream_config *s = &p->streams[i];
         must(s->name && *s->name && (s->subjects.n || s->mirror || s->sources.n), "a stream is not whole");
     }
     for (size_t i = 0; i < p->n_consumers; i++) {
-        const struct config_consumer *co = &p->consumers[i];
+        const struct consumer_config *co = &p->consumers[i];
         must(co->stream && *co->stream && co->name && *co->name && co->deliver_policy, "a consumer is not whole");
     }
 }

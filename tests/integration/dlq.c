@@ -3,7 +3,7 @@
 #include "scene.h"
 #include "seamq.h"
 
-#include "base/value.h"
+#include "base/rfc3339.h"
 #include "http.h"
 
 #include <inttypes.h>
@@ -469,7 +469,7 @@ static void an_old_lot_does_not_get_young_with_the_journal(struct world *w)
                    world_text(w,
                               "{\"lots\":[{\"stream\":\"WORK\",\"created\":%" PRId64 ",\"after\":0,\"noted\":%" PRId64
                               ",\"letters\":[1]}]}",
-                              value_time_ns(json_text(info, "created")), CREATED));
+                              rfc3339_parse(json_text(info, "created")), CREATED));
     expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "cannot be told");
     assert_int_equal(count(s, "DLQ"), 2);
 }

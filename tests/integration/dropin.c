@@ -104,11 +104,11 @@ static void a_filter_that_the_stream_never_matches_is_said_until_something_comes
     scene_set(s, "FILTER_SUBJECTS", "deep.>");
     scene_start(s); /* ready, because the subject may be added to the stream later */
     daemon_expect_event(s->daemon, 0, "subject-not-in-stream", "level=warn msg=*eu.>*", 10);
-    assert_non_null(strstr(page(s, "/status.json"), "nothing will come"));
+    assert_non_null(strstr(page(s, "/status.json"), "no message will arrive"));
     client_api_ok(s->client, "{\"name\":\"EU_WORK\",\"subjects\":[\"eu.>\",\"deep.>\"]}", "STREAM.UPDATE.EU_WORK");
     client_publish(s->client, "deep.x", "1 ack");
     scene_expect_effects(s, 1, 10);
-    assert_null(strstr(page(s, "/status.json"), "nothing will come"));
+    assert_null(strstr(page(s, "/status.json"), "no message will arrive"));
 }
 
 static void a_consumer_with_another_ack_policy_is_refused(struct world *w)

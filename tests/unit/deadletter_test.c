@@ -2,7 +2,7 @@
  * deadletter_test - dead letters: one confirmed copy before the message goes, and what it says. */
 #include "settle_helper.h"
 
-#include "base/value.h"
+#include "base/rfc3339.h"
 
 static const char *subject_of(struct till *t, uint64_t seq)
 {
@@ -65,7 +65,7 @@ static void time_is_that_of_the_original(struct world *w)
     settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
     till_expect_settled(t);
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
-    assert_true(value_time_ns(header_in(w, m.headers, "Seamq-Time")) == stored_ns);
+    assert_true(rfc3339_parse(header_in(w, m.headers, "Seamq-Time")) == stored_ns);
 }
 
 static void rejected_message_is_dead_after_one_attempt(struct world *w)

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "cli/stream/diff.h"
-#include "cli/stream/wanted.h"
 
 #define NOW_NS (INT64_C(1700000000) * NS_PER_SEC) /* 2023-11-14T22:13:20Z */
 
@@ -48,7 +47,7 @@ static json_t *compare(const char *ini, json_t *info, char *changes, char *probl
     struct config *c = make_provision(&p, ini, NULL, NULL);
     struct diff d;
     expect_no_problems(c);
-    json_t *wanted = p.n_streams ? wanted_stream(&p.streams[0], "here") : wanted_consumer(&p.consumers[0]);
+    json_t *wanted = p.n_streams ? diff_wanted_stream(&p.streams[0], "here") : consumer_config_write(&p.consumers[0]);
     assert_int_equal(p.n_streams ? diff_stream(&d, wanted, info, "here", NOW_NS) : diff_consumer(&d, wanted, info), 0);
 
     *changes = '\0';
@@ -247,8 +246,8 @@ static void garbage_from_a_server_does_no_harm(void **state)
         struct config *c =
             make_provision(&p, "[stream.A]\nsubjects = a\nplacement_tags = t\n[consumer.A/c]\n", NULL, NULL);
         json_t *info = parse(infos[i]);
-        json_t *stream = wanted_stream(&p.streams[0], NULL);
-        json_t *consumer = wanted_consumer(&p.consumers[0]);
+        json_t *stream = diff_wanted_stream(&p.streams[0], NULL);
+        json_t *consumer = consumer_config_write(&p.consumers[0]);
         struct diff d = {0};
         if (diff_stream(&d, stream, info, NULL, NOW_NS) == 0)
             diff_finish(&d);

@@ -7,7 +7,7 @@
 #include "cli/mesh/rows.h"
 
 #include "base/clock.h"
-#include "base/value.h"
+#include "base/rfc3339.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -35,7 +35,7 @@ static void add_cluster(struct mesh *m, const char *name, json_t *docs)
     json_array_foreach(json_object_get(docs, "varz"), i, doc)
     {
         /* The documents arrive at the moment at which they were written. */
-        int64_t now_ns = value_time_ns(document_text(json_object_get(doc, "data"), "now"));
+        int64_t now_ns = rfc3339_parse(document_text(json_object_get(doc, "data"), "now"));
         assert_true(now_ns > 0);
         mesh_read_server(m, name, doc, json_array_get(json_object_get(docs, "gatewayz"), i), now_ns);
     }

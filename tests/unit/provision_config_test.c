@@ -28,7 +28,7 @@ static void a_file_says_everything(void **state)
     expect_no_problems(c);
     assert_true(p.timeout_ns == 10000000000 && p.dry_run);
     assert_int_equal(p.n_streams, 3);
-    const struct config_stream *s = &p.streams[0];
+    const struct stream_config *s = &p.streams[0];
     assert_string_equal(s->name, "Orders_1");
     assert_int_equal(s->subjects.n, 2);
     assert_int_equal(s->replicas, 3);
@@ -42,7 +42,7 @@ static void a_file_says_everything(void **state)
     assert_string_equal(p.streams[1].mirror, "Orders_1@sea-b");
     assert_string_equal(p.streams[2].sources.items[1], "B");
     assert_int_equal(p.n_consumers, 1);
-    const struct config_consumer *co = &p.consumers[0];
+    const struct consumer_config *co = &p.consumers[0];
     assert_string_equal(co->stream, "Orders_1");
     assert_string_equal(co->name, "billing");
     assert_string_equal(co->filter_subjects.items[0], "orders.new");
@@ -84,10 +84,10 @@ static void defaults_are_the_handlers(void **state)
     (void)state;
     expect_no_problems(c);
     const struct config_handler *h = &c->handlers[0];
-    const struct config_consumer *co = &p.consumers[0];
+    const struct consumer_config *co = &p.consumers[0];
     assert_true(co->ack_wait_ns == h->ack_wait_ns && co->max_ack_pending == h->max_ack_pending && co->ack == h->ack);
     assert_string_equal(co->deliver_policy, h->deliver_policy);
-    const struct config_stream *s = &p.streams[0];
+    const struct stream_config *s = &p.streams[0];
     assert_true(s->replicas == 0 && s->storage == STORAGE_FILE && s->retention == RETENTION_LIMITS);
     assert_true(s->max_age_ns == 0 && s->max_bytes == 0 && s->max_msgs == 0 && s->max_msg_size == 0);
     assert_true(s->discard == DISCARD_OLD && s->duplicate_window_ns == 0 && !s->mirror && !s->placement_cluster);
@@ -105,7 +105,7 @@ static void flag_beats_env_beats_file_beats_the_common_defaults(void **state)
                                       ENV("stream.A.max_msg_size=4"));
     (void)state;
     expect_no_problems(c);
-    const struct config_stream *s = &p.streams[0];
+    const struct stream_config *s = &p.streams[0];
     assert_int_equal(s->max_msgs, 1);
     assert_int_equal(s->max_bytes, 2);
     assert_int_equal(s->replicas, 3);

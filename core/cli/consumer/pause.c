@@ -3,6 +3,7 @@
 #include "cli/verbs.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/value.h"
 #include "target.h"
 
@@ -72,11 +73,11 @@ int consumer_pause(struct cli *cli)
     int64_t for_ns = FOREVER_NS;
     struct error err;
     struct target t;
-    char until[64];
+    char until[RFC3339_SIZE];
 
     if (text && (value_parse_duration(text, &for_ns, &err) < 0 || for_ns <= 0 || for_ns > FOREVER_NS))
         return cli_usage("--for: \"%s\" is no duration to pause for (try 10m)", text);
-    value_format_time(clock_wall_ns() + for_ns, until, sizeof(until));
+    rfc3339_format(clock_wall_ns() + for_ns, RFC3339_NS, until);
     int status = target_open(cli, &t);
     if (status == 0)
         status = set(cli, &t, until, text ? until : NULL);

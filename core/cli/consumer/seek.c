@@ -7,6 +7,7 @@
 #include "cli/verbs.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/value.h"
 #include "cli/when.h"
 #include "target.h"
@@ -46,7 +47,7 @@ static int parse_start(struct seek *s)
     const char *first = cli_flag(s->cli, "--first");
     const char *fresh = cli_flag(s->cli, "--new");
     struct error err;
-    char text[64];
+    char text[RFC3339_SIZE];
     int64_t n;
 
     if (!!sequence + !!time + !!first + !!fresh != 1)
@@ -58,7 +59,7 @@ static int parse_start(struct seek *s)
     if (sequence) {
         s->start = json_pack("{s:s, s:I}", "deliver_policy", "by_start_sequence", "opt_start_seq", (json_int_t)n);
     } else if (time) {
-        value_format_time(n, text, sizeof(text));
+        rfc3339_format(n, RFC3339_NS, text);
         s->start = json_pack("{s:s, s:s}", "deliver_policy", "by_start_time", "opt_start_time", text);
     } else {
         s->start = json_pack("{s:s}", "deliver_policy", first ? "all" : "new");

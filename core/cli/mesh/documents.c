@@ -2,7 +2,7 @@
  * mesh/documents - from JSON of nats-server to rows. */
 #include "documents.h"
 
-#include "base/value.h"
+#include "base/rfc3339.h"
 #include "jetstream/api.h"
 
 #include <stdio.h>
@@ -96,7 +96,7 @@ static void read_outbound_gateways(struct mesh *m, struct mesh_server *s, json_t
 void mesh_read_server(struct mesh *m, const char *cluster, json_t *varz, json_t *gatewayz, int64_t now_ns)
 {
     json_t *data = json_object_get(varz, "data");
-    int64_t clock_ns = value_time_ns(document_text(data, "now"));
+    int64_t clock_ns = rfc3339_parse(document_text(data, "now"));
     struct mesh_server *s = mesh_add_server(m, cluster, document_text(json_object_get(varz, "server"), "name"));
 
     if (!s)

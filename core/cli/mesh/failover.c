@@ -5,10 +5,13 @@
 #include "cli/verbs.h"
 
 #include "base/clock.h"
+#include "jetstream/consumer_config.h"
 #include "collect.h"
 #include "rows.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,34 +200,34 @@ static void print_plan(const struct failover *f, const struct plan *p, bool appl
 
 /* ---- the consumer ----------------------------------------------------------------------------- */
 
-/* Servers before 2.10 know one filter only, under another key. */
-static void put_filters(json_t *config, const struct text_list *filters)
-{
-    json_t *all = json_array();
-
-    for (const struct text_list *one = filters; one; one = one->next)
-        json_array_append_new(all, json_string(one->text));
-    if (json_array_size(all) == 1)
-        json_object_set(config, "filter_subject", json_array_get(all, 0));
-    else if (json_array_size(all))
-        json_object_set(config, "filter_subjects", all);
-    json_decref(all);
-}
-
+/* Body of the request that creates the consumer on the mirror; NULL: out of memory. */
 static char *create_body(const struct failover *f, int64_t start)
 {
     const struct config_handler *h = f->handler;
-    json_t *config =
-        json_pack("{s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:s}", "durable_name", h->durable, "deliver_policy",
-                  "by_start_sequence", "opt_start_seq", (json_int_t)start, "ack_policy",
-                  h->ack == ACK_CUMULATIVE ? "all" : "explicit", "ack_wait", (json_int_t)h->ack_wait_ns, "max_deliver",
-                  -1, "max_ack_pending", (json_int_t)h->max_ack_pending, "replay_policy", "instant");
+    struct strv filters = {0};
+    char policy[64];
+    char *body = NULL;
 
-    put_filters(config, f->position->filters);
-    json_t *body = json_pack("{s:s, s:o}", "stream_name", f->mirror->stream, "config", config);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_decref(body);
-    return text;
+    for (const struct text_list *one = f->position->filters; one; one = one->next)
+        filters.n++;
+    filters.items = calloc(filters.n + 1, sizeof(*filters.items));
+    if (!filters.items)
+        return NULL;
+    size_t i = 0;
+    for (const struct text_list *one = f->position->filters; one; one = one->next)
+        filters.items[i++] = (char *)one->text;
+    snprintf(policy, sizeof(policy), "by_start_sequence=%" PRId64, start);
+    json_t *document = consumer_config_write(&(struct consumer_config){.name = h->durable,
+                                                                       .filter_subjects = filters,
+                                                                       .deliver_policy = policy,
+                                                                       .ack = h->ack,
+                                                                       .ack_wait_ns = h->ack_wait_ns,
+                                                                       .max_ack_pending = h->max_ack_pending});
+    if (document)
+        body = consumer_config_request(f->mirror->stream, document, NULL);
+    json_decref(document);
+    free(filters.items);
+    return body;
 }
 
 static int create_consumer(const struct failover *f, int64_t start)

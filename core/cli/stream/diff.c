@@ -1,34 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stream/diff - one table of fields for streams, one for consumers, and a rule for each that is not free to change. */
+ * stream/diff - compares by the field tables of core/jetstream; has the rules that refuse a change. */
 #include "diff.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/value.h"
-#include "config/names.h"
-#include "field.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#define DUPLICATE_WINDOW_NS (120 * NS_PER_SEC) /* the server's default */
+
 struct change {
-    const struct field *field;
+    const struct js_field *field;
     const char *from; /* the server's */
     const char *to;
     json_t *wanted;
     json_t *info;
     int64_t now_wall_ns;
-    struct buf *notes;
     struct buf *problems;
 };
 
-/* Says why this change must not be; nothing when it may. */
-typedef void (*rule_fn)(const struct change *c);
-
-struct row {
-    struct field field;
-    rule_fn rule; /* NULL: always may */
+/* Adds the reason to `problems` if the change must not be made. A field without a rule can always be changed. */
+struct rule {
+    const char *key;
+    void (*check)(const struct change *c);
 };
 
 static void __attribute__((format(printf, 2, 3))) refuse(const struct change *c, const char *fmt, ...)
@@ -73,7 +71,7 @@ static void retention(const struct change *c)
 static void max_age(const struct change *c)
 {
     const char *first = json_string_value(json_object_get(json_object_get(c->info, "state"), "first_ts"));
-    int64_t age_ns = c->now_wall_ns - value_time_ns(first);
+    int64_t age_ns = c->now_wall_ns - rfc3339_parse(first);
     int64_t wanted_ns = wanted_number(c);
     char text[32];
 
@@ -108,20 +106,6 @@ static void replicas(const struct change *c)
         refuse(c, "fewer copies only where replicas is set (set replicas = %s or 1)", c->from);
 }
 
-static bool is_covered(json_t *wanted, const char *subject)
-{
-    json_t *list = json_object_get(wanted, "subjects");
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(list, i, item)
-    {
-        if (subject_covers(json_string_value(item), subject))
-            return true;
-    }
-    return false;
-}
-
 /* The server tells how many messages each subject holds that is asked for: of subjects that go. */
 static void subjects(const struct change *c)
 {
@@ -131,7 +115,7 @@ static void subjects(const struct change *c)
 
     json_object_foreach(held, subject, count)
     {
-        if (is_covered(c->wanted, subject))
+        if (stream_captures(c->wanted, subject))
             continue;
         refuse(c, "%s holds %lld messages that would belong to no subject (purge them first, or keep the subject)",
                subject, (long long)json_integer_value(count));
@@ -139,31 +123,13 @@ static void subjects(const struct change *c)
     }
 }
 
-static const struct row stream_rows[] = {
-    {{"subjects", "subjects", FIELD_LIST, "none"}, subjects},
-    {{"replicas", "num_replicas", FIELD_COUNT, "1"}, replicas},
-    {{"storage", "storage", FIELD_WORD, "file"}, fixed_stream},
-    {{"retention", "retention", FIELD_WORD, "limits"}, retention},
-    {{"max_age", "max_age", FIELD_DURATION, "none"}, max_age},
-    {{"max_bytes", "max_bytes", FIELD_SIZE, "none"}, max_bytes},
-    {{"max_msgs", "max_msgs", FIELD_COUNT, "none"}, max_msgs},
-    {{"max_msg_size", "max_msg_size", FIELD_SIZE, "none"}, NULL},
-    {{"discard", "discard", FIELD_WORD, "old"}, NULL},
-    {{"duplicate_window", "duplicate_window", FIELD_DURATION, "none"}, NULL},
-    {{"mirror", "mirror", FIELD_ORIGIN, "none"}, fixed_stream},
-    {{"sources", "sources", FIELD_ORIGINS, "none"}, NULL},
-    {{"placement_cluster", "placement.cluster", FIELD_WORD, "any"}, NULL},
-    {{"placement_tags", "placement.tags", FIELD_LIST, "none"}, NULL},
+static const struct rule stream_rules[] = {
+    {"subjects", subjects},   {"replicas", replicas},   {"storage", fixed_stream},
+    {"retention", retention}, {"max_age", max_age},     {"max_bytes", max_bytes},
+    {"max_msgs", max_msgs},   {"mirror", fixed_stream}, {NULL, NULL},
 };
 
 /* ---- consumers ------------------------------------------------------------------------- */
-
-/* Where it begins: one that is there is somewhere else by now. */
-static void of_new_ones(const struct change *c)
-{
-    buf_printf(c->notes, "it began at %s, and %s = %s is for a new one (seamq seek moves it)", c->from, c->field->key,
-               c->to);
-}
 
 static void ack_policy(const struct change *c)
 {
@@ -176,72 +142,72 @@ static void push(const struct change *c)
     refuse(c, "it is a push consumer, and SeaMQ pulls (make another consumer)");
 }
 
-static const struct row consumer_rows[] = {
-    {{"filter_subjects", "filter_subject", FIELD_FILTERS, "all"}, NULL},
-    {{"deliver_policy", "deliver_policy", FIELD_START, "all"}, of_new_ones},
-    {{"deliver_subject", "deliver_subject", FIELD_WORD, "none"}, push},
-    {{"ack policy", "ack_policy", FIELD_WORD, "none"}, ack_policy},
-    {{"ack_wait", "ack_wait", FIELD_DURATION, "none"}, NULL},
-    {{"max_ack_pending", "max_ack_pending", FIELD_COUNT, "none"}, NULL},
-    {{"max_deliver", "max_deliver", FIELD_COUNT, "none"}, NULL},
-    {{"replicas", "num_replicas", FIELD_COUNT, "the stream's"}, NULL},
-};
+static const struct rule consumer_rules[] = {{"deliver_subject", push}, {"ack policy", ack_policy}, {NULL, NULL}};
 
 /* ---- both ------------------------------------------------------------------------------- */
 
 struct inputs {
+    const struct js_table *table;
+    const struct rule *rules; /* ends with a NULL key */
     json_t *wanted;
     json_t *info;
     const char *own_domain;
     int64_t now_wall_ns;
 };
 
-static int add_change(struct diff *d, const struct row *row, const struct inputs *in, const char *from, const char *to)
+static void check_rule(const struct rule *rules, const struct change *c)
 {
-    struct change c = {.field = &row->field,
+    for (const struct rule *r = rules; r->key; r++)
+        if (strcmp(r->key, c->field->key) == 0)
+            r->check(c);
+}
+
+static int add_change(struct diff *d, const struct js_field *f, const struct inputs *in, const char *from,
+                      const char *to)
+{
+    struct change c = {.field = f,
                        .from = from,
                        .to = to,
                        .wanted = in->wanted,
                        .info = in->info,
                        .now_wall_ns = in->now_wall_ns,
-                       .notes = &d->notes,
                        .problems = &d->problems};
 
-    if (row->rule == of_new_ones) {
-        row->rule(&c);
+    if (f->apply == JS_AT_CREATION) {
+        buf_printf(&d->notes, "it began at %s, and %s = %s is for a new one (seamq seek moves it)", from, f->key, to);
         return 0;
     }
-    json_t *entry = json_pack("{s:s, s:s, s:s}", "field", row->field.key, "from", from, "to", to);
+    json_t *entry = json_pack("{s:s, s:s, s:s}", "field", f->key, "from", from, "to", to);
     if (!entry || json_array_append_new(d->changes, entry) < 0)
         return -ENOMEM;
-    if (row->rule)
-        row->rule(&c);
+    check_rule(in->rules, &c);
     if (!d->update)
         d->update = json_deep_copy(json_object_get(in->info, "config"));
-    return d->update ? field_copy(&row->field, d->update, in->wanted, in->own_domain) : -ENOMEM;
+    return d->update ? js_field_copy(f, d->update, in->wanted, in->own_domain) : -ENOMEM;
 }
 
-static int compare(struct diff *d, const struct row *row, const struct inputs *in)
+static int compare(struct diff *d, const struct js_field *f, const struct inputs *in)
 {
     struct buf from = {0};
     struct buf to = {0};
 
-    field_text(&row->field, json_object_get(in->info, "config"), in->own_domain, &from);
-    field_text(&row->field, in->wanted, in->own_domain, &to);
+    js_field_text(f, json_object_get(in->info, "config"), in->own_domain, &from);
+    js_field_text(f, in->wanted, in->own_domain, &to);
     const char *a = buf_str(&from);
     const char *b = buf_str(&to);
-    int rc = !a || !b ? -ENOMEM : strcmp(a, b) == 0 ? 0 : add_change(d, row, in, a, b);
+    int rc = !a || !b ? -ENOMEM : strcmp(a, b) == 0 ? 0 : add_change(d, f, in, a, b);
     buf_finish(&from);
     buf_finish(&to);
     return rc;
 }
 
-static int compare_all(struct diff *ret, const struct row *rows, size_t n, const struct inputs *in)
+static int compare_all(struct diff *ret, const struct inputs *in)
 {
     *ret = (struct diff){.changes = json_array()};
     int rc = ret->changes ? 0 : -ENOMEM;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = compare(ret, &rows[i], in);
+    for (size_t i = 0; i < in->table->n && rc == 0; i++)
+        if (in->table->fields[i].apply != JS_IGNORED)
+            rc = compare(ret, &in->table->fields[i], in);
     if (rc == 0 && (ret->problems.failed || ret->notes.failed))
         rc = -ENOMEM;
     if (rc)
@@ -251,14 +217,12 @@ static int compare_all(struct diff *ret, const struct row *rows, size_t n, const
 
 int diff_stream(struct diff *ret, json_t *wanted, json_t *info, const char *own_domain, int64_t now_wall_ns)
 {
-    return compare_all(ret, stream_rows, sizeof(stream_rows) / sizeof(stream_rows[0]),
-                       &(struct inputs){wanted, info, own_domain, now_wall_ns});
+    return compare_all(ret, &(struct inputs){&stream_fields, stream_rules, wanted, info, own_domain, now_wall_ns});
 }
 
 int diff_consumer(struct diff *ret, json_t *wanted, json_t *info)
 {
-    return compare_all(ret, consumer_rows, sizeof(consumer_rows) / sizeof(consumer_rows[0]),
-                       &(struct inputs){wanted, info, NULL, 0});
+    return compare_all(ret, &(struct inputs){&consumer_fields, consumer_rules, wanted, info, NULL, 0});
 }
 
 void diff_finish(struct diff *d)
@@ -278,7 +242,7 @@ json_t *diff_removed_subjects(json_t *wanted, json_t *info)
 
     json_array_foreach(json_object_get(json_object_get(info, "config"), "subjects"), i, item)
     {
-        if (!json_is_string(item) || is_covered(wanted, json_string_value(item)))
+        if (!json_is_string(item) || stream_captures(wanted, json_string_value(item)))
             continue;
         if (!removed)
             removed = json_array();
@@ -287,14 +251,17 @@ json_t *diff_removed_subjects(json_t *wanted, json_t *info)
     return removed;
 }
 
-static void describe(const struct row *rows, size_t n, json_t *wanted, const char *own_domain, struct buf *out)
+static void describe(const struct js_table *table, json_t *wanted, const char *own_domain, struct buf *out)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < table->n; i++) {
+        const struct js_field *f = &table->fields[i];
         struct buf text = {0};
-        field_text(&rows[i].field, wanted, own_domain, &text);
+        if (f->apply == JS_IGNORED)
+            continue;
+        js_field_text(f, wanted, own_domain, &text);
         const char *s = buf_str(&text);
-        if (s && strcmp(s, rows[i].field.absent) != 0)
-            buf_printf(out, "%s%s %s", out->len ? "; " : "", rows[i].field.key, s);
+        if (s && strcmp(s, f->absent) != 0)
+            buf_printf(out, "%s%s %s", out->len ? "; " : "", f->key, s);
         out->failed = out->failed || !s;
         buf_finish(&text);
     }
@@ -302,10 +269,21 @@ static void describe(const struct row *rows, size_t n, json_t *wanted, const cha
 
 void diff_describe_stream(json_t *wanted, const char *own_domain, struct buf *out)
 {
-    describe(stream_rows, sizeof(stream_rows) / sizeof(stream_rows[0]), wanted, own_domain, out);
+    describe(&stream_fields, wanted, own_domain, out);
 }
 
 void diff_describe_consumer(json_t *wanted, struct buf *out)
 {
-    describe(consumer_rows, sizeof(consumer_rows) / sizeof(consumer_rows[0]), wanted, NULL, out);
+    describe(&consumer_fields, wanted, NULL, out);
+}
+
+/* Without a value, the server takes 2 minutes, but refuses them if max_age is shorter. */
+json_t *diff_wanted_stream(const struct stream_config *s, const char *own_domain)
+{
+    struct stream_config explicit = *s;
+
+    if (!s->duplicate_window_ns && !s->mirror)
+        explicit.duplicate_window_ns =
+            s->max_age_ns && s->max_age_ns < DUPLICATE_WINDOW_NS ? s->max_age_ns : DUPLICATE_WINDOW_NS;
+    return stream_config_write(&explicit, own_domain);
 }

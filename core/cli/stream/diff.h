@@ -9,6 +9,8 @@
 #define SEAMQ_CLI_STREAM_DIFF_H
 
 #include "base/buf.h"
+#include "jetstream/consumer_config.h"
+#include "jetstream/stream_config.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,8 +23,13 @@ struct diff {
     struct buf problems; /* what would lose data or cannot be changed, "; " between them; empty: may be updated */
 };
 
-/* `wanted` as of wanted_*(), `info` the server's answer to STREAM.INFO or CONSUMER.INFO, asked for what is held of
- * subjects that go (diff_removed_subjects). `own_domain` may be NULL. 0 or -ENOMEM. */
+/* The document of a stream, with the server's default of duplicate_window, so that it can be compared. NULL: out of
+ * memory. */
+json_t *diff_wanted_stream(const struct stream_config *s, const char *own_domain);
+
+/* `wanted` as of diff_wanted_stream() or consumer_config_write(), `info` the server's answer to STREAM.INFO or
+ * CONSUMER.INFO, asked for what is held of subjects that go (diff_removed_subjects). `own_domain` may be NULL. 0 or
+ * -ENOMEM. */
 int diff_stream(struct diff *ret, json_t *wanted, json_t *info, const char *own_domain, int64_t now_wall_ns);
 int diff_consumer(struct diff *ret, json_t *wanted, json_t *info);
 void diff_finish(struct diff *d);

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "diff.h"
-#include "wanted.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,7 +143,7 @@ static void make_wanted(struct provision *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         struct item *it = &p->items[i];
-        it->wanted = it->stream ? wanted_stream(it->stream, own_domain(p)) : wanted_consumer(it->consumer);
+        it->wanted = it->stream ? diff_wanted_stream(it->stream, own_domain(p)) : consumer_config_write(it->consumer);
         p->oom = p->oom || !it->wanted;
     }
 }

@@ -35,17 +35,10 @@ static void add_stream(struct batch *b, struct provision *p, struct item *it)
 static void add_consumer(struct batch *b, struct provision *p, struct item *it)
 {
     bool create = it->action == ACTION_CREATE;
-    const struct config_consumer *c = it->consumer;
-    json_t *document = json_pack("{s:s, s:O, s:s}", "stream_name", c->stream, "config",
-                                 create ? it->wanted : it->update, "action", create ? "create" : "update");
-    char *body = document ? json_dumps(document, JSON_COMPACT) : NULL;
-    struct api_path path = {API_CONSUMER_CREATE, .stream = c->stream, .consumer = c->name};
-
-    if (c->filter_subjects.n == 1)
-        path.filter = c->filter_subjects.items[0];
+    char *body =
+        consumer_config_request(it->consumer->stream, create ? it->wanted : it->update, create ? "create" : "update");
     p->oom = p->oom || !body;
-    batch_add(b, it, body, path);
-    json_decref(document);
+    batch_add(b, it, body, consumer_config_path(it->consumer));
 }
 
 /* A server that does not know a field drops it, and says nothing. */

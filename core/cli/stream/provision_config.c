@@ -11,7 +11,7 @@
 #define PLACE(s, key) key_place((s), (key), (char[256]){0}, 256)
 #define QUOTE(text) value_quote((text), (char[100]){0}, 100)
 
-static void stream_finish(struct config_stream *s)
+static void stream_finish(struct stream_config *s)
 {
     strv_finish(&s->subjects);
     strv_finish(&s->sources);
@@ -21,27 +21,19 @@ static void stream_finish(struct config_stream *s)
     free(s->placement_cluster);
 }
 
-static void consumer_finish(struct config_consumer *s)
-{
-    strv_finish(&s->filter_subjects);
-    free(s->stream);
-    free(s->name);
-    free(s->deliver_policy);
-}
-
 void provision_config_finish(struct provision_config *p)
 {
     for (size_t i = 0; i < p->n_streams; i++)
         stream_finish(&p->streams[i]);
     for (size_t i = 0; i < p->n_consumers; i++)
-        consumer_finish(&p->consumers[i]);
+        consumer_config_finish(&p->consumers[i]);
     free(p->streams);
     free(p->consumers);
 }
 
 /* ---- one stream, one consumer ------------------------------------------------------ */
 
-static void check_stream_section(struct config *c, const struct section *s, const struct config_stream *st)
+static void check_stream_section(struct config *c, const struct section *s, const struct stream_config *st)
 {
     if (st->mirror && st->subjects.n)
         config_add_problem(c, "%s: a mirror has no subjects of its own (%s); remove one of them", PLACE(s, "mirror"),
@@ -61,8 +53,8 @@ static void check_stream_section(struct config *c, const struct section *s, cons
 }
 
 /* Two streams of one account never capture the same subject. */
-static void check_overlap(struct config *c, const struct section *s, const struct config_stream *st,
-                          const struct config_stream *other)
+static void check_overlap(struct config *c, const struct section *s, const struct stream_config *st,
+                          const struct stream_config *other)
 {
     for (size_t i = 0; i < st->subjects.n; i++)
         for (size_t k = st == other ? i + 1 : 0; k < other->subjects.n; k++) {
@@ -76,7 +68,7 @@ static void check_overlap(struct config *c, const struct section *s, const struc
         }
 }
 
-static void check_consumer_section(struct config *c, const struct section *s, const struct config_consumer *co)
+static void check_consumer_section(struct config *c, const struct section *s, const struct consumer_config *co)
 {
     const struct strv *filters = &co->filter_subjects;
 
@@ -104,7 +96,7 @@ static size_t count(const struct config *c, const struct section_type *type)
 static void resolve_stream(struct provision_config *p, struct config *c, const struct section *s,
                            const struct section *defaults)
 {
-    struct config_stream *st = &p->streams[p->n_streams++];
+    struct stream_config *st = &p->streams[p->n_streams++];
     st->name = config_strdup(c, section_name(s));
     size_t before = config_n_problems(c);
     section_resolve(c, s, defaults, st);
@@ -121,7 +113,7 @@ static void resolve_stream(struct provision_config *p, struct config *c, const s
 static void resolve_consumer(struct provision_config *p, struct config *c, const struct section *s,
                              const struct section *defaults)
 {
-    struct config_consumer *co = &p->consumers[p->n_consumers++];
+    struct consumer_config *co = &p->consumers[p->n_consumers++];
     co->stream = config_strdup(c, section_name(s));
     if (co->stream)
         co->stream[strcspn(co->stream, "/")] = '\0';

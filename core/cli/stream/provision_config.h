@@ -7,46 +7,15 @@
 #define SEAMQ_CLI_STREAM_PROVISION_CONFIG_H
 
 #include "config/schema.h"
-
-enum storage { STORAGE_FILE, STORAGE_MEMORY };
-enum retention { RETENTION_LIMITS, RETENTION_INTEREST, RETENTION_WORKQUEUE };
-enum discard { DISCARD_OLD, DISCARD_NEW };
-
-struct config_stream { /* as it is wanted; 0 in a limit: none */
-    char *name;
-    struct strv subjects;
-    int64_t replicas; /* 0: not said */
-    enum storage storage;
-    enum retention retention;
-    int64_t max_age_ns;
-    int64_t max_bytes;
-    int64_t max_msgs;
-    int64_t max_msg_size;
-    enum discard discard;
-    int64_t duplicate_window_ns; /* 0: not said */
-    char *mirror;                /* STREAM or STREAM@DOMAIN; NULL: none */
-    struct strv sources;         /* the same */
-    char *placement_cluster;     /* NULL: any */
-    struct strv placement_tags;
-};
-
-struct config_consumer {
-    char *stream;
-    char *name;
-    struct strv filter_subjects;
-    char *deliver_policy; /* as the handler's */
-    enum ack_mode ack;
-    int64_t ack_wait_ns;
-    int64_t max_ack_pending;
-    int64_t replicas; /* 0: the stream's */
-};
+#include "jetstream/consumer_config.h"
+#include "jetstream/stream_config.h"
 
 struct provision_config {
     int64_t timeout_ns; /* [provision] */
     bool dry_run;
-    struct config_stream *streams;
+    struct stream_config *streams;
     size_t n_streams;
-    struct config_consumer *consumers;
+    struct consumer_config *consumers;
     size_t n_consumers;
     bool used;        /* provision_config_use() was called */
     char *const *env; /* where ${NAME} is looked up; borrowed */

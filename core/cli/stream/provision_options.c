@@ -17,8 +17,8 @@ static const struct opt_word retentions[] = {
 static const struct opt_word discards[] = {{"old", DISCARD_OLD}, {"new", DISCARD_NEW}, {NULL, 0}};
 
 #define PROVISION(f) .offset = offsetof(struct provision_config, f)
-#define STREAM(f) .offset = offsetof(struct config_stream, f)
-#define CONSUMER(f) .offset = offsetof(struct config_consumer, f)
+#define STREAM(f) .offset = offsetof(struct stream_config, f)
+#define CONSUMER(f) .offset = offsetof(struct consumer_config, f)
 
 /* clang-format off: one row is one key */
 static const struct opt provision_options[] = {

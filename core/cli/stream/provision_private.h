@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 struct item {
-    const struct config_stream *stream; /* one of these two */
-    const struct config_consumer *consumer;
+    const struct stream_config *stream; /* one of these two */
+    const struct consumer_config *consumer;
     json_t *wanted;
     json_t *info; /* the server's; NULL: there is none */
     enum action action;

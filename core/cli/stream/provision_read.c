@@ -237,7 +237,7 @@ static json_t *other_domains(const struct provision *p)
         if (p->config->clusters[i].domain)
             add_domain(domains, p, p->config->clusters[i].domain, strlen(p->config->clusters[i].domain));
     for (size_t i = 0; i < p->wanted->n_streams; i++) {
-        const struct config_stream *s = &p->wanted->streams[i];
+        const struct stream_config *s = &p->wanted->streams[i];
         add_origin_domain(domains, p, s->mirror);
         for (size_t k = 0; k < s->sources.n; k++)
             add_origin_domain(domains, p, s->sources.items[k]);
