@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * deadletter_test - dead letters: one confirmed copy before the message goes, and what it says. */
+ * deadletter_test - exactly one dead letter is stored before its message is acknowledged, and its content. */
 #include "settle_helper.h"
 
 #include "base/rfc3339.h"
@@ -155,7 +155,7 @@ static void servers_count_is_a_backstop(struct world *w)
     assert_int_equal(client_stream_messages(t->b->client, "DLQ"), 1);
 }
 
-/* As the first delivery to a process whose predecessors it took down. */
+/* The first delivery to this process of a message that was delivered to earlier ones. */
 static struct message *arrival(struct till *t, uint64_t delivered)
 {
     struct message *h = till_message(t);
@@ -210,7 +210,7 @@ static void off_means_dropped(struct world *w)
     assert_int_equal(settle_stats(t->s)->dead[DEAD_REJECTED], 0);
 }
 
-/* As after a crash between the copy and the acknowledgement. */
+/* The daemon ended between storing the dead letter and the acknowledgement. */
 static void copy_that_is_there_already_is_enough(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
@@ -240,7 +240,7 @@ static void message_stays_until_its_copy_is_stored(struct world *w)
     turn_until(t->b->r, 10, consumer_ready(t->b->c));
 }
 
-/* Its leader may be the server that was lost, and messages need it only when they are dead. */
+/* The stream's leader may be the lost server, and only dead letters need that stream. */
 static void lost_connection_does_not_wait_for_the_dead_letter_stream(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
@@ -339,7 +339,7 @@ static void message_too_large_for_the_dead_letter_stream_is_stored_as_a_pointer(
     assert_int_equal(settle_stats(t->s)->dead_letter_errors, 0);
 }
 
-/* The servers' own limit is what counts: nothing is cut that fits. */
+/* The limit is the server's max_payload, so a message that fits is not cut. */
 static void message_that_just_fits_is_stored_whole(struct world *w)
 {
     struct till *t = till_prepare(w);

@@ -12,7 +12,7 @@ struct till {
     struct bench *b;
     struct settle *s;
     unsigned retries;
-    struct message *retried; /* the last one */
+    struct message *retried; /* the latest retried message */
     int64_t delay_ns;
 };
 
@@ -72,7 +72,7 @@ static inline struct message *till_message(struct till *t)
     return h;
 }
 
-/* Runs it again, as dispatch does when the delay is over. */
+/* Runs a message again, as dispatch does when the delay is over. */
 static inline void till_again(struct till *t, struct message *h)
 {
     message_set_state(consumer_messages(t->b->c), h, MESSAGE_RUNNING);
@@ -84,7 +84,7 @@ static inline void till_stage(struct till *t, struct message *h, const char *sub
     assert_int_equal(settle_stage(t->s, h, &o), 0);
 }
 
-/* Nothing is held, and the server agrees. */
+/* No message is in flight, and none is pending on the server. */
 static inline void till_expect_settled(struct till *t)
 {
     turn_until(t->b->r, 10, consumer_messages(t->b->c)->n == 0 && settle_busy(t->s) == 0);

@@ -17,7 +17,7 @@ static void ack_settles(struct world *w)
     assert_int_equal(t->retries, 0);
 }
 
-static void confirmed_ack_is_held_until_the_servers_word(struct world *w)
+static void confirmed_ack_waits_for_the_server(struct world *w)
 {
     struct till *t = till_prepare(w);
     t->b->handler.ack = ACK_CONFIRMED;
@@ -55,7 +55,7 @@ static void leave_key_queue(struct message *h, bool for_good)
         h->key_queue = NULL;
 }
 
-/* A lost +TERM would bring it back alone, behind its followers. */
+/* If +TERM got lost, the server would redeliver the message behind its followers. */
 static void term_in_order_is_kept_until_it_is_confirmed(struct world *w)
 {
     struct till *t = till_prepare(w);
@@ -71,8 +71,8 @@ static void term_in_order_is_kept_until_it_is_confirmed(struct world *w)
     assert_true(client_wait_settled(t->b->client, "WORK", "d", 5));
 }
 
-/* A server that is killed may deliver it again, behind its followers. */
-static void what_was_confirmed_is_remembered_for_the_sake_of_order(struct world *w)
+/* A killed server may redeliver a confirmed message behind its followers. */
+static void ordered_handler_remembers_confirmed_messages(struct world *w)
 {
     struct till *t = till_prepare(w);
     t->b->handler.ack = ACK_CONFIRMED;
@@ -95,7 +95,7 @@ static void expect_delay(const struct till *t, int64_t ms)
         fail_msg("%" PRId64 " ns, not %" PRId64 " ms and a tenth at most", t->delay_ns, ms);
 }
 
-static void nak_is_retried_by_backoff_of_which_the_last_repeats(struct world *w)
+static void nak_is_retried_by_backoff_whose_last_step_repeats(struct world *w)
 {
     struct till *t = till_prepare(w);
     t->b->handler.max_attempts = 100;
@@ -115,7 +115,7 @@ static void nak_is_retried_by_backoff_of_which_the_last_repeats(struct world *w)
     till_expect_settled(t);
 }
 
-static void handlers_own_delay_counts(struct world *w)
+static void delay_of_the_handler_overrides_the_backoff(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
@@ -137,7 +137,7 @@ static void crash_is_retried_at_once(struct world *w)
     assert_int_equal(h->crashes, 1);
 }
 
-static void too_many_that_wait_go_back_to_the_server(struct world *w)
+static void retries_beyond_the_waiting_limit_go_back_to_the_server(struct world *w)
 {
     struct till *t = till_prepare(w);
     t->b->handler.max_ack_pending = 40;
@@ -184,7 +184,7 @@ static void outputs_are_stored_before_the_ack(struct world *w)
     assert_string_equal(header_in(w, m.headers, "traceparent"), "00-1-2-01");
 }
 
-static void output_that_is_there_already_counts_as_stored(struct world *w)
+static void duplicate_output_counts_as_stored(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
@@ -281,8 +281,8 @@ static void output_larger_than_the_server_takes_fails_the_attempt(struct world *
     assert_non_null(strstr(error, " bytes are more than the server's max_payload of 1048576"));
 }
 
-/* What fits by itself and not with the message id that settle adds must fail: nats.c refuses it
- * without a word, and it would be tried for ever. */
+/* Settle adds a message id to an output. If the output fits only without it, the attempt must fail, because nats.c
+ * would silently refuse every retry. */
 static void output_at_the_limit_is_stored_or_fails_the_attempt(struct world *w)
 {
     struct till *t = till_prepare(w);
@@ -325,9 +325,9 @@ static void outputs_survive_a_killed_server(struct world *w)
     assert_int_equal(t->retries, 0);
 }
 
-/* Neither staged outputs, nor a publish without an answer, nor one that waits for its next try remain: the messages
- * have no settlement, and a late answer of the server changes nothing. */
-static void destroy_takes_what_is_under_way(struct world *w)
+/* A staged output, a publish without an answer and a publish that waits for its retry are freed; a late answer of the
+ * server changes nothing. */
+static void destroy_cancels_outputs_and_retries(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct message *staged = till_message(t), *published = till_message(t), *waiting = till_message(t);
@@ -492,7 +492,7 @@ static void new_configuration_counts_from_the_next_outcome_on(struct world *w)
     settle_set_config(t->s, &t->b->handler, "1.2.3");
 }
 
-/* Its sequence may mean another message now. */
+/* The sequence of such a message may mean another message now. */
 static void message_of_a_deleted_stream_is_forgotten(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
@@ -596,24 +596,24 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         IT(ack_settles),
-        IT(confirmed_ack_is_held_until_the_servers_word),
+        IT(confirmed_ack_waits_for_the_server),
         IT(term_drops_without_a_dead_letter),
-        IT(what_was_confirmed_is_remembered_for_the_sake_of_order),
+        IT(ordered_handler_remembers_confirmed_messages),
         IT(term_after_the_lease_is_an_ack),
         IT(term_in_order_is_kept_until_it_is_confirmed),
-        IT(nak_is_retried_by_backoff_of_which_the_last_repeats),
-        IT(handlers_own_delay_counts),
+        IT(nak_is_retried_by_backoff_whose_last_step_repeats),
+        IT(delay_of_the_handler_overrides_the_backoff),
         IT(crash_is_retried_at_once),
-        IT(too_many_that_wait_go_back_to_the_server),
+        IT(retries_beyond_the_waiting_limit_go_back_to_the_server),
         IT(outputs_are_stored_before_the_ack),
-        IT(output_that_is_there_already_counts_as_stored),
+        IT(duplicate_output_counts_as_stored),
         IT(outputs_of_a_nak_are_not_sent),
         IT(output_without_a_stream_fails_the_attempt),
         IT(output_waits_for_a_stream_that_elects_its_leader),
         IT(output_larger_than_the_server_takes_fails_the_attempt),
         IT(output_at_the_limit_is_stored_or_fails_the_attempt),
         IT(outputs_survive_a_killed_server),
-        IT(destroy_takes_what_is_under_way),
+        IT(destroy_cancels_outputs_and_retries),
         IT(shadow_counts_every_result_and_acknowledges),
         IT(shadow_suspects_nothing),
         IT(shadow_logs_outputs_instead_of_publishing_them),
