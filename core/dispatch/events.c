@@ -14,7 +14,7 @@ static void log_unexpected_id(struct slot *slot, const char *what, uint64_t id)
 {
     log_warn("worker-nonsense", LOG_STR("handler", slot->handler->config->name), LOG_STR("what", what),
              LOG_UINT("id", id),
-             LOG_STR("msg", "the worker reported a message that is not due: the report is ignored"));
+             LOG_STR("msg", "the id is not that of the message that the worker runs: the report is ignored"));
 }
 
 static void on_ready(void *data, struct worker *w)

@@ -100,14 +100,15 @@ void handler_drain(struct handler *h, int64_t deadline_ns);
 int64_t handler_drain_for_reload(struct handler *h, int64_t settle_until_ns);
 /* All workers have ended, also those of retired pools. */
 bool handler_workers_ended(const struct handler *h);
-/* No message is in flight, and all workers have ended. */
+/* No message is left to settle or to confirm, and all workers have ended. */
 bool handler_drained(const struct handler *h);
 
 /* At least one worker and at least one consumer are ready: the outage of one cluster does not affect the others. */
 bool handler_ready(const struct handler *h);
 /* Why the handler is not ready; "" if it is ready. */
 const char *handler_reason(const struct handler *h);
-/* Writes what keeps a ready handler from pulling, or "". */
+/* Writes what an operator should know of a ready handler: shadow mode, an open breaker, warnings about filters, pauses
+ * and keys that stop it; "" if there is nothing. */
 void handler_note(const struct handler *h, char *out, size_t size);
 
 /* True: a consumer of the handler uses that connection, or can use it as an alternate path. */
@@ -121,7 +122,7 @@ const struct breaker *handler_breaker(const struct handler *h);
 struct key_queues_stats handler_key_queues(const struct handler *h, size_t i);
 size_t handler_n_consumers(const struct handler *h);
 struct consumer *handler_consumer(const struct handler *h, size_t i);
-/* The i-th consumer is ready, and its window is not 0. */
+/* True: the i-th consumer is ready, and its window is not 0. */
 bool handler_pulls_from(const struct handler *h, size_t i);
 size_t handler_n_workers(const struct handler *h);
 const struct worker *handler_worker(const struct handler *h, size_t i);

@@ -316,7 +316,7 @@ static void a_shadow_needs_a_stream_that_keeps(struct world *w)
     client_add_stream(s->client, "WORK", "work.>", ",\"retention\":\"workqueue\"");
     scene_set(s, "SHADOW", "yes");
     daemon_start(s->daemon);
-    daemon_expect_not_ready(s->daemon, "shadow = yes needs limits", 20);
+    daemon_expect_not_ready(s->daemon, "shadow = yes needs a stream with limits", 20);
 }
 
 /* ---- the daemon itself ------------------------------------------------------------------------ */
