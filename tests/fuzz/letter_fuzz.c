@@ -4,7 +4,7 @@
 #include "cli/daemon/admin_client.h"
 #include "cli/dlq/journal.h"
 #include "cli/dlq/letter.h"
-#include "cli/when.h"
+#include "cli/time_option.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,15 +15,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void as_message(const char *text, size_t size)
 {
     json_t *json = json_loadb(text, size, 0, NULL);
-    struct stored m = {0};
+    struct stored_message m = {0};
     struct letter l;
 
-    if (stored_parse(json, &m) == 0) {
+    if (stored_message_parse(json, &m) == 0) {
         const char *name;
         const char *value;
         size_t at = 0;
-        while (stored_next_header(&m, &at, &name, &value))
-            assert(*name && stored_header(&m, name));
+        while (stored_message_next_header(&m, &at, &name, &value))
+            assert(*name && stored_message_header(&m, name));
         assert(at == m.headers.len && m.seq > 0);
         if (letter_read(&m, &l) == 0) {
             json_t *row = letter_row(&l);
@@ -32,7 +32,7 @@ static void as_message(const char *text, size_t size)
             json_decref(row);
         }
     }
-    stored_finish(&m);
+    stored_message_finish(&m);
     json_decref(json);
 }
 
@@ -46,7 +46,7 @@ static void as_argument(const char *text)
         assert(f.ranges[0].first > 0 && f.ranges[0].first <= f.ranges[0].last);
         assert(letter_next_seq(&f, 1) == f.ranges[0].first);
     }
-    if (when_parse(text, INT64_C(1700000000000000000), &ns, &err) == 0)
+    if (time_option_parse(text, INT64_C(1700000000000000000), &ns, &err) == 0)
         assert(ns != 0);
 }
 

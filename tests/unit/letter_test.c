@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "cli/dlq/journal.h"
 #include "cli/dlq/letter.h"
-#include "cli/when.h"
+#include "cli/time_option.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -59,27 +59,27 @@ static json_t *answer(const char *subject, const char *headers, const char *data
 static void a_stored_message_is_taken_apart(void **state)
 {
     (void)state;
-    struct stored m = {0};
+    struct stored_message m = {0};
     json_t *json = answer("a.b", "NATS/1.0\r\nA: 1\r\nB:2\r\nA: x: y\r\nEmpty:\r\nnoise\r\n\r\n", "payload");
-    assert_int_equal(stored_parse(json, &m), 0);
+    assert_int_equal(stored_message_parse(json, &m), 0);
     json_decref(json);
     assert_int_equal(m.seq, 17);
     assert_string_equal(m.subject, "a.b");
     assert_string_equal(m.time, "2026-01-31T12:00:00.5Z");
     assert_int_equal(m.time_ns % NS_PER_SEC, NS_PER_SEC / 2);
     assert_memory_equal(m.data.data, "payload", 7);
-    assert_string_equal(stored_header(&m, "A"), "1");
-    assert_string_equal(stored_header(&m, "B"), "2");
-    assert_string_equal(stored_header(&m, "Empty"), "");
-    assert_null(stored_header(&m, "noise"));
+    assert_string_equal(stored_message_header(&m, "A"), "1");
+    assert_string_equal(stored_message_header(&m, "B"), "2");
+    assert_string_equal(stored_message_header(&m, "Empty"), "");
+    assert_null(stored_message_header(&m, "noise"));
     const char *name;
     const char *value;
     size_t n = 0;
-    for (size_t at = 0; stored_next_header(&m, &at, &name, &value); n++)
+    for (size_t at = 0; stored_message_next_header(&m, &at, &name, &value); n++)
         if (n == 2)
             assert_string_equal(value, "x: y");
     assert_int_equal(n, 4);
-    stored_finish(&m);
+    stored_message_finish(&m);
 }
 
 static void what_is_no_message_is_refused(void **state)
@@ -95,9 +95,9 @@ static void what_is_no_message_is_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct stored m = {0};
+        struct stored_message m = {0};
         json_t *json = json_loads(bad[i], 0, NULL);
-        assert_int_equal(stored_parse(json, &m), -EBADMSG);
+        assert_int_equal(stored_message_parse(json, &m), -EBADMSG);
         json_decref(json);
     }
 }
@@ -119,7 +119,7 @@ static void a_letter_is_told_by_its_subject(void **state)
                                          "",
                                          "dlq.S.C.1.99999999999999999999"};
     (void)state;
-    struct stored m = {.seq = 1, .subject = (char *)"dlq.ORDERS.billing.1700000000000000000.42"};
+    struct stored_message m = {.seq = 1, .subject = (char *)"dlq.ORDERS.billing.1700000000000000000.42"};
     struct letter l;
     assert_int_equal(letter_read(&m, &l), 0);
     assert_string_equal(l.stream, "ORDERS");
@@ -157,18 +157,18 @@ static void times_are_moments_or_how_long_ago(void **state)
     (void)state;
     int64_t ns;
     struct error err;
-    assert_int_equal(when_parse("2h", 10000 * NS_PER_SEC, &ns, &err), 0);
+    assert_int_equal(time_option_parse("2h", 10000 * NS_PER_SEC, &ns, &err), 0);
     assert_int_equal(ns, 2800 * NS_PER_SEC);
-    assert_int_equal(when_parse("1970-01-01T00:00:01Z", 0, &ns, &err), 0);
+    assert_int_equal(time_option_parse("1970-01-01T00:00:01Z", 0, &ns, &err), 0);
     assert_int_equal(ns, NS_PER_SEC);
-    assert_int_equal(when_parse("tomorrow", NS_PER_SEC, &ns, &err), -EINVAL);
+    assert_int_equal(time_option_parse("tomorrow", NS_PER_SEC, &ns, &err), -EINVAL);
     assert_non_null(strstr(err.text, "\"tomorrow\" is no time"));
 }
 
 static void filters_are_all_of_them(void **state)
 {
     (void)state;
-    struct stored m = {.seq = 5, .time_ns = 100};
+    struct stored_message m = {.seq = 5, .time_ns = 100};
     struct letter l = {
         .stored = &m, .stream = "S", .consumer = "c", .handler = "h", .reason = "crash", .subject = "a.b"};
     assert_true(letter_matches(&l, &(struct letter_filter){0}));

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/value.h"
-#include "cli/when.h"
+#include "cli/time_option.h"
 #include "config/names.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static const struct column columns[] = {
 static int parse_time(const struct cli *cli, const char *flag, int64_t *ret, struct error *err)
 {
     const char *text = cli_flag(cli, flag);
-    int rc = text ? when_parse(text, clock_wall_ns(), ret, err) : 0;
+    int rc = text ? time_option_parse(text, clock_wall_ns(), ret, err) : 0;
     return rc ? error_prefix(err, "%s", flag) : 0;
 }
 
@@ -192,7 +192,7 @@ static bool enough(const struct walk *w)
     return limit && w->found >= limit;
 }
 
-static int visit(struct walk *w, const struct stored *m)
+static int visit(struct walk *w, const struct stored_message *m)
 {
     struct letter l;
     if (!m->seq || enough(w) || letter_read(m, &l) < 0 || !letter_matches(&l, &w->dlq->filter))
@@ -208,16 +208,16 @@ static int visit_lot(struct walk *w, uint64_t *seq, struct error *err)
 {
     struct dlq *d = w->dlq;
     uint64_t seqs[DLQ_BATCH];
-    struct stored lot[DLQ_BATCH];
+    struct stored_message lot[DLQ_BATCH];
     size_t n = 0;
 
     for (uint64_t next; n < DLQ_BATCH && (next = letter_next_seq(&d->filter, *seq)) <= d->last_seq; *seq = next + 1)
         seqs[n++] = next;
-    int rc = n ? stored_get(d->session, d->stream, seqs, n, lot, err) : 0;
+    int rc = n ? stored_message_get(d->session, d->stream, seqs, n, lot, err) : 0;
     for (size_t i = 0; i < n; i++) {
         if (rc == 0)
             rc = visit(w, &lot[i]);
-        stored_finish(&lot[i]);
+        stored_message_finish(&lot[i]);
     }
     return rc;
 }
@@ -232,17 +232,17 @@ int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
 
     dead_letter_filter(f->stream, f->consumer, subject, sizeof(subject));
     while (rc == 0 && seq <= d->last_seq && !enough(&w)) {
-        struct stored m = {0};
-        rc = stored_next(d->session, d->stream, seq, subject, &m, err);
+        struct stored_message m = {0};
+        rc = stored_message_next(d->session, d->stream, seq, subject, &m, err);
         if (rc == -ENOENT || (rc == 0 && m.seq > d->last_seq)) {
-            stored_finish(&m);
+            stored_message_finish(&m);
             rc = 0;
             break;
         }
         if (rc == 0)
             rc = visit(&w, &m);
         seq = letter_next_seq(f, m.seq + 1);
-        stored_finish(&m);
+        stored_message_finish(&m);
         if (rc == 0 && !enough(&w))
             rc = visit_lot(&w, &seq, err);
     }

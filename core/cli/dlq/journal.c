@@ -79,28 +79,28 @@ static int remove_older(struct journal *j, struct error *err)
 {
     int rc = 0;
     for (uint64_t from = 1; rc == 0 && from < j->seq;) {
-        struct stored m = {0};
-        rc = stored_next(j->dlq->session, j->dlq->stream, from, j->subject, &m, err);
+        struct stored_message m = {0};
+        rc = stored_message_next(j->dlq->session, j->dlq->stream, from, j->subject, &m, err);
         if (rc == 0 && m.seq < j->seq)
-            rc = stored_delete(j->dlq->session, j->dlq->stream, &m.seq, 1, err);
+            rc = stored_message_delete(j->dlq->session, j->dlq->stream, &m.seq, 1, err);
         from = m.seq + 1;
-        stored_finish(&m);
+        stored_message_finish(&m);
     }
     return rc == -ENOENT ? 0 : rc;
 }
 
 int journal_open(struct journal *j, struct dlq *d, const char *stream, struct error *err)
 {
-    struct stored m = {0};
+    struct stored_message m = {0};
 
     *j = (struct journal){.dlq = d};
     dead_letter_journal_subject(stream, j->subject, sizeof(j->subject));
-    int rc = stored_last(d->session, d->stream, j->subject, &m, err);
+    int rc = stored_message_last(d->session, d->stream, j->subject, &m, err);
     if (rc < 0 && rc != -ENOENT)
         return rc;
     j->seq = m.seq;
     j->lots = journal_parse(m.data.data, m.data.len);
-    stored_finish(&m);
+    stored_message_finish(&m);
     return j->lots ? remove_older(j, err) : error_set(err, -ENOMEM, "out of memory");
 }
 
@@ -156,7 +156,7 @@ static int write_lots(struct journal *j, struct error *err)
     if (rc == 0)
         j->seq = (uint64_t)json_integer_value(json_object_get(call.answer.json, "seq"));
     if (rc == 0 && before)
-        rc = stored_delete(j->dlq->session, j->dlq->stream, &before, 1, err);
+        rc = stored_message_delete(j->dlq->session, j->dlq->stream, &before, 1, err);
     call_finish(&call);
     buf_finish(&text);
     buf_finish(&headers);
@@ -170,7 +170,7 @@ int journal_save(struct journal *j, struct error *err)
         return write_lots(j, err);
     uint64_t seq = j->seq;
     j->seq = 0;
-    return seq ? stored_delete(j->dlq->session, j->dlq->stream, &seq, 1, err) : 0;
+    return seq ? stored_message_delete(j->dlq->session, j->dlq->stream, &seq, 1, err) : 0;
 }
 
 int journal_begin(struct journal *j, const struct journal_target *target, const char *to, json_t *letters,
@@ -192,15 +192,15 @@ static int find(struct journal *j, const char *stream, uint64_t after, const cha
 {
     *ret = false;
     for (uint64_t from = after + 1; !*ret;) {
-        struct stored m = {0};
-        int rc = stored_next(j->dlq->session, stream, from, subject, &m, err);
+        struct stored_message m = {0};
+        int rc = stored_message_next(j->dlq->session, stream, from, subject, &m, err);
         if (rc)
             return rc == -ENOENT ? 0 : rc;
-        const char *have = stored_header(&m, "Nats-Msg-Id");
+        const char *have = stored_message_header(&m, "Nats-Msg-Id");
         *ret = have && strcmp(have, id) == 0;
         progress_show(&j->dlq->progress, "an interrupted replay: looking for %s in %s, at %" PRIu64, id, stream, m.seq);
         from = m.seq + 1;
-        stored_finish(&m);
+        stored_message_finish(&m);
     }
     return 0;
 }

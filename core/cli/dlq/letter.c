@@ -24,7 +24,7 @@ static bool take_number(const char *text, uint64_t *ret, const char **end)
     return errno == 0;
 }
 
-int letter_read(const struct stored *m, struct letter *ret)
+int letter_read(const struct stored_message *m, struct letter *ret)
 {
     struct dead_letter d;
     int rc = dead_letter_read(m->subject, m->headers.data, m->headers.len, &d);
@@ -57,7 +57,7 @@ static json_t *text(const char *s)
 
 json_t *letter_row(const struct letter *l)
 {
-    const struct stored *m = l->stored;
+    const struct stored_message *m = l->stored;
     return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:o}", "seq", (json_int_t)m->seq,
                      "time", m->time, "stream", l->stream, "consumer", l->consumer, "handler", text(l->handler),
                      "reason", text(l->reason), "subject", text(l->subject), "message", (json_int_t)l->seq, "attempts",

@@ -7,7 +7,7 @@
 #ifndef SEAMQ_CLI_DLQ_LETTER_H
 #define SEAMQ_CLI_DLQ_LETTER_H
 
-#include "cli/dlq/stored.h"
+#include "cli/dlq/stored_message.h"
 #include "jetstream/dead_letter.h"
 
 #include <jansson.h>
@@ -17,7 +17,7 @@
 #define LETTER_NAME_MAX DEAD_LETTER_NAME_MAX
 
 struct letter { /* a view: lives as long as the message; texts are never NULL */
-    const struct stored *stored;
+    const struct stored_message *stored;
     char stream[LETTER_NAME_MAX];
     char consumer[LETTER_NAME_MAX];
     int64_t created_ns; /* of the stream, at the time of the letter */
@@ -32,7 +32,7 @@ struct letter { /* a view: lives as long as the message; texts are never NULL */
 };
 
 /* 0; -EINVAL: its subject is not a dead letter's. */
-int letter_read(const struct stored *m, struct letter *ret);
+int letter_read(const struct stored_message *m, struct letter *ret);
 
 /* As one row for people and programs: without payload and backtrace. NULL: out of memory. */
 json_t *letter_row(const struct letter *l);

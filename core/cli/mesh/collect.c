@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/session.h"
-#include "cli/streams.h"
+#include "cli/stream_list.h"
 #include "documents.h"
 #include "system_account.h"
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/stream/snapshot.h"
-#include "cli/streams.h"
+#include "cli/stream_list.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
-#include "cli/streams.h"
+#include "cli/stream_list.h"
 
 #define TIMEOUT_NS (10 * NS_PER_SEC)
 

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "diff.h"
-#include "cli/streams.h"
+#include "cli/stream_list.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * when - a duration back from now, or a time of RFC 3339. */
-#include "when.h"
+ * time_option - a duration back from now, or a time of RFC 3339. */
+#include "time_option.h"
 
 #include "base/rfc3339.h"
 #include "base/value.h"
 
 #include <errno.h>
 
-int when_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct error *err)
+int time_option_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct error *err)
 {
     int64_t ns = rfc3339_parse(text);
     int64_t ago;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh/status - seamq mesh status: prints one snapshot of all clusters. */
+ * mesh/verb_status - seamq mesh status: prints one snapshot of all clusters. */
 #include "cli/verbs.h"
 
 #include "check.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * daemon/daemon - seamq status, reload and drain: a running seamqd, asked through its admin server. */
+ * daemon/verbs - seamq status, reload and drain: a running seamqd, asked through its admin server. */
 #include "cli/verbs.h"
 
 #include "admin_client.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/stored - STREAM.MSG.GET and STREAM.MSG.DELETE, many at a time, and what a message consists of. */
-#include "stored.h"
+ * dlq/stored_message - STREAM.MSG.GET and STREAM.MSG.DELETE, many at a time, and what a message consists of. */
+#include "stored_message.h"
 
 #include "base/base64.h"
 #include "base/clock.h"
@@ -48,7 +48,7 @@ static int decode(json_t *text, struct buf *out)
     return text ? base64_decode(json_string_value(text), json_string_length(text), out) : 0;
 }
 
-int stored_parse(json_t *answer, struct stored *ret)
+int stored_message_parse(json_t *answer, struct stored_message *ret)
 {
     json_t *message = json_object_get(answer, "message");
     const char *subject = json_string_value(json_object_get(message, "subject"));
@@ -57,7 +57,7 @@ int stored_parse(json_t *answer, struct stored *ret)
     json_t *data = json_object_get(message, "data");
     json_int_t seq = json_integer_value(json_object_get(message, "seq"));
     struct buf block = {0};
-    struct stored m = {.seq = (uint64_t)seq};
+    struct stored_message m = {.seq = (uint64_t)seq};
 
     if (!subject || !time || seq <= 0 || (headers && !json_is_string(headers)) || (data && !json_is_string(data)))
         return -EBADMSG;
@@ -71,23 +71,24 @@ int stored_parse(json_t *answer, struct stored *ret)
         rc = -ENOMEM;
     buf_finish(&block);
     if (rc < 0) {
-        stored_finish(&m);
+        stored_message_finish(&m);
         return rc;
     }
     *ret = m;
     return 0;
 }
 
-void stored_finish(struct stored *m)
+void stored_message_finish(struct stored_message *m)
 {
     free(m->time);
     free(m->subject);
     buf_finish(&m->headers);
     buf_finish(&m->data);
-    *m = (struct stored){0};
+    *m = (struct stored_message){0};
 }
 
-bool stored_next_header(const struct stored *m, size_t *at, const char **ret_name, const char **ret_value)
+bool stored_message_next_header(const struct stored_message *m, size_t *at, const char **ret_name,
+                                const char **ret_value)
 {
     if (*at >= m->headers.len)
         return false;
@@ -97,11 +98,11 @@ bool stored_next_header(const struct stored *m, size_t *at, const char **ret_nam
     return true;
 }
 
-const char *stored_header(const struct stored *m, const char *name)
+const char *stored_message_header(const struct stored_message *m, const char *name)
 {
     const char *key;
     const char *value;
-    for (size_t at = 0; stored_next_header(m, &at, &key, &value);)
+    for (size_t at = 0; stored_message_next_header(m, &at, &key, &value);)
         if (strcmp(key, name) == 0)
             return value;
     return NULL;
@@ -133,7 +134,7 @@ static int make_calls(enum api_verb verb, const char *stream, const char *more, 
     return 0;
 }
 
-static int take_message(const struct session *s, const struct call *call, struct stored *ret, struct error *err)
+static int take_message(const struct session *s, const struct call *call, struct stored_message *ret, struct error *err)
 {
     char name[API_SUBJECT_MAX];
     int rc = call->answer.rc;
@@ -141,12 +142,12 @@ static int take_message(const struct session *s, const struct call *call, struct
         return -ENOENT;
     if (rc)
         return session_explain(s, call, err);
-    rc = stored_parse(call->answer.json, ret);
+    rc = stored_message_parse(call->answer.json, ret);
     return rc ? error_set(err, rc, "%s: the answer holds no message", call_name(call, name, sizeof(name))) : 0;
 }
 
-int stored_get(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct stored *ret,
-               struct error *err)
+int stored_message_get(struct session *s, const char *stream, const uint64_t *seqs, size_t n,
+                       struct stored_message *ret, struct error *err)
 {
     struct call *calls;
     struct body *bodies;
@@ -166,7 +167,7 @@ int stored_get(struct session *s, const char *stream, const uint64_t *seqs, size
     return rc;
 }
 
-static int get_one(struct session *s, const char *stream, json_t *body, struct stored *ret, struct error *err)
+static int get_one(struct session *s, const char *stream, json_t *body, struct stored_message *ret, struct error *err)
 {
     char *text = json_dumps(body, JSON_COMPACT);
     struct call call = {.path = {API_MESSAGE_GET, .stream = stream}, .body = text};
@@ -181,13 +182,14 @@ static int get_one(struct session *s, const char *stream, json_t *body, struct s
     return rc;
 }
 
-int stored_next(struct session *s, const char *stream, uint64_t from, const char *subject, struct stored *ret,
-                struct error *err)
+int stored_message_next(struct session *s, const char *stream, uint64_t from, const char *subject,
+                        struct stored_message *ret, struct error *err)
 {
     return get_one(s, stream, json_pack("{s:I, s:s}", "seq", (json_int_t)from, "next_by_subj", subject), ret, err);
 }
 
-int stored_last(struct session *s, const char *stream, const char *subject, struct stored *ret, struct error *err)
+int stored_message_last(struct session *s, const char *stream, const char *subject, struct stored_message *ret,
+                        struct error *err)
 {
     return get_one(s, stream, json_pack("{s:s}", "last_by_subj", subject), ret, err);
 }
@@ -203,7 +205,7 @@ static bool is_gone(const struct answer *a)
     return gone;
 }
 
-int stored_delete(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct error *err)
+int stored_message_delete(struct session *s, const char *stream, const uint64_t *seqs, size_t n, struct error *err)
 {
     struct call *calls;
     struct body *bodies;

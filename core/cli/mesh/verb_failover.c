@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh/failover - seamq mesh failover: creates a standby consumer on the mirror of a handler's stream, at the position
- * of its consumer at home.  A mirror keeps the sequences of its origin, so a position at home is valid in the mirror.
+ * mesh/verb_failover - seamq mesh failover: creates a standby consumer on the mirror of a handler's stream, at the
+ * position of its consumer at home.  A mirror keeps the sequences of its origin, so a position at home is valid in the
+ * mirror.
  */
 #include "cli/verbs.h"
 

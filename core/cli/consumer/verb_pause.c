@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer/pause - seamq pause and resume: a consumer that delivers nothing for a while, by the server's own means. */
+ * consumer/verb_pause - seamq pause and resume: a consumer that delivers nothing for a while, by the server's own
+ * means. */
 #include "cli/verbs.h"
 
 #include "base/clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/replay - seamq dlq replay: dead letters back to where their messages came from.
+ * dlq/verb_replay - seamq dlq replay: dead letters back to where their messages came from.
  *
  * Lot by lot: note them in the journal, publish them, remove those whose publish was confirmed.  A kill
  * at any moment leaves letters that are noted; the next replay finds out about these first.
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/value.h"
 #include "journal.h"
-#include "parcel.h"
+#include "replay_batch.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,7 +41,7 @@ struct replay {
     size_t published; /* in this run */
     size_t counts[UNSURE + 1];
     struct journal journal; /* of the source at hand */
-    struct parcels parcels;
+    struct replay_batch batch;
 };
 
 /* ---- the plan ------------------------------------------------------------------------------- */
@@ -86,13 +86,13 @@ static int add_journals(struct replay *r, struct error *err)
     dead_letter_journal_subject("*", journals, sizeof(journals));
 
     for (uint64_t from = 1; rc == 0;) {
-        struct stored m = {0};
+        struct stored_message m = {0};
         size_t source;
-        rc = stored_next(r->dlq->session, r->dlq->stream, from, journals, &m, err);
+        rc = stored_message_next(r->dlq->session, r->dlq->stream, from, journals, &m, err);
         if (rc == 0 && dead_letter_journal_parse(m.subject, name, sizeof(name)))
             rc = add_source(r, name, &source);
         from = m.seq + 1;
-        stored_finish(&m);
+        stored_message_finish(&m);
     }
     return rc == -ENOENT ? 0 : rc;
 }
@@ -127,17 +127,17 @@ static void report(struct replay *r, uint64_t seq, enum state state, const char 
 static int resolve_letter(struct replay *r, const json_t *lot, uint64_t seq, struct error *err)
 {
     struct dlq *d = r->dlq;
-    struct stored m;
+    struct stored_message m;
     struct letter l;
     enum journal_word word = JOURNAL_CANNOT_TELL;
 
-    int rc = stored_get(d->session, d->stream, &seq, 1, &m, err);
+    int rc = stored_message_get(d->session, d->stream, &seq, 1, &m, err);
     if (rc == 0 && (!m.seq || letter_read(&m, &l) < 0))
         journal_forget(&r->journal, &seq, 1); /* published and removed, and only that was not noted */
     else if (rc == 0)
         rc = journal_ask(&r->journal, lot, &l, &word, err);
     if (rc == 0 && m.seq && word == JOURNAL_PUBLISHED) {
-        rc = stored_delete(d->session, d->stream, &seq, 1, err);
+        rc = stored_message_delete(d->session, d->stream, &seq, 1, err);
         if (rc == 0)
             report(r, seq, DONE, "published before", NULL);
     }
@@ -148,7 +148,7 @@ static int resolve_letter(struct replay *r, const json_t *lot, uint64_t seq, str
             r, seq, UNSURE, "unsure",
             "an earlier replay was interrupted at this one, and its stream does not keep what was handled: whether it "
             "was published cannot be told (--again publishes it, `seamq dlq drop` takes it for done)");
-    stored_finish(&m);
+    stored_message_finish(&m);
     return rc;
 }
 
@@ -188,10 +188,10 @@ static size_t choose(const struct replay *r, size_t source, uint64_t *seqs)
 static int note(struct replay *r, struct error *err)
 {
     json_t *letters = json_array();
-    for (size_t i = 0; i < r->parcels.n; i++)
-        if (r->parcels.items[i].ready)
-            json_array_append_new(letters, json_integer((json_int_t)r->parcels.items[i].letter.stored->seq));
-    int rc = journal_begin(&r->journal, &r->parcels.target, r->to, letters, err);
+    for (size_t i = 0; i < r->batch.n; i++)
+        if (r->batch.items[i].ready)
+            json_array_append_new(letters, json_integer((json_int_t)r->batch.items[i].letter.stored->seq));
+    int rc = journal_begin(&r->journal, &r->batch.target, r->to, letters, err);
     json_decref(letters);
     return rc;
 }
@@ -207,11 +207,11 @@ static int finish(struct replay *r, size_t *ret_open, struct error *err)
     struct error why;
 
     *ret_open = 0;
-    for (size_t i = 0; i < r->parcels.n; i++) {
-        const struct parcel *p = &r->parcels.items[i];
+    for (size_t i = 0; i < r->batch.n; i++) {
+        const struct replay_item *p = &r->batch.items[i];
         if (!p->ready)
             continue;
-        int rc = parcel_explain(d->session, p, &why);
+        int rc = replay_item_explain(d->session, p, &why);
         if (rc == 0)
             done[n_done++] = p->letter.stored->seq;
         else if (rc == -ETIMEDOUT || rc == -ENOTCONN)
@@ -219,7 +219,7 @@ static int finish(struct replay *r, size_t *ret_open, struct error *err)
         else
             report(r, refused[n_refused++] = p->letter.stored->seq, REFUSED, "refused", why.text);
     }
-    int rc = n_done ? stored_delete(d->session, d->stream, done, n_done, err) : 0;
+    int rc = n_done ? stored_message_delete(d->session, d->stream, done, n_done, err) : 0;
     for (size_t i = 0; rc == 0 && i < n_done; i++)
         report(r, done[i], DONE, "replayed", NULL);
     r->published += n_done;
@@ -241,13 +241,13 @@ static void pace(const struct replay *r)
 /* The letters `seqs`, as far as they go to the same stream as the first one. */
 static int replay_lot(struct replay *r, const uint64_t *seqs, size_t n, size_t *ret_open, struct error *err)
 {
-    struct parcels *ps = &r->parcels;
+    struct replay_batch *ps = &r->batch;
     size_t n_ready = 0;
 
     *ret_open = 0;
-    int rc = parcels_pack(ps, r->dlq, seqs, n, r->to, err);
+    int rc = replay_batch_fill(ps, r->dlq, seqs, n, r->to, err);
     for (size_t i = 0; rc == 0 && i < ps->n; i++) {
-        const struct parcel *p = &ps->items[i];
+        const struct replay_item *p = &ps->items[i];
         n_ready += p->ready;
         if (!p->stored.seq)
             report(r, seqs[i], DONE, "gone", NULL);
@@ -257,10 +257,10 @@ static int replay_lot(struct replay *r, const uint64_t *seqs, size_t n, size_t *
     if (rc == 0 && n_ready)
         rc = note(r, err);
     if (rc == 0 && n_ready) {
-        parcels_publish(ps, r->dlq->session, PUBLISH_NS);
+        replay_batch_publish(ps, r->dlq->session, PUBLISH_NS);
         rc = finish(r, ret_open, err);
     }
-    parcels_unpack(ps);
+    replay_batch_finish(ps);
     return rc;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/show - seamq dlq show: everything that is in some dead letters. */
+ * dlq/verb_show - seamq dlq show: everything that is in some dead letters. */
 #include "cli/verbs.h"
 
 #include "base/base64.h"
@@ -35,14 +35,14 @@ static void add_header(json_t *headers, const char *name, const char *value)
 
 static int show_json(const struct letter *l)
 {
-    const struct stored *m = l->stored;
+    const struct stored_message *m = l->stored;
     json_t *row = letter_row(l);
     json_t *headers = json_object();
     const char *name;
     const char *value;
     struct buf encoded = {0};
 
-    for (size_t at = 0; stored_next_header(m, &at, &name, &value);)
+    for (size_t at = 0; stored_message_next_header(m, &at, &name, &value);)
         add_header(headers, name, value);
     json_object_set_new(row, "headers", headers);
     if (is_text(&m->data)) {
@@ -68,14 +68,14 @@ static void put_line(struct buf *b)
 
 static int show_text(const struct letter *l)
 {
-    const struct stored *m = l->stored;
+    const struct stored_message *m = l->stored;
     struct buf line = {0};
     const char *name;
     const char *value;
 
     buf_printf(&line, "%" PRIu64 "  %s  %s", m->seq, m->time, m->subject);
     put_line(&line);
-    for (size_t at = 0; stored_next_header(m, &at, &name, &value);) {
+    for (size_t at = 0; stored_message_next_header(m, &at, &name, &value);) {
         buf_printf(&line, "%s: %s", name, value);
         put_line(&line);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * streams - what a domain has, read in pages: 1,000 streams are four requests, not a thousand.
+ * stream_list - what a domain has, read in pages: 1,000 streams are four requests, not a thousand.
  */
-#ifndef SEAMQ_CLI_STREAMS_H
-#define SEAMQ_CLI_STREAMS_H
+#ifndef SEAMQ_CLI_STREAM_LIST_H
+#define SEAMQ_CLI_STREAM_LIST_H
 
 #include "cli/session.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/parcel - the original of a letter, the stream that takes it, its headers. */
-#include "parcel.h"
+ * dlq/replay_batch - the original of a letter, the stream that takes it, its headers. */
+#include "replay_batch.h"
 
 #include "base/clock.h"
 #include "base/value.h"
@@ -54,7 +54,7 @@ static int find_stream(struct dlq *d, const char *subject, char *out, size_t siz
     return rc;
 }
 
-static void set_target(struct parcels *ps, const char *stream, json_t *info)
+static void set_target(struct replay_batch *ps, const char *stream, json_t *info)
 {
     json_t *state = json_object_get(info, "state");
     snprintf(ps->target.stream, sizeof(ps->target.stream), "%s", stream);
@@ -65,7 +65,7 @@ static void set_target(struct parcels *ps, const char *stream, json_t *info)
 }
 
 /* The first one decides for the lot: normally the stream that the message came from. */
-static int choose_target(struct parcels *ps, struct dlq *d, struct parcel *p, struct error *err)
+static int choose_target(struct replay_batch *ps, struct dlq *d, struct replay_item *p, struct error *err)
 {
     char stream[LETTER_NAME_MAX];
     json_t *info;
@@ -97,7 +97,7 @@ static int choose_target(struct parcels *ps, struct dlq *d, struct parcel *p, st
 /* ---- a parcel ---------------------------------------------------------------------------------- */
 
 /* What the letter could not hold is taken from the original, if that is still there and still the same. */
-static int fetch_original(struct dlq *d, struct parcel *p, struct error *err)
+static int fetch_original(struct dlq *d, struct replay_item *p, struct error *err)
 {
     const struct letter *l = &p->letter;
     json_t *info = NULL;
@@ -108,7 +108,7 @@ static int fetch_original(struct dlq *d, struct parcel *p, struct error *err)
     bool same = rc == 0 && value_time_ns(json_string_value(json_object_get(info, "created"))) == l->created_ns;
     json_decref(info);
     if (same)
-        rc = stored_get(d->session, l->stream, &l->seq, 1, &p->original, err);
+        rc = stored_message_get(d->session, l->stream, &l->seq, 1, &p->original, err);
     if (rc < 0 && rc != -ENOENT)
         return rc;
     if (!p->original.seq)
@@ -125,13 +125,13 @@ static void put_header(struct buf *b, const char *name, const char *value)
     buf_append(b, value, strlen(value) + 1);
 }
 
-static void put_headers(struct parcel *p, const struct stored *message, const char *target)
+static void put_headers(struct replay_item *p, const struct stored_message *message, const char *target)
 {
     const char *name;
     const char *value;
     char replays[24];
 
-    for (size_t at = 0; stored_next_header(message, &at, &name, &value);)
+    for (size_t at = 0; stored_message_next_header(message, &at, &name, &value);)
         if (dead_letter_keeps_header(name))
             put_header(&p->headers, name, value);
     snprintf(replays, sizeof(replays), "%" PRIu64, p->letter.replays + 1);
@@ -141,7 +141,7 @@ static void put_headers(struct parcel *p, const struct stored *message, const ch
     put_header(&p->headers, DEAD_LETTER_REPLAYS, replays);
 }
 
-static int pack(struct parcels *ps, struct dlq *d, struct parcel *p, const char *to, struct error *err)
+static int pack(struct replay_batch *ps, struct dlq *d, struct replay_item *p, const char *to, struct error *err)
 {
     if (!p->stored.seq)
         return 0;
@@ -159,7 +159,7 @@ static int pack(struct parcels *ps, struct dlq *d, struct parcel *p, const char 
         rc = choose_target(ps, d, p, err);
     if (rc || *p->refusal || !captures(ps->subjects, p->call.publish))
         return rc;
-    const struct stored *message = p->original.seq ? &p->original : &p->stored;
+    const struct stored_message *message = p->original.seq ? &p->original : &p->stored;
     put_headers(p, message, ps->target.stream);
     p->call.body = message->data.data;
     p->call.size = message->data.len;
@@ -169,16 +169,17 @@ static int pack(struct parcels *ps, struct dlq *d, struct parcel *p, const char 
     return p->headers.failed ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-int parcels_pack(struct parcels *ps, struct dlq *d, const uint64_t *seqs, size_t n, const char *to, struct error *err)
+int replay_batch_fill(struct replay_batch *ps, struct dlq *d, const uint64_t *seqs, size_t n, const char *to,
+                      struct error *err)
 {
-    struct stored lot[DLQ_BATCH];
+    struct stored_message lot[DLQ_BATCH];
 
-    *ps = (struct parcels){.items = calloc(n, sizeof(*ps->items)), .n = n};
+    *ps = (struct replay_batch){.items = calloc(n, sizeof(*ps->items)), .n = n};
     if (!ps->items) {
         ps->n = 0;
         return error_set(err, -ENOMEM, "out of memory");
     }
-    int rc = stored_get(d->session, d->stream, seqs, n, lot, err);
+    int rc = stored_message_get(d->session, d->stream, seqs, n, lot, err);
     for (size_t i = 0; i < n; i++)
         ps->items[i].stored = lot[i];
     for (size_t i = 0; rc == 0 && i < n; i++)
@@ -186,21 +187,21 @@ int parcels_pack(struct parcels *ps, struct dlq *d, const uint64_t *seqs, size_t
     return rc;
 }
 
-void parcels_unpack(struct parcels *ps)
+void replay_batch_finish(struct replay_batch *ps)
 {
     for (size_t i = 0; i < ps->n; i++) {
-        struct parcel *p = &ps->items[i];
+        struct replay_item *p = &ps->items[i];
         call_finish(&p->call);
-        stored_finish(&p->stored);
-        stored_finish(&p->original);
+        stored_message_finish(&p->stored);
+        stored_message_finish(&p->original);
         buf_finish(&p->headers);
     }
     free(ps->items);
     json_decref(ps->subjects);
-    *ps = (struct parcels){0};
+    *ps = (struct replay_batch){0};
 }
 
-void parcels_publish(struct parcels *ps, struct session *s, int64_t timeout_ns)
+void replay_batch_publish(struct replay_batch *ps, struct session *s, int64_t timeout_ns)
 {
     struct call calls[DLQ_BATCH];
     size_t n = 0;
@@ -215,7 +216,7 @@ void parcels_publish(struct parcels *ps, struct session *s, int64_t timeout_ns)
             ps->items[i].call = calls[n++];
 }
 
-int parcel_explain(const struct session *s, const struct parcel *p, struct error *err)
+int replay_item_explain(const struct session *s, const struct replay_item *p, struct error *err)
 {
     const struct answer *a = &p->call.answer;
 

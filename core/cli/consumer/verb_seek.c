@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer/seek - seamq seek: another place in the stream for a consumer.
+ * consumer/verb_seek - seamq seek: another place in the stream for a consumer.
  *
  * A consumer cannot be moved: it is deleted and made anew with the same configuration and another
  * start.  So the plan comes first, and nothing happens while somebody is being served.
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/rfc3339.h"
 #include "base/value.h"
-#include "cli/when.h"
+#include "cli/time_option.h"
 #include "target.h"
 
 #include <errno.h>
@@ -54,7 +54,7 @@ static int parse_start(struct seek *s)
         return cli_usage("say where to: one of --sequence N, --time TIME, --first, --new");
     if (sequence && (value_parse_int(sequence, &n, &err) < 0 || n <= 0))
         return cli_usage("--sequence: \"%s\" is no sequence", sequence);
-    if (time && when_parse(time, clock_wall_ns(), &n, &err) < 0)
+    if (time && time_option_parse(time, clock_wall_ns(), &n, &err) < 0)
         return cli_usage("--time: %s", err.text);
     if (sequence) {
         s->start = json_pack("{s:s, s:I}", "deliver_policy", "by_start_sequence", "opt_start_seq", (json_int_t)n);

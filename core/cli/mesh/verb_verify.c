@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mesh/verify - seamq mesh verify: runs every check on one snapshot, or on two where progress matters. */
+ * mesh/verb_verify - seamq mesh verify: runs every check on one snapshot, or on two where progress matters. */
 #include "cli/verbs.h"
 
 #include "base/clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/ls - seamq dlq ls: one line for each dead letter. */
+ * dlq/verb_ls - seamq dlq ls: one line for each dead letter. */
 #include "cli/verbs.h"
 
 #include "dlq.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/drop - seamq dlq drop: removes dead letters for good, after having shown which. */
+ * dlq/verb_drop - seamq dlq drop: removes dead letters for good, after having shown which. */
 #include "cli/verbs.h"
 
 #include "dlq.h"
@@ -16,7 +16,7 @@ static int drop(struct dlq *d, json_t *rows)
         size_t lot = 0;
         for (; lot < DLQ_BATCH && done + lot < n; lot++)
             seqs[lot] = (uint64_t)json_integer_value(json_object_get(json_array_get(rows, done + lot), "seq"));
-        if (stored_delete(d->session, d->stream, seqs, lot, &err) < 0) {
+        if (stored_message_delete(d->session, d->stream, seqs, lot, &err) < 0) {
             progress_end(&d->progress);
             return cli_failed("%s (%zu of %zu are dropped)", err.text, done, n);
         }

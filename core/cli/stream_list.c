@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * streams - STREAM.LIST and STREAM.NAMES, page by page. */
-#include "streams.h"
+ * stream_list - STREAM.LIST and STREAM.NAMES, page by page. */
+#include "stream_list.h"
 
 #include "base/clock.h"
 
