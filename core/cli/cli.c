@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cli - from the command line to the verb. */
+ * cli - finds the verb of a command line, reads its arguments and the configuration, and runs it. */
 #include "cli.h"
 
 #include "base/buf.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void say(const char *fmt, va_list ap)
+static void print_error(const char *fmt, va_list ap)
 {
     fputs("seamq: ", stderr);
     vfprintf(stderr, fmt, ap);
@@ -24,7 +24,7 @@ int cli_failed(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say(fmt, ap);
+    print_error(fmt, ap);
     va_end(ap);
     return EXIT_FAILED;
 }
@@ -33,7 +33,7 @@ int cli_usage(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say(fmt, ap);
+    print_error(fmt, ap);
     va_end(ap);
     return EXIT_USAGE;
 }
@@ -58,7 +58,8 @@ int cli_json(json_t *value)
 
 /* ---- arguments ---------------------------------------------------------------- */
 
-/* cluster.default.urls=...: a key of the configuration, and no file's name. Only consumers have a / in theirs. */
+/* A configuration key (cluster.default.urls=...) rather than a file name. Only [consumer.STREAM/NAME] keys contain a
+ * slash. */
 static bool is_assignment(const char *arg)
 {
     const char *eq = strchr(arg, '=');
@@ -67,7 +68,7 @@ static bool is_assignment(const char *arg)
            (!memchr(arg, '/', (size_t)(eq - arg)) || strncmp(arg, "consumer.", strlen("consumer.")) == 0);
 }
 
-/* Where the value of the flag in `arg` ("--rate", "--rate=5") goes; NULL: it is another flag. */
+/* The place for the value of the flag in `arg` ("--rate", "--rate=5"); NULL: the flag is unknown. */
 static const char **flag_slot(struct cli *cli, const char *arg, bool *ret_takes_value)
 {
     static const char given[] = "";
@@ -89,8 +90,8 @@ static const char **flag_slot(struct cli *cli, const char *arg, bool *ret_takes_
     return NULL;
 }
 
-/* A flag at argv[*at]; 0 or the exit status. */
-static int take_flag(struct cli *cli, char **argv, int *at)
+/* Reads the flag at argv[*at]; 0 or the exit status. */
+static int read_flag(struct cli *cli, char **argv, int *at)
 {
     const char *arg = argv[*at];
     bool takes_value;
@@ -109,8 +110,8 @@ static int take_flag(struct cli *cli, char **argv, int *at)
     return *slot && **slot ? 0 : cli_usage("%s needs a value", arg);
 }
 
-/* What follows the verb; 0 or the exit status. */
-static int take_arguments(struct cli *cli, char **argv)
+/* Reads the arguments after the verb; 0 or the exit status. */
+static int read_arguments(struct cli *cli, char **argv)
 {
     const struct verb *v = cli->verb;
     bool flags = true;
@@ -120,19 +121,20 @@ static int take_arguments(struct cli *cli, char **argv)
         if (flags && strcmp(argv[i], "--") == 0)
             flags = false;
         else if (flags && argv[i][0] == '-' && argv[i][1])
-            status = take_flag(cli, argv, &i);
+            status = read_flag(cli, argv, &i);
         else if (is_assignment(argv[i]))
             config_set(cli->config, argv[i]);
         else if (cli->n_args == v->max_args || cli->n_args == MAX_ARGS)
-            status = cli_usage("%s is one argument too many (%s%s%s %s)", argv[i], v->noun ? v->noun : "",
-                               v->noun ? " " : "", v->name, v->arguments ? v->arguments : "takes none");
+            status = cli_usage("too many arguments: \"%s\" (seamq %s%s%s %s)", argv[i], v->noun ? v->noun : "",
+                               v->noun ? " " : "", v->name, v->arguments ? v->arguments : "takes no arguments");
         else
             cli->args[cli->n_args++] = argv[i];
         if (status)
             return status;
     }
     if (cli->n_args < v->min_args)
-        return cli_usage("%s%s%s needs %s", v->noun ? v->noun : "", v->noun ? " " : "", v->name, v->arguments);
+        return cli_usage("missing argument: seamq %s%s%s needs %s", v->noun ? v->noun : "", v->noun ? " " : "", v->name,
+                         v->arguments);
     return 0;
 }
 
@@ -163,9 +165,9 @@ int cli_number(const struct cli *cli, const char *name, int64_t least, int64_t m
 
 /* ---- configuration -------------------------------------------------------------- */
 
-/* A seamqd that runs is found by its address alone: what else is wrong with its file is nothing to a verb that may
- * be needed for that very reason. */
-static bool concerns(const struct cli *cli, bool file_read, const char *problem)
+/* Verbs that talk to a running seamqd need its admin address only. They ignore other problems of the file, because
+ * they may be needed while the file is broken. */
+static bool is_relevant_problem(const struct cli *cli, bool file_read, const char *problem)
 {
     const char *origin = config_origin(cli->config, "seamqd", "admin");
     size_t len = strlen(origin);
@@ -174,9 +176,9 @@ static bool concerns(const struct cli *cli, bool file_read, const char *problem)
            (strncmp(problem, origin, len) == 0 && problem[len] == ':');
 }
 
-/* The mistake may have swallowed the address, and another seamqd listens at the usual one.  Looking at that one
- * harms none; to drain or reload it would. 0 or the exit status. */
-static int doubt_address(const struct cli *cli, bool file_given)
+/* A mistake in the file may hide its admin address, and another seamqd may listen at the default address. To read that
+ * one's status is harmless; to drain or reload it is not. 0 or the exit status. */
+static int check_admin_address(const struct cli *cli, bool file_given)
 {
     const struct config *c = cli->config;
     size_t n = config_n_problems(c);
@@ -187,8 +189,11 @@ static int doubt_address(const struct cli *cli, bool file_given)
     for (size_t i = 0; i < n; i++)
         fprintf(stderr, "%s\n", config_problem(c, i));
     if (strcmp(cli->verb->name, "status") != 0)
-        return cli_usage("the file has problems and says no admin address; say it (try seamqd.admin=%s)", c->admin);
-    fprintf(stderr, "seamq: the file has problems and says no admin address; asking %s\n", c->admin);
+        return cli_usage("the configuration file has problems and contains no admin address: give it as "
+                         "seamqd.admin=HOST:PORT (default %s)",
+                         c->admin);
+    fprintf(stderr, "seamq: the configuration file has problems and contains no admin address; using the default %s\n",
+            c->admin);
     return 0;
 }
 
@@ -201,16 +206,17 @@ static int load_config(struct cli *cli)
     config_finish(cli->config);
 
     for (size_t i = 0; i < config_n_deprecations(cli->config); i++)
-        if (concerns(cli, file_read, config_deprecation(cli->config, i)))
+        if (is_relevant_problem(cli, file_read, config_deprecation(cli->config, i)))
             cli_failed("warning: %s", config_deprecation(cli->config, i));
     size_t n = 0;
     for (size_t i = 0; i < config_n_problems(cli->config); i++) {
-        if (!concerns(cli, file_read, config_problem(cli->config, i)))
+        if (!is_relevant_problem(cli, file_read, config_problem(cli->config, i)))
             continue;
         fprintf(stderr, "%s\n", config_problem(cli->config, i));
         n++;
     }
-    return n ? cli_usage("%zu problem%s in the configuration", n, n == 1 ? "" : "s") : doubt_address(cli, file_given);
+    return n ? cli_usage("%zu problem%s in the configuration", n, n == 1 ? "" : "s")
+             : check_admin_address(cli, file_given);
 }
 
 const struct config_cluster *cli_cluster(const struct cli *cli)
@@ -228,9 +234,9 @@ const struct config_cluster *cli_cluster(const struct cli *cli)
         buf_printf(&names, "%s%s", i ? ", " : "", c->clusters[i].name);
     const char *text = buf_str(&names);
     if (cli->cluster)
-        cli_usage("there is no cluster %s (there is %s)", name, text ? text : "");
+        cli_usage("unknown cluster \"%s\" (configured: %s)", name, text ? text : "");
     else
-        cli_usage("say which cluster: --cluster NAME (there is %s)", text ? text : "");
+        cli_usage("several clusters are configured (%s): choose one with --cluster NAME", text ? text : "");
     buf_finish(&names);
     return NULL;
 }
@@ -269,14 +275,14 @@ static const struct verb *find_verb(const char *noun, const char *name)
     return NULL;
 }
 
-static int run(const struct verb *verb, char **argv, char *const *env)
+static int run_verb(const struct verb *verb, char **argv, char *const *env)
 {
     struct cli cli = {.verb = verb, .env = env};
 
     if (config_create(&cli.config) < 0)
         return cli_failed("out of memory");
     provision_config_register(&cli.provision, cli.config);
-    int status = take_arguments(&cli, argv);
+    int status = read_arguments(&cli, argv);
     if (status == 0 && verb->configure)
         status = verb->configure(&cli);
     if (status == 0)
@@ -293,7 +299,7 @@ static bool asks_help(const char *arg)
     return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
-/* NULL-terminated arguments: is one of them --help? */
+/* True if --help is among the NULL-terminated arguments. */
 static bool any_asks_help(char **args)
 {
     while (*args && !asks_help(*args))
@@ -301,7 +307,7 @@ static bool any_asks_help(char **args)
     return *args != NULL;
 }
 
-static int choose(int argc, char **argv, char *const *env, const char *version)
+static int run_command(int argc, char **argv, char *const *env, const char *version)
 {
     char **at = argv + (argc > 0);
 
@@ -321,14 +327,14 @@ static int choose(int argc, char **argv, char *const *env, const char *version)
     if (!verb)
         return help_unknown_verb(noun, *at);
     if (!help && !any_asks_help(++at))
-        return run(verb, at, env);
+        return run_verb(verb, at, env);
     help_print_verb(stdout, verb);
     return EXIT_DONE;
 }
 
 int cli_main(int argc, char **argv, char *const *env, const char *version)
 {
-    int status = choose(argc, argv, env, version);
+    int status = run_command(argc, argv, env, version);
     bool written = fflush(stdout) == 0 && !ferror(stdout);
     return written || status != EXIT_DONE ? status : cli_failed("cannot write the output: %s", strerror(errno));
 }

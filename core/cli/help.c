@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * help - from the table of verbs. */
+ * help - help texts and error messages made from the table of verbs. */
 #include "help.h"
 
 #include "cli.h"
@@ -15,22 +15,23 @@ static const struct flag cluster[] = {
 };
 
 static const struct flag common[] = {
-    {"--config", "FILE", "an ini file as seamqd's (also SEAMQ_CONFIG)"},
-    {"--json", NULL, "JSON on standard output"},
+    {"--config", "FILE", "configuration file, the same as seamqd's (also SEAMQ_CONFIG)"},
+    {"--json", NULL, "print JSON on standard output"},
     {NULL, NULL, NULL},
 };
 
 static const char *const about[] = {
     [ASKS_CLUSTER] =
-        "Where and how to connect is configured as for seamqd: SECTION.KEY=VALUE, then the environment\n"
+        "The connection is configured as for seamqd: SECTION.KEY=VALUE on the command line, then the environment\n"
         "(SEAMQ_CLUSTER_NAME_KEY, NATS_URL and its family), then the file. seamqd --help lists the keys.\n",
     [ASKS_MESH] =
-        "All clusters of the configuration are looked at, by [cluster.NAME] with its domain and the login of its\n"
-        "system account (system_user, system_password or system_creds): SECTION.KEY=VALUE, then the environment\n"
-        "(SEAMQ_CLUSTER_NAME_KEY), then the file. seamqd --help lists the keys.\n",
+        "All clusters of the configuration are included. Each [cluster.NAME] needs its domain and a login to its "
+        "system\n"
+        "account (system_user and system_password, or system_creds): SECTION.KEY=VALUE on the command line, then the\n"
+        "environment (SEAMQ_CLUSTER_NAME_KEY), then the file. seamqd --help lists the keys.\n",
     [ASKS_DAEMON] =
-        "It asks the seamqd whose admin server is at seamqd.admin=HOST:PORT (127.0.0.1:9222); also SEAMQ_ADMIN, or\n"
-        "the daemon's own file by --config.\n",
+        "The seamqd is found by the address of its admin server: seamqd.admin=HOST:PORT on the command line, then\n"
+        "SEAMQ_ADMIN, then the daemon's own file with --config; default 127.0.0.1:9222.\n",
 };
 
 static bool same_noun(const char *a, const char *b)
@@ -68,8 +69,10 @@ static void print_common(FILE *out, enum asks asks)
     if (asks == ASKS_CLUSTER)
         print_flags(out, cluster);
     print_flags(out, common);
-    fprintf(out, "\n%sExit status: 0 what was asked holds, 1 it does not or failed, 2 usage or configuration.\n",
-            about[asks]);
+    fprintf(
+        out,
+        "\n%sExit status: 0 done, or the check holds; 1 failed, or it does not hold; 2 wrong usage or configuration.\n",
+        about[asks]);
 }
 
 void help_print(FILE *out, const char *noun)
@@ -87,7 +90,7 @@ void help_print(FILE *out, const char *noun)
     }
     fprintf(out, "\nOptions:\n");
     print_common(out, asks);
-    fprintf(out, "More of one: seamq help %s VERB\n", noun ? noun : "[NOUN]");
+    fprintf(out, "Help for one command: seamq help %s VERB\n", noun ? noun : "[NOUN]");
 }
 
 void help_print_verb(FILE *out, const struct verb *v)
@@ -121,12 +124,13 @@ int help_unknown_verb(const char *noun, const char *name)
         else if (!noun && v->noun)
             near_try(name, v->noun, &near, &distance);
     if (*name == '-')
-        return cli_usage("%s: options follow the verb (seamq --help lists what there is)", name);
+        return cli_usage("option %s must follow the command (seamq --help lists the commands)", name);
     const char *between = noun ? " " : "";
     noun = noun ? noun : "";
     if (near)
-        return cli_usage("there is no %s%s%s (did you mean %s%s%s?)", noun, between, name, noun, between, near);
-    return cli_usage("there is no %s%s%s (seamq %s%s--help lists what there is)", noun, between, name, noun, between);
+        return cli_usage("unknown command \"%s%s%s\" (did you mean %s%s%s?)", noun, between, name, noun, between, near);
+    return cli_usage("unknown command \"%s%s%s\" (seamq %s%s--help lists the commands)", noun, between, name, noun,
+                     between);
 }
 
 int help_unknown_flag(const struct verb *verb, const char *flag)
@@ -139,7 +143,7 @@ int help_unknown_flag(const struct verb *verb, const char *flag)
         for (const struct flag *f = all[i]; f && f->name; f++)
             near_try(flag, f->name, &near, &distance);
     if (near)
-        return cli_usage("%s is not an option (did you mean %s?)", flag, near);
-    return cli_usage("%s is not an option (seamq %s%s%s --help lists them)", flag, verb->noun ? verb->noun : "",
+        return cli_usage("unknown option %s (did you mean %s?)", flag, near);
+    return cli_usage("unknown option %s (seamq %s%s%s --help lists the options)", flag, verb->noun ? verb->noun : "",
                      verb->noun ? " " : "", verb->name);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * help - --help, and the nearest name of what is unknown.
+ * help - the texts of --help, and errors for unknown commands and options that suggest the nearest known name.
  */
 #ifndef SEAMQ_CLI_HELP_H
 #define SEAMQ_CLI_HELP_H
@@ -10,13 +10,13 @@
 
 struct verb;
 
-/* The verbs of a noun with their options; NULL: all verbs. */
+/* Prints the verbs of a noun with their options; NULL: all verbs. */
 void help_print(FILE *out, const char *noun);
-/* All that there is to say of one. */
+/* Prints the complete help of one verb. */
 void help_print_verb(FILE *out, const struct verb *verb);
 
 bool help_is_noun(const char *name);
-/* Says what there is instead; returns the exit status. */
+/* Print an error with the nearest known name; return EXIT_USAGE. */
 int help_unknown_verb(const char *noun, const char *name);
 int help_unknown_flag(const struct verb *verb, const char *flag);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * output - what a verb prints: rows as an aligned table or as JSON lines, and a line of progress.
+ * output - prints rows as an aligned table or as JSON lines, and a line of progress.
  *
- * Data is built once, as JSON; the table shows the columns that it names.
+ * Verbs build their data once, as JSON; a table shows some of it as columns.
  */
 #ifndef SEAMQ_CLI_OUTPUT_H
 #define SEAMQ_CLI_OUTPUT_H
@@ -30,23 +30,23 @@ struct column {
  * everything that it has; otherwise a table of `columns`. A missing or null value is `-`.  0 or -ENOMEM. */
 int output_rows(FILE *out, const struct column *columns, json_t *rows, bool json);
 
-/* Of what comes from elsewhere nothing reaches the terminal that it may obey: control characters, and bytes that are
- * no UTF-8, become `?`, in place.  Returns how many characters there are. */
+/* Replaces control characters and invalid UTF-8 by `?`, in place, so that data from a server cannot control the
+ * terminal.  Returns the number of characters. */
 int output_clean(char *text);
 
-/* One value as JSON on a line of its own. */
+/* Prints one value as JSON on a line of its own. */
 int output_json(FILE *out, json_t *value);
 
-/* "2.0M": for people, rounded; `value_format_size` is exact. */
+/* Rounded, for people ("2.0M"); value_format_size() is exact. */
 void output_size(int64_t bytes, char *out, size_t size);
 
-/* One line on standard error, rewritten in place; nothing where that is no terminal. */
+/* One line on standard error, rewritten in place; nothing if standard error is not a terminal. */
 struct progress {
     bool shown;
     int64_t last_ns;
 };
 void progress_show(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Removes it. Before anything else is written to the terminal. */
+/* Removes the line. Call this before anything else is written to the terminal. */
 void progress_end(struct progress *p);
 
 #endif

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* All pages of an answer in one array. */
+/* Joins all pages of an answer in one array. */
 static int read_pages(struct session *s, enum api_verb verb, const char *domain, int64_t deadline_ns, json_t **ret,
                       struct error *err)
 {
@@ -22,7 +22,7 @@ static int read_pages(struct session *s, enum api_verb verb, const char *domain,
         json_t *page = json_object_get(call.answer.json, "streams");
         if (rc == 0 && json_is_array(page) && json_array_extend(all, page) < 0)
             rc = error_set(err, -ENOMEM, "out of memory");
-        /* Streams may go while we read: an empty page ends it too. */
+        /* Streams may be deleted meanwhile, so an empty page also ends the list. */
         more = json_array_size(page) &&
                (json_int_t)json_array_size(all) < json_integer_value(json_object_get(call.answer.json, "total"));
         call_finish(&call);

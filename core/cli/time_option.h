@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * time_option - a time of an option.  Pure.
+ * time_option - parses the value of --since, --until and --time.  Pure.
  */
 #ifndef SEAMQ_CLI_TIME_OPTION_H
 #define SEAMQ_CLI_TIME_OPTION_H

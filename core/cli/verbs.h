@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * verbs - the functions of the table, and the flags that are theirs alone.
+ * verbs - the functions of the table of verbs, and their own options.
  */
 #ifndef SEAMQ_CLI_VERBS_H
 #define SEAMQ_CLI_VERBS_H

@@ -68,18 +68,18 @@ until_true "eight orders are copied" copied 8
 
 expect 0 'up to 8: 3 to handle, from 6 on' "a plan while home is alive" failover
 for n in 1 2 3; do mesh kill sea-a-$n; done
-expect 1 'cannot be asked for its position' "no position" failover
+expect 1 'cannot read the position of consumer' "no position" failover
 expect 2 'is the home of handler orders' "to where it is" failover --to sea-a
 expect 2 'is not output of `seamq mesh status --json`' "another file" failover --status /dev/stdin <<<'{}'
-expect 0 'nothing is done' "a plan" failover --status "$scratch/status.json"
+expect 0 'nothing was changed' "a plan" failover --status "$scratch/status.json"
 expect 0 '"start":6,' "a plan as JSON" failover --status "$scratch/status.json" --json
-expect 0 'is made' "one acknowledgement for many" failover --status "$scratch/status.json" --apply handler.orders.ack=cumulative \
+expect 0 'created on cluster sea-b' "one acknowledgement for many" failover --status "$scratch/status.json" --apply handler.orders.ack=cumulative \
     handler.orders.exclusive=yes
 request "$E2E_NATS_B_URL" '$JS.API.CONSUMER.INFO.SEA_B_COPY.orders'
 case $answer in *'"ack_policy":"all"'*) ;; *) fail "the ack policy of the handler: $answer" ;; esac
 request "$E2E_NATS_B_URL" '$JS.API.CONSUMER.DELETE.SEA_B_COPY.orders'
 expect 0 'stream.sea-b = SEA_B_COPY' "the failover" failover --status "$scratch/status.json" --apply
-expect 1 'has a consumer orders already' "the failover twice" failover --status "$scratch/status.json" --apply
+expect 1 'SEA_B_COPY/orders already exists' "the failover twice" failover --status "$scratch/status.json" --apply
 work handler.orders.clusters=sea-b handler.orders.stream.sea-b=SEA_B_COPY handler.orders.create=never
 until_true "the rest is handled on the mirror" handled 3
 rest

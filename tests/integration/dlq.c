@@ -145,17 +145,17 @@ static void show_writes_nothing_that_a_terminal_obeys(struct world *w)
     assert_null(strpbrk(out, "\x1b\x9b"));
     expect_text(out, "  dlq.WORK.?.1.1\n");
     expect_text(out, "Seamq-Error: ??[2J\n");
-    expect_text(out, "(4 bytes that are no text");
+    expect_text(out, "(4 bytes that are not text");
 }
 
 static void mistakes_are_named(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
 
-    expect_text(RUN(s, 2, "dlq", "ls", "--since=soon").err, "--since: \"soon\" is no time");
+    expect_text(RUN(s, 2, "dlq", "ls", "--since=soon").err, "--since: \"soon\" is not a time");
     expect_text(RUN(s, 2, "dlq", "ls", "3-2").err, "ends before it begins");
     expect_text(RUN(s, 2, "dlq", "ls", "--limit=0").err, "--limit");
-    expect_text(RUN(s, 2, "dlq", "replay", "--to=work.>").err, "no subject to publish to");
+    expect_text(RUN(s, 2, "dlq", "replay", "--to=work.>").err, "is not a subject to publish to");
     expect_text(RUN(s, 2, "dlq", "replay", "--rate=fast").err, "--rate");
     expect_text(RUN(s, 1, "dlq", "ls", "--dlq=NOWHERE").err, "no stream NOWHERE");
 }
@@ -257,7 +257,7 @@ static void all_letters_are_replayed_only_when_that_is_said(struct world *w)
 
     write_letters(s, 1, 5);
     struct seamq_said said = RUN(s, 1, "dlq", "replay");
-    expect_text(said.err, "all 5 dead letters of DLQ were meant: nothing is replayed without --yes");
+    expect_text(said.err, "no dead letter replayed: give --yes to replay all 5 of DLQ");
     expect_text(said.out, "work.");
     assert_non_null(
         memmem(said.out, strlen(said.out), "Z  WORK", 7)); /* all times have the same width, to the millisecond */
@@ -280,7 +280,7 @@ static void replay_takes_what_is_meant_to_where_it_is_told(struct world *w)
     assert_int_equal(count(s, "FIXED"), 1);
     assert_int_equal(count(s, "WORK"), 0);
     assert_int_equal(count(s, "DLQ"), 2);
-    expect_text(RUN(s, 1, "dlq", "replay", "3", "--to=nowhere").err, "no stream takes the subject nowhere");
+    expect_text(RUN(s, 1, "dlq", "replay", "3", "--to=nowhere").err, "no stream captures the subject nowhere");
     assert_int_equal(count(s, "DLQ"), 2);
     RUN(s, 0, "dlq", "replay", "--limit=1");
     expect_each_once(s, 1);
@@ -447,7 +447,7 @@ static void what_cannot_be_told_is_left_alone(struct world *w)
 
     interrupt_in_a_work_queue(s);
     for (int i = 0; i < 2; i++) { /* the journal still has the entry */
-        expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "cannot be told");
+        expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "unknown whether it was published");
         assert_int_equal(count(s, "DLQ"), 2); /* the dead letter and the journal entry */
         assert_int_equal(count(s, "WORK"), 1);
     }
@@ -470,7 +470,7 @@ static void an_old_lot_does_not_get_young_with_the_journal(struct world *w)
                               "{\"lots\":[{\"stream\":\"WORK\",\"created\":%" PRId64 ",\"after\":0,\"noted\":%" PRId64
                               ",\"letters\":[1]}]}",
                               rfc3339_parse(json_text(info, "created")), CREATED));
-    expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "cannot be told");
+    expect_text(RUN(s, 1, "dlq", "replay", "--yes").err, "unknown whether it was published");
     assert_int_equal(count(s, "DLQ"), 2);
 }
 

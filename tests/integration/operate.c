@@ -38,7 +38,7 @@ static void a_paused_consumer_is_shown_and_no_trouble(struct world *w)
     struct scene *s = scene_open(w);
     const char *page;
 
-    RUN(s, 0, "pause", TARGET);
+    expect_text(RUN(s, 0, "pause", TARGET).out, "consumer " TARGET " paused until it is resumed");
     scene_publish(s, "1 ack");
     /* Each request of the page makes seamqd request CONSUMER.INFO. */
     assert_true(daemon_wait_metric(s->daemon, "seamq_consumer_paused", NULL, 1, 20));
@@ -49,7 +49,7 @@ static void a_paused_consumer_is_shown_and_no_trouble(struct world *w)
     assert_int_equal(json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_pending"), 1);
     assert_int_equal(scene_effects(s, ""), 0);
 
-    expect_text(RUN(s, 0, "resume", TARGET).out, "delivers");
+    expect_text(RUN(s, 0, "resume", TARGET).out, "consumer " TARGET " resumed");
     scene_expect_effects(s, 1, 20);
     scene_expect_settled(s, 20);
     daemon_expect_event(s->daemon, 0, "consumer-resumed", NULL, 20);
@@ -72,17 +72,17 @@ static void mistakes_are_named(struct world *w)
 {
     struct scene *s = scene_prepare(w, NULL);
 
-    expect_text(RUN(s, 1, "pause", "WORK/nobody").err, "no consumer nobody of a stream WORK");
-    expect_text(RUN(s, 2, "pause", "nobody").err, "there is no handler nobody");
+    expect_text(RUN(s, 1, "pause", "WORK/nobody").err, "no consumer WORK/nobody");
+    expect_text(RUN(s, 2, "pause", "nobody").err, "unknown handler \"nobody\"");
     expect_text(RUN(s, 2, "pause", "WORK/a.b").err, "is not STREAM/CONSUMER");
-    expect_text(RUN(s, 2, "pause", TARGET, "--for=ever").err, "no duration");
-    expect_text(RUN(s, 2, "seek", TARGET).err, "say where to");
-    expect_text(RUN(s, 2, "seek", TARGET, "--first", "--new").err, "say where to");
-    expect_text(RUN(s, 2, "seek", TARGET, "--sequence=0").err, "no sequence");
-    expect_text(RUN(s, 2, "seek", TARGET, "--time=soon").err, "no time");
+    expect_text(RUN(s, 2, "pause", TARGET, "--for=ever").err, "is not a duration");
+    expect_text(RUN(s, 2, "seek", TARGET).err, "give the position");
+    expect_text(RUN(s, 2, "seek", TARGET, "--first", "--new").err, "give the position");
+    expect_text(RUN(s, 2, "seek", TARGET, "--sequence=0").err, "is not a sequence");
+    expect_text(RUN(s, 2, "seek", TARGET, "--time=soon").err, "is not a time");
     /* A handler's name selects its consumer. */
     expect_text(RUN(s, 1, "seek", "mine", "--first", "handler.mine.stream=WORK", "handler.mine.durable=yours").err,
-                "no consumer yours of a stream WORK");
+                "no consumer WORK/yours");
 }
 
 /* The server sends heartbeats during a pause, so seamqd does not take it for a dead pull request. */
@@ -123,7 +123,7 @@ static void a_plan_tells_what_would_be_delivered_again(struct world *w)
     assert_int_equal(json_at(info, "num_pending"), 0);
     assert_null(client_consumer(s->client, "WORK", SCENE_HANDLER "-seek"));
 
-    RUN(s, 0, "seek", TARGET, "--sequence=11", "--yes");
+    expect_text(RUN(s, 0, "seek", TARGET, "--sequence=11", "--yes").out, "consumer " TARGET " moved to sequence 11");
     info = client_consumer(s->client, "WORK", SCENE_HANDLER);
     assert_int_equal(json_at(info, "num_pending"), 10);
     assert_string_equal(json_text(info, "config.filter_subject"), "work.>");
@@ -190,7 +190,7 @@ static void nothing_is_deleted_that_could_not_be_made_anew(struct world *w)
     /* If it is unknown whether the consumer was deleted, the output has the configuration to recreate it by hand. */
     url = world_text(w, "nats://half:pw@127.0.0.1:%d", server->port);
     said = SEAMQ_EXPECT(w, url, 1, "seek", "WORK/c", "--new", "--yes");
-    expect_text(said.err, "its configuration was to be: {");
+    expect_text(said.err, "recreate it with this configuration: {");
     expect_text(said.err, "\"deliver_policy\":\"new\"");
 }
 
@@ -213,7 +213,7 @@ static void nothing_moves_under_a_daemon_unless_forced(struct world *w)
     publish_and_settle(s, 10);
     expect_text(RUN(s, 1, "seek", TARGET, "--first", "--yes").err, "--force");
     assert_int_equal(json_at(client_consumer(s->client, "WORK", SCENE_HANDLER), "num_pending"), 0);
-    RUN(s, 0, "seek", TARGET, "--first", "--yes", "--force");
+    expect_text(RUN(s, 0, "seek", TARGET, "--first", "--yes", "--force").out, "moved to the first message");
     daemon_expect_event(s->daemon, 0, "consumer-recreated", "consumer=" SCENE_HANDLER, 20);
     scene_expect_effects(s, 20, 20);
     daemon_wait_ready(s->daemon, 20);
@@ -366,7 +366,7 @@ static void drain_ends_it(struct world *w)
 {
     struct scene *s = scene_open(w);
 
-    RUN(s, 0, "drain", "--wait", admin_of(s));
+    expect_text(RUN(s, 0, "drain", "--wait", admin_of(s)).out, "seamqd stopped");
     assert_true(process_wait(s->daemon->proc, 20));
     assert_int_equal(process_exit_code(s->daemon->proc), 0);
     expect_text(RUN(s, 1, "status", admin_of(s)).err, "no seamqd answers");

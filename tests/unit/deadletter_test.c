@@ -9,7 +9,7 @@ static const char *subject_of(struct till *t, uint64_t seq)
     return world_text(t->b->r->w, "dlq.WORK.d.%" PRId64 ".%" PRIu64, consumer_stream_created_ns(t->b->c), seq);
 }
 
-static void expect_header(struct till *t, const struct stored_message *m, const char *name, const char *value)
+static void expect_header(struct till *t, const struct stored *m, const char *name, const char *value)
 {
     const char *got = header_in(t->b->r->w, m->headers, name);
     if ((got && value) ? strcmp(got, value) != 0 : got != value)
@@ -19,7 +19,7 @@ static void expect_header(struct till *t, const struct stored_message *m, const 
 static void last_attempt_leads_to_the_dead_letter_stream(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct stored_message m;
+    struct stored m;
     client_publish_full(
         t->b->client, "work.order.7",
         "Key: value\nTwice: 1\nTwice: 2\ntraceparent: 00-1-2-01\nNats-Msg-Id: src\nSeamq-Reason: forged", "the payload",
@@ -60,7 +60,7 @@ static void time_is_that_of_the_original(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
-    struct stored_message m;
+    struct stored m;
     int64_t stored_ns = h->stored_ns;
     settle_outcome(t->s, h, OUTCOME_DEAD, 0, "bad");
     till_expect_settled(t);
@@ -71,7 +71,7 @@ static void time_is_that_of_the_original(struct world *w)
 static void rejected_message_is_dead_after_one_attempt(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct stored_message m;
+    struct stored m;
     settle_outcome(t->s, till_message(t), OUTCOME_DEAD, 0, "no such customer");
     till_expect_settled(t);
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
@@ -87,7 +87,7 @@ static void crash_limit_leads_to_a_dead_letter_with_the_backtrace(struct world *
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
     struct settle_crash crash = {.signal = 11, .text = "killed by SIGSEGV", .backtrace = "#0 a\n#1 b\n"};
-    struct stored_message m;
+    struct stored m;
     settle_crashed(t->s, h, &crash);
     till_again(t, h);
     settle_crashed(t->s, h, &crash);
@@ -104,7 +104,7 @@ static void crash_in_the_last_attempt_is_the_last(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
-    struct stored_message m;
+    struct stored m;
     for (int i = 0; i < 2; i++) {
         settle_outcome(t->s, h, OUTCOME_NAK, 0, "");
         till_again(t, h);
@@ -133,7 +133,7 @@ static void hanging_message_is_dead_by_timeout(struct world *w)
     struct till *t = till_prepare(w);
     t->b->handler.crash_limit = 1;
     till_run(t);
-    struct stored_message m;
+    struct stored m;
     settle_crashed(t->s, till_message(t), &(struct settle_crash){.text = "no outcome within 60s", .timeout = true});
     till_expect_settled(t);
     assert_true(client_get(t->b->client, "DLQ", 1, &m));
@@ -167,7 +167,7 @@ static struct message *arrival(struct till *t, uint64_t delivered)
 static void what_is_never_settled_is_suspected_once(struct world *w)
 {
     struct till *t = till_run(till_prepare(w));
-    struct stored_message m;
+    struct stored m;
     struct message *first = arrival(t, 29); /* max_attempts is 3 */
     assert_false(settle_suspects(t->s, first));
     struct message *back = arrival(t, 30);
@@ -245,7 +245,7 @@ static void lost_connection_does_not_wait_for_the_dead_letter_stream(struct worl
 {
     struct till *t = till_run(till_prepare(w));
     struct server *server = t->b->r->server;
-    struct stored_message m;
+    struct stored m;
     server_stop(server);
     server_configure(server,
                      "authorization: { users: [{ user: u, password: p,\n"
@@ -273,7 +273,7 @@ static void killed_server_gets_it_after_its_restart(struct world *w)
 
 /* ---- what does not fit --------------------------------------------------------------------- */
 
-static void die(struct till *t, size_t size, const char *headers, struct stored_message *ret)
+static void die(struct till *t, size_t size, const char *headers, struct stored *ret)
 {
     char *big = calloc(1, size);
     char *trace = calloc(1, 6001);
@@ -294,7 +294,7 @@ static void die(struct till *t, size_t size, const char *headers, struct stored_
 static void backtrace_goes_first_when_it_is_too_much(struct world *w)
 {
     struct till *t = till_prepare(w);
-    struct stored_message m;
+    struct stored m;
     die(t, 1048576 - 6000, "Key: value", &m);
     assert_int_equal(m.size, 1048576 - 6000);
     expect_header(t, &m, "Seamq-Cut", "backtrace");
@@ -305,7 +305,7 @@ static void backtrace_goes_first_when_it_is_too_much(struct world *w)
 static void headers_go_next(struct world *w)
 {
     struct till *t = till_prepare(w);
-    struct stored_message m;
+    struct stored m;
     char value[4001];
     memset(value, 'v', 4000);
     value[4000] = '\0';
@@ -319,7 +319,7 @@ static void headers_go_next(struct world *w)
 static void message_at_the_servers_limit_is_stored_as_a_pointer(struct world *w)
 {
     struct till *t = till_prepare(w);
-    struct stored_message m;
+    struct stored m;
     die(t, 1048576, NULL, &m);
     assert_int_equal(m.size, 0);
     expect_header(t, &m, "Seamq-Cut", "message");
@@ -330,7 +330,7 @@ static void message_at_the_servers_limit_is_stored_as_a_pointer(struct world *w)
 static void message_too_large_for_the_dead_letter_stream_is_stored_as_a_pointer(struct world *w)
 {
     struct till *t = till_prepare(w);
-    struct stored_message m;
+    struct stored m;
     client_add_stream(t->b->client, "DLQ", "dlq.WORK.>", ",\"max_msg_size\":65536");
     die(t, 100 * 1024, "Key: value", &m);
     assert_int_equal(m.size, 0);
@@ -343,7 +343,7 @@ static void message_too_large_for_the_dead_letter_stream_is_stored_as_a_pointer(
 static void message_that_just_fits_is_stored_whole(struct world *w)
 {
     struct till *t = till_prepare(w);
-    struct stored_message m;
+    struct stored m;
     die(t, 1048576 - 6000 - 1000, "Key: value", &m);
     assert_int_equal(m.size, 1048576 - 6000 - 1000);
     expect_header(t, &m, "Seamq-Cut", NULL);
@@ -380,7 +380,7 @@ static void work_queue_keeps_what_is_too_large_until_a_limit_is_raised(struct wo
 {
     struct till *t = till_prepare(w);
     struct client *c = t->b->client;
-    struct stored_message m;
+    struct stored m;
     client_add_stream(c, "DLQ", "dlq.WORK.>", ",\"max_msg_size\":65536");
     kill_large(till_on_work_queue(t), 100 * 1024);
     turn_until(t->b->r, 10, settle_stats(t->s)->dead_letter_errors == 2);

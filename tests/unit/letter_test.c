@@ -162,7 +162,7 @@ static void times_are_moments_or_how_long_ago(void **state)
     assert_int_equal(time_option_parse("1970-01-01T00:00:01Z", 0, &ns, &err), 0);
     assert_int_equal(ns, NS_PER_SEC);
     assert_int_equal(time_option_parse("tomorrow", NS_PER_SEC, &ns, &err), -EINVAL);
-    assert_non_null(strstr(err.text, "\"tomorrow\" is no time"));
+    assert_non_null(strstr(err.text, "\"tomorrow\" is not a time"));
 }
 
 static void filters_are_all_of_them(void **state)

@@ -159,7 +159,7 @@ static void outputs_are_stored_before_the_ack(struct world *w)
                                   "00-1-2-01";
     struct till *t = till_run(till_prepare(w));
     struct message *h = till_message(t);
-    struct stored_message m;
+    struct stored m;
     till_stage(t, h, "out.a", NULL, "first");
     till_stage(t, h, "out.b", "my-own-id", "second");
     assert_int_equal(
@@ -269,7 +269,7 @@ static void output_larger_than_the_server_takes_fails_the_attempt(struct world *
     till_run(t);
     struct message *h = till_message(t);
     char *big = calloc(1, 1048577);
-    struct stored_message m;
+    struct stored m;
     assert_non_null(big);
     settle_stage(t->s, h, &(struct settle_output){.subject = "out.big", .data = big, .size = 1048577});
     free(big);

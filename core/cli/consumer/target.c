@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer/target - from an argument to a consumer on a server. */
+ * consumer/target - finds the consumer that an argument names. */
 #include "target.h"
 
 #include "base/clock.h"
@@ -14,7 +14,7 @@ static bool is_name(const char *s)
 }
 
 /* 0 or the exit status. */
-static int parse(struct cli *cli, const char *cluster, struct target *t)
+static int parse_target(struct cli *cli, const char *cluster, struct target *t)
 {
     const char *text = cli->args[0];
     const char *slash = strchr(text, '/');
@@ -24,13 +24,13 @@ static int parse(struct cli *cli, const char *cluster, struct target *t)
         snprintf(t->stream, sizeof(t->stream), "%.*s", (int)(slash - text), text);
         snprintf(t->consumer, sizeof(t->consumer), "%s", slash + 1);
     } else if (!h) {
-        return cli_usage(
-            "there is no handler %s in the configuration (give STREAM/CONSUMER, or the file with --config)", text);
+        return cli_usage("unknown handler \"%s\" (give STREAM/CONSUMER, or the configuration file with --config)",
+                         text);
     } else {
         config_stream_name(h, cluster, t->stream, sizeof(t->stream));
         snprintf(t->consumer, sizeof(t->consumer), "%s", h->durable);
         if (!*t->stream)
-            return cli_usage("handler %s has its stream from its plugin: give STREAM/CONSUMER", text);
+            return cli_usage("the plugin of handler %s decides its stream: give STREAM/CONSUMER", text);
     }
     if (!is_name(t->stream) || !is_name(t->consumer))
         return cli_usage("\"%s\" is not STREAM/CONSUMER", text);
@@ -51,8 +51,8 @@ int target_call(struct target *t, enum api_verb verb, json_t *body, json_t **ret
     int code = call.answer.err_code;
     call_finish(&call);
     if (code == JS_CONSUMER_NOT_FOUND || code == JS_STREAM_NOT_FOUND)
-        return cli_failed("cluster %s has no consumer %s of a stream %s", session_cluster(t->session)->name,
-                          t->consumer, t->stream);
+        return cli_failed("cluster %s has no consumer %s/%s", session_cluster(t->session)->name, t->stream,
+                          t->consumer);
     return rc ? cli_failed("%s", err.text) : 0;
 }
 
@@ -61,7 +61,7 @@ int target_open(struct cli *cli, struct target *ret)
     const struct config_cluster *cluster = cli_cluster(cli);
 
     *ret = (struct target){0};
-    int status = cluster ? parse(cli, cluster->name, ret) : EXIT_USAGE;
+    int status = cluster ? parse_target(cli, cluster->name, ret) : EXIT_USAGE;
     if (status == 0)
         status = cli_connect(cli, 0, &ret->session);
     return status ? status : target_call(ret, API_CONSUMER_INFO, NULL, &ret->info);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * consumer/target - the consumer that a verb is about: STREAM/CONSUMER, or the name of a configured handler.
+ * consumer/target - the consumer that a verb works on: STREAM/CONSUMER, or the name of a configured handler.
  */
 #ifndef SEAMQ_CLI_CONSUMER_TARGET_H
 #define SEAMQ_CLI_CONSUMER_TARGET_H
@@ -19,11 +19,13 @@ struct target {
     json_t *info; /* the server's answer to CONSUMER.INFO */
 };
 
-/* cli->args[0], connected to and looked up. 0, or the exit status after having said why; target_close() either way. */
+/* Parses cli->args[0], connects, and reads the consumer. 0, or the exit status after an error message; call
+ * target_close() in any case. */
 int target_open(struct cli *cli, struct target *ret);
 void target_close(struct target *t);
 
-/* CONSUMER.<verb>.<stream>.<consumer>; *ret_json (may be NULL) is the caller's. 0, or the exit status, said. */
+/* Calls the API verb for the consumer; *ret_json (may be NULL) is the caller's. 0, or the exit status after an error
+ * message. */
 int target_call(struct target *t, enum api_verb verb, json_t *body, json_t **ret_json);
 
 #endif

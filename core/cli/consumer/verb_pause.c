@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer/verb_pause - seamq pause and resume: a consumer that delivers nothing for a while, by the server's own
- * means. */
+ * consumer/verb_pause - seamq pause and seamq resume, with the server's own pause (nats-server 2.11). */
 #include "cli/verbs.h"
 
 #include "base/clock.h"
@@ -10,7 +9,7 @@
 
 #include <string.h>
 
-/* The server wants an end: ten years are none. */
+/* The server requires an end; ten years stand for "until resumed". */
 #define FOREVER_NS (INT64_C(10) * 365 * 24 * 3600 * NS_PER_SEC)
 #define API_LEVEL_PAUSE 1 /* nats-server 2.11 */
 
@@ -19,7 +18,7 @@ const struct flag pause_flags[] = {
     {NULL, NULL, NULL},
 };
 
-/* Older servers do not answer at all. 0 or the exit status. */
+/* Servers before 2.11 do not answer a pause request at all, so their API level is read first. 0 or the exit status. */
 static int check_server(struct target *t)
 {
     struct call call = {.path = {.verb = API_INFO}};
@@ -29,29 +28,28 @@ static int check_server(struct target *t)
     json_int_t level = json_integer_value(json_object_get(json_object_get(call.answer.json, "api"), "level"));
     call_finish(&call);
     if (rc < 0)
-        return cli_failed("cannot ask what the server can do: %s", err.text);
+        return cli_failed("cannot read the API level of the server: %s", err.text);
     if (level < API_LEVEL_PAUSE)
-        return cli_failed(
-            "the server is older than nats-server 2.11 and cannot pause a consumer (what works there: stop "
-            "its seamqd, which drains, or set handler.NAME.enabled = no)");
+        return cli_failed("the server is older than nats-server 2.11 and cannot pause a consumer; drain its seamqd "
+                          "instead, or set handler.NAME.enabled = no");
     return 0;
 }
 
-static int show(const struct cli *cli, const struct target *t, json_t *answer, const char *until)
+static int print_state(const struct cli *cli, const struct target *t, json_t *answer, const char *until)
 {
     bool paused = json_is_true(json_object_get(answer, "paused"));
     if (cli->json)
         return cli_json(json_pack("{s:s, s:s, s:b, s:s*}", "stream", t->stream, "consumer", t->consumer, "paused",
                                   paused, "until", paused ? until : NULL));
     if (paused)
-        printf("consumer %s of %s is paused until %s\n", t->consumer, t->stream, until ? until : "it is resumed");
+        printf("consumer %s/%s paused until %s\n", t->stream, t->consumer, until ? until : "it is resumed");
     else
-        printf("consumer %s of %s delivers\n", t->consumer, t->stream);
+        printf("consumer %s/%s resumed\n", t->stream, t->consumer);
     return EXIT_DONE;
 }
 
-/* `until` NULL: not at all. */
-static int set(struct cli *cli, struct target *t, const char *until, const char *shown)
+/* `until` NULL: resumes. */
+static int set_pause(struct cli *cli, struct target *t, const char *until, const char *shown)
 {
     json_t *body = json_pack("{s:s*}", "pause_until", until);
     json_t *answer = NULL;
@@ -60,7 +58,7 @@ static int set(struct cli *cli, struct target *t, const char *until, const char 
     if (status == 0)
         status = target_call(t, API_CONSUMER_PAUSE, body, &answer);
     if (status == 0)
-        status = show(cli, t, answer, shown);
+        status = print_state(cli, t, answer, shown);
     if (status == 0 && json_is_true(json_object_get(answer, "paused")) != (until != NULL))
         status = EXIT_FAILED;
     json_decref(answer);
@@ -77,11 +75,11 @@ int consumer_pause(struct cli *cli)
     char until[RFC3339_SIZE];
 
     if (text && (value_parse_duration(text, &for_ns, &err) < 0 || for_ns <= 0 || for_ns > FOREVER_NS))
-        return cli_usage("--for: \"%s\" is no duration to pause for (try 10m)", text);
+        return cli_usage("--for: \"%s\" is not a duration of up to 10 years (try 10m)", text);
     rfc3339_format(clock_wall_ns() + for_ns, RFC3339_NS, until);
     int status = target_open(cli, &t);
     if (status == 0)
-        status = set(cli, &t, until, text ? until : NULL);
+        status = set_pause(cli, &t, until, text ? until : NULL);
     target_close(&t);
     return status;
 }
@@ -92,7 +90,7 @@ int consumer_resume(struct cli *cli)
     int status = target_open(cli, &t);
 
     if (status == 0)
-        status = set(cli, &t, NULL, NULL);
+        status = set_pause(cli, &t, NULL, NULL);
     target_close(&t);
     return status;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer/verb_seek - seamq seek: another place in the stream for a consumer.
+ * consumer/verb_seek - seamq seek: moves a consumer to another position in its stream.
  *
- * A consumer cannot be moved: it is deleted and made anew with the same configuration and another
- * start.  So the plan comes first, and nothing happens while somebody is being served.
+ * The server cannot move a consumer: it is deleted and recreated with the same configuration and another start.
+ * So the plan is printed first, and a consumer that daemons pull from is not moved without --force.
  */
 #include "cli/verbs.h"
 
@@ -18,15 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROBE_NS (30 * NS_PER_SEC) /* a probe that was left behind goes by itself */
+#define PROBE_NS (30 * NS_PER_SEC) /* after that the server deletes a probe that was left behind */
 
 const struct flag seek_flags[] = {
-    {"--sequence", "N", "the next message is the one with that sequence, or the first behind it"},
-    {"--time", "TIME", "the first one stored since: 2h (ago), 2026-01-31T12:00:00Z"},
-    {"--first", NULL, "the first one of the stream"},
-    {"--new", NULL, "only what comes from now on"},
-    {"--yes", NULL, "do it; without, the plan is shown only"},
-    {"--force", NULL, "also while daemons pull from it"},
+    {"--sequence", "N", "continue with that sequence, or the first one after it"},
+    {"--time", "TIME", "continue with the first message stored since: 2h (ago), 2026-01-31T12:00:00Z"},
+    {"--first", NULL, "continue with the first message of the stream"},
+    {"--new", NULL, "deliver only messages that are stored from now on"},
+    {"--yes", NULL, "move the consumer; without it only the plan is shown"},
+    {"--force", NULL, "move it even while daemons pull from it"},
     {"--dry-run", NULL, "show the plan, change nothing"},
     {NULL, NULL, NULL},
 };
@@ -38,7 +38,7 @@ struct seek {
     json_t *plan;  /* what is shown */
 };
 
-/* ---- where to ------------------------------------------------------------------------------- */
+/* ---- the position ------------------------------------------------------------------------------- */
 
 static int parse_start(struct seek *s)
 {
@@ -51,9 +51,9 @@ static int parse_start(struct seek *s)
     int64_t n;
 
     if (!!sequence + !!time + !!first + !!fresh != 1)
-        return cli_usage("say where to: one of --sequence N, --time TIME, --first, --new");
+        return cli_usage("give the position: one of --sequence N, --time TIME, --first, --new");
     if (sequence && (value_parse_int(sequence, &n, &err) < 0 || n <= 0))
-        return cli_usage("--sequence: \"%s\" is no sequence", sequence);
+        return cli_usage("--sequence: \"%s\" is not a sequence (a number from 1 on)", sequence);
     if (time && time_option_parse(time, clock_wall_ns(), &n, &err) < 0)
         return cli_usage("--time: %s", err.text);
     if (sequence) {
@@ -82,8 +82,8 @@ static int check_stream(struct seek *s, json_t **ret_state)
     int status = 0;
     if (!retention || strcmp(retention, "limits") != 0)
         status =
-            cli_failed("stream %s has %s retention: what was handled is gone from it, and without its consumer more "
-                       "would go. There is nothing to seek in",
+            cli_failed("stream %s has %s retention: handled messages are already deleted, and deleting the consumer "
+                       "could delete more. Only consumers of streams with limits retention can be moved",
                        s->t.stream, retention ? retention : "unknown");
     *ret_state = json_incref(json_object_get(call.answer.json, "state"));
     call_finish(&call);
@@ -98,8 +98,8 @@ static void copy_filters(json_t *to, json_t *config)
             json_object_set(to, keys[i], json_object_get(config, keys[i]));
 }
 
-/* CONSUMER.CREATE with `config` under `name`. 0 or the exit status. */
-static int create(struct seek *s, const char *name, json_t *config, json_t **ret_info)
+/* Creates the consumer `name` with `config`. 0 or the exit status. */
+static int create_consumer(struct seek *s, const char *name, json_t *config, json_t **ret_info)
 {
     struct target t = {.session = s->t.session};
     json_t *body = json_pack("{s:s, s:O}", "stream_name", s->t.stream, "config", config);
@@ -111,22 +111,22 @@ static int create(struct seek *s, const char *name, json_t *config, json_t **ret
     return status;
 }
 
-/* How many messages there would be: the server counts them for a consumer that starts there. */
-static int probe(struct seek *s, uint64_t *ret)
+/* Counts the messages from the new position on: the server counts them for a temporary consumer that starts there. */
+static int count_from_start(struct seek *s, uint64_t *ret)
 {
     char name[TARGET_NAME_MAX];
     json_t *info = NULL;
     struct target t = {.session = s->t.session};
 
     if (snprintf(name, sizeof(name), "%s-seek", s->t.consumer) >= (int)sizeof(name))
-        return cli_failed("the consumer's name is too long");
+        return cli_failed("the name of consumer %s is too long to move it", s->t.consumer);
     json_t *config = json_deep_copy(s->start);
     json_object_set_new(config, "name", json_string(name));
     json_object_set_new(config, "ack_policy", json_string("none"));
     json_object_set_new(config, "mem_storage", json_true());
     json_object_set_new(config, "inactive_threshold", json_integer(PROBE_NS));
     copy_filters(config, json_object_get(s->t.info, "config"));
-    int status = create(s, name, config, &info);
+    int status = create_consumer(s, name, config, &info);
     json_decref(config);
     if (status)
         return status;
@@ -145,7 +145,7 @@ static int make_plan(struct seek *s)
 
     int status = check_stream(s, &state);
     if (status == 0)
-        status = probe(s, &then);
+        status = count_from_start(s, &then);
     json_int_t open = json_integer_value(json_object_get(info, "num_ack_pending"));
     json_int_t now = json_integer_value(json_object_get(info, "num_pending")) + open;
     json_int_t more = (json_int_t)then - now;
@@ -165,7 +165,7 @@ static json_int_t number(const struct seek *s, const char *key)
     return json_integer_value(json_object_get(s->plan, key));
 }
 
-static const char *remain(json_int_t n)
+static const char *messages_remain(json_int_t n)
 {
     return n == 1 ? "message remains" : "messages remain";
 }
@@ -178,27 +178,28 @@ static void show_plan(const struct seek *s)
     const char *time = json_string_value(json_object_get(s->start, "opt_start_time"));
     const char *policy = json_string_value(json_object_get(s->start, "deliver_policy"));
 
-    printf("consumer %s of stream %s, which holds %lld to %lld\n", s->t.consumer, s->t.stream,
+    printf("consumer %s/%s; the stream has sequences %lld to %lld\n", s->t.stream, s->t.consumer,
            (long long)number(s, "first_seq"), (long long)number(s, "last_seq"));
     printf("  now   delivered up to %lld; %lld %s, %lld of them delivered and not acknowledged\n",
-           (long long)number(s, "delivered"), (long long)number(s, "remaining"), remain(number(s, "remaining")),
-           (long long)number(s, "unacknowledged"));
+           (long long)number(s, "delivered"), (long long)number(s, "remaining"),
+           messages_remain(number(s, "remaining")), (long long)number(s, "unacknowledged"));
     if (seq)
         printf("  then  from sequence %lld on", (long long)json_integer_value(seq));
     else
         printf("  then  %s%s",
                time                         ? "from "
-               : strcmp(policy, "all") == 0 ? "from the first one on"
-                                            : "new ones only",
+               : strcmp(policy, "all") == 0 ? "from the first message on"
+                                            : "new messages only",
                time ? time : "");
-    printf("; %lld %s: %lld to be %s\n", (long long)number(s, "remaining_then"), remain(number(s, "remaining_then")),
-           (long long)(again ? again : skipped), again || !skipped ? "delivered again" : "skipped");
-    printf("  pull requests that wait at it: %lld\n", (long long)number(s, "waiting"));
+    printf("; %lld %s: %lld to be %s\n", (long long)number(s, "remaining_then"),
+           messages_remain(number(s, "remaining_then")), (long long)(again ? again : skipped),
+           again || !skipped ? "delivered again" : "skipped");
+    printf("  waiting pull requests: %lld\n", (long long)number(s, "waiting"));
 }
 
 /* ---- the move ------------------------------------------------------------------------------------- */
 
-/* The configuration that it has, without what the server adds. */
+/* The consumer's configuration, without the metadata that the server adds. */
 static json_t *bare_config(const struct seek *s)
 {
     json_t *config = json_deep_copy(json_object_get(s->t.info, "config"));
@@ -215,8 +216,8 @@ static json_t *bare_config(const struct seek *s)
     return config;
 }
 
-/* Deletes and creates. Ctrl-C waits: between the two it would cost the consumer. */
-static int replace(struct seek *s, json_t *config)
+/* Deletes and recreates the consumer. Signals are ignored meanwhile: ending between the two loses the consumer. */
+static int recreate(struct seek *s, json_t *config)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
     void (*before[sizeof(ends) / sizeof(ends[0])])(int);
@@ -225,11 +226,11 @@ static int replace(struct seek *s, json_t *config)
         before[i] = signal(ends[i], SIG_IGN);
     int status = target_call(&s->t, API_CONSUMER_DELETE, NULL, NULL);
     if (status == 0)
-        status = create(s, s->t.consumer, config, NULL);
-    if (status) { /* the one thing that must not be lost now; a deletion without an answer may have been one */
+        status = create_consumer(s, s->t.consumer, config, NULL);
+    if (status) { /* a deletion without an answer may have happened, so the configuration is printed */
         char *text = json_dumps(config, JSON_COMPACT);
-        cli_failed("the consumer may be deleted, and was not made anew; its configuration was to be: %s",
-                   text ? text : "");
+        cli_failed("consumer %s/%s may be deleted, and was not recreated; recreate it with this configuration: %s",
+                   s->t.stream, s->t.consumer, text ? text : "");
         free(text);
     }
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
@@ -237,7 +238,7 @@ static int replace(struct seek *s, json_t *config)
     return status;
 }
 
-static int move(struct seek *s)
+static int move_consumer(struct seek *s)
 {
     json_t *as_it_is = bare_config(s);
     json_t *config = json_deep_copy(as_it_is);
@@ -247,27 +248,43 @@ static int move(struct seek *s)
     json_object_del(config, "opt_start_time");
     if (!config || json_object_update(config, s->start) < 0)
         status = cli_failed("out of memory");
-    if (status == 0) /* changes nothing, and fails here rather than when the consumer is gone */
-        status = create(s, s->t.consumer, as_it_is, NULL);
+    if (status == 0) /* changes nothing; shows before the deletion whether the user may create it */
+        status = create_consumer(s, s->t.consumer, as_it_is, NULL);
     if (status == 0)
-        status = replace(s, config);
+        status = recreate(s, config);
     json_decref(as_it_is);
     json_decref(config);
     return status;
 }
 
-static int decide(struct seek *s)
+static int move_if_allowed(struct seek *s)
 {
     if (!cli_flag(s->cli, "--yes"))
-        return cli_failed("nothing is moved without --yes");
+        return cli_failed("consumer %s/%s not moved: give --yes to move it", s->t.stream, s->t.consumer);
     if (number(s, "waiting") > 0 && !cli_flag(s->cli, "--force"))
         return cli_failed(
-            "nothing is moved while somebody pulls from it: stop its daemons, or give --force (seamqd says "
-            "that its consumer was deleted, forgets what it holds of it, and goes on with the new one)");
-    return move(s);
+            "consumer %s/%s not moved: daemons pull from it. Stop them, or give --force (seamqd logs that its consumer "
+            "was deleted, drops its in-flight messages, and continues with the new one)",
+            s->t.stream, s->t.consumer);
+    return move_consumer(s);
 }
 
-static int run(struct seek *s)
+static void print_moved(const struct seek *s)
+{
+    json_t *seq = json_object_get(s->start, "opt_start_seq");
+    const char *time = json_string_value(json_object_get(s->start, "opt_start_time"));
+    const char *policy = json_string_value(json_object_get(s->start, "deliver_policy"));
+
+    printf("consumer %s/%s moved to ", s->t.stream, s->t.consumer);
+    if (seq)
+        printf("sequence %lld\n", (long long)json_integer_value(seq));
+    else if (time)
+        printf("%s\n", time);
+    else
+        puts(strcmp(policy, "all") == 0 ? "the first message" : "new messages only");
+}
+
+static int plan_and_move(struct seek *s)
 {
     bool dry = cli_flag(s->cli, "--dry-run") != NULL;
     int status = make_plan(s);
@@ -276,14 +293,14 @@ static int run(struct seek *s)
         return status;
     if (!s->cli->json)
         show_plan(s);
-    status = dry ? EXIT_DONE : decide(s);
+    status = dry ? EXIT_DONE : move_if_allowed(s);
     bool moved = !dry && status == EXIT_DONE;
     if (s->cli->json) {
         json_object_set_new(s->plan, "moved", json_boolean(moved));
         if (cli_json(json_incref(s->plan)))
             status = EXIT_FAILED;
     } else if (moved) {
-        puts("it is moved");
+        print_moved(s);
     }
     return status;
 }
@@ -296,7 +313,7 @@ int consumer_seek(struct cli *cli)
     if (status == 0) {
         status = target_open(cli, &s.t);
         if (status == 0)
-            status = run(&s);
+            status = plan_and_move(&s);
         target_close(&s.t);
     }
     json_decref(s.start);

@@ -20,16 +20,18 @@
 #define HOST_SIZE 256
 
 /* "[::1]:9222", "localhost:9222", "0.0.0.0:9222". 0 or -EINVAL with a sentence. */
-static int split(const char *addr, char *host, const char **port, struct error *err)
+static int parse_address(const char *addr, char *host, const char **port, struct error *err)
 {
     const char *colon = strrchr(addr, ':');
     size_t len = colon ? (size_t)(colon - addr) : 0;
 
     if (strcmp(addr, "off") == 0)
-        return error_set(err, -EINVAL, "seamqd.admin is off: it cannot be asked (SIGHUP reloads, SIGTERM drains)");
+        return error_set(
+            err, -EINVAL,
+            "seamqd.admin is off: this seamqd cannot be reached (send it SIGHUP to reload, SIGTERM to drain)");
     if (!colon || len >= HOST_SIZE || strcmp(colon, ":0") == 0)
-        return error_set(err, -EINVAL, "seamqd.admin = %s is no address to ask (set seamqd.admin=127.0.0.1:9222)",
-                         addr);
+        return error_set(err, -EINVAL,
+                         "seamqd.admin = %s is not an address to connect to (try seamqd.admin=127.0.0.1:9222)", addr);
     if (len >= 2 && addr[0] == '[' && addr[len - 1] == ']')
         addr++, len -= 2;
     memcpy(host, addr, len);
@@ -43,16 +45,16 @@ static int split(const char *addr, char *host, const char **port, struct error *
 }
 
 /* A connected descriptor, or a negative errno. */
-static int try(const struct addrinfo *a, int64_t deadline_ns)
+static int connect_to(const struct addrinfo *a, int64_t deadline_ns)
 {
     int64_t left_ns = deadline_ns - clock_now_ns();
     const struct timeval left = {.tv_sec = left_ns / NS_PER_SEC, .tv_usec = left_ns % NS_PER_SEC / 1000};
     if (left_ns < 1000)
-        return -ETIMEDOUT; /* to the socket, 0 means for ever */
+        return -ETIMEDOUT; /* a time-out of 0 would mean none */
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left)); /* connect() heeds it too */
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left)); /* also limits connect() */
     if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
         return fd;
     int rc = errno == EINPROGRESS ? -ETIMEDOUT : -errno;
@@ -61,7 +63,7 @@ static int try(const struct addrinfo *a, int64_t deadline_ns)
 }
 
 /* A descriptor, or a negative errno with a sentence. */
-static int dial(const char *addr, int64_t deadline_ns, struct error *err)
+static int connect_to_any(const char *addr, int64_t deadline_ns, struct error *err)
 {
     char host[HOST_SIZE];
     const char *port = NULL;
@@ -69,17 +71,17 @@ static int dial(const char *addr, int64_t deadline_ns, struct error *err)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     int fd = -ECONNREFUSED;
 
-    int rc = split(addr, host, &port, err);
+    int rc = parse_address(addr, host, &port, err);
     if (rc)
         return rc;
     int why = getaddrinfo(host, port, &hints, &found);
     if (why)
         return error_set(err, -EHOSTUNREACH, "%s: %s", addr, gai_strerror(why));
     for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next)
-        fd = try(a, deadline_ns);
+        fd = connect_to(a, deadline_ns);
     freeaddrinfo(found);
     if (fd < 0)
-        return error_set(err, fd, "no seamqd answers at %s: %s (seamqd.admin=HOST:PORT says where it is)", addr,
+        return error_set(err, fd, "no seamqd answers at %s: %s (seamqd.admin=HOST:PORT sets the address)", addr,
                          strerror(-fd));
     return fd;
 }
@@ -128,7 +130,7 @@ int admin_request(const char *addr, const char *method, const char *path, int64_
     size_t body = 0;
 
     int64_t deadline_ns = clock_now_ns() + timeout_ns;
-    int fd = dial(addr, deadline_ns, err);
+    int fd = connect_to_any(addr, deadline_ns, err);
     if (fd < 0)
         return fd;
     int n = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: %s\r\nSeamq: 1\r\nConnection: close\r\n\r\n",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * daemon/admin_client - asks a running seamqd through its admin server.
+ * daemon/admin_client - HTTP requests to the admin server of a running seamqd.
  *
- * Thread: any. Waits.
+ * Thread: any. Blocks.
  */
 #ifndef SEAMQ_CLI_DAEMON_ADMIN_CLIENT_H
 #define SEAMQ_CLI_DAEMON_ADMIN_CLIENT_H
@@ -13,13 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One request to `addr` (host:port as in [seamqd] admin; 0.0.0.0 means this machine). `method`: "GET" or "POST", which
- * goes with the field that the server wants to see.  The HTTP status with the JSON body in *ret_body (the caller's;
- * NULL when the body is no JSON), or negative with a sentence: -ECONNREFUSED: nobody listens there. */
+/* Sends one request ("GET" or "POST") to `addr`, which is host:port as in [seamqd] admin; 0.0.0.0 means this machine.
+ * Returns the HTTP status, with the JSON body in *ret_body (the caller's; NULL: the body is not JSON); or a negative
+ * errno with a sentence in `err`, -ECONNREFUSED if no program listens at `addr`. */
 int admin_request(const char *addr, const char *method, const char *path, int64_t timeout_ns, json_t **ret_body,
                   struct error *err);
 
-/* Pure: a whole answer. The status with where the body begins in it, or -EBADMSG. */
+/* Parses a complete answer.  Returns the HTTP status with the offset of the body, or -EBADMSG.  Pure. */
 int admin_parse_answer(const char *data, size_t len, size_t *ret_body_at);
 
 #endif

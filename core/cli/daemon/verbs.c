@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * daemon/verbs - seamq status, reload and drain: a running seamqd, asked through its admin server. */
+ * daemon/verbs - seamq status, seamq reload and seamq drain: requests to the admin server of a running seamqd. */
 #include "cli/verbs.h"
 
 #include "admin_client.h"
@@ -13,19 +13,19 @@
 
 #define REQUEST_NS (10 * NS_PER_SEC)
 #define WAIT_NS (120 * NS_PER_SEC)
-#define LOOK_MS 50
+#define POLL_MS 50
 
 enum { HTTP_OK = 200, HTTP_ACCEPTED = 202 };
 
 const struct flag reload_flags[] = {
-    {"--wait", NULL, "until it is done: what became of each handler; 1 when something was refused"},
-    {"--timeout", "DURATION", "how long to wait at most (2m)"},
+    {"--wait", NULL, "wait until it is done, and show what changed; exit status 1 if a handler was refused"},
+    {"--timeout", "DURATION", "longest wait (default 2m)"},
     {NULL, NULL, NULL},
 };
 
 const struct flag drain_flags[] = {
-    {"--wait", NULL, "until it has ended"},
-    {"--timeout", "DURATION", "how long to wait at most (2m)"},
+    {"--wait", NULL, "wait until seamqd has stopped"},
+    {"--timeout", "DURATION", "longest wait (default 2m)"},
     {NULL, NULL, NULL},
 };
 
@@ -56,38 +56,39 @@ static const struct column changes[] = {
     {NULL, NULL, COLUMN_TEXT},
 };
 
-/* The body of an answer with the status that is wanted; NULL after having said why not. */
-static json_t *ask(const struct cli *cli, const char *method, const char *path, int wanted)
+/* The body of the answer if it has the expected status; NULL after an error message. */
+static json_t *admin_get_body(const struct cli *cli, const char *method, const char *path, int expected)
 {
     struct error err;
     json_t *body = NULL;
     int status = admin_request(cli->config->admin, method, path, REQUEST_NS, &body, &err);
 
-    if (status == wanted && body)
+    if (status == expected && body)
         return body;
     json_decref(body);
     if (status < 0)
         cli_failed("%s", err.text);
     else
-        cli_failed("%s: %s %s: status %d: is it a seamqd of this version?", cli->config->admin, method, path, status);
+        cli_failed("%s: %s %s returned HTTP status %d; check that a seamqd of this version listens there",
+                   cli->config->admin, method, path, status);
     return NULL;
 }
 
-static int timeout(const struct cli *cli, int64_t *ret_deadline_ns)
+static int read_timeout(const struct cli *cli, int64_t *ret_deadline_ns)
 {
     const char *text = cli_flag(cli, "--timeout");
     int64_t ns = WAIT_NS;
     struct error err;
 
     if (text && (value_parse_duration(text, &ns, &err) < 0 || ns <= 0))
-        return cli_usage("--timeout: \"%s\" is no duration (try 30s)", text);
+        return cli_usage("--timeout: \"%s\" is not a duration (try 30s)", text);
     *ret_deadline_ns = clock_now_ns() + ns;
     return 0;
 }
 
 /* ---- status ------------------------------------------------------------------------------- */
 
-static int show(const struct cli *cli, json_t *status)
+static int print_status(const struct cli *cli, json_t *status)
 {
     char up[32];
 
@@ -104,10 +105,10 @@ static int show(const struct cli *cli, json_t *status)
 
 int daemon_status(struct cli *cli)
 {
-    json_t *status = ask(cli, "GET", "/status.json", HTTP_OK);
+    json_t *status = admin_get_body(cli, "GET", "/status.json", HTTP_OK);
     if (!status)
         return EXIT_FAILED;
-    int rc = show(cli, status);
+    int rc = print_status(cli, status);
     const char *state = json_string_value(json_object_get(status, "state"));
     bool ready = state && strcmp(state, "ready") == 0;
     json_decref(status);
@@ -116,24 +117,26 @@ int daemon_status(struct cli *cli)
 
 /* ---- reload ---------------------------------------------------------------------------------- */
 
-/* The report of the reload that comprises what was there when it was asked for; NULL after having said why not. */
+/* Waits for the report of the reload with the number `wanted` or a later one; NULL after an error message. */
 static json_t *await_reload(const struct cli *cli, json_int_t wanted, int64_t deadline_ns)
 {
     for (;;) {
-        json_t *report = ask(cli, "GET", "/reload", HTTP_OK);
+        json_t *report = admin_get_body(cli, "GET", "/reload", HTTP_OK);
         if (!report || (!json_is_true(json_object_get(report, "running")) &&
                         json_integer_value(json_object_get(report, "number")) >= wanted))
             return report;
         json_decref(report);
         if (clock_now_ns() >= deadline_ns) {
-            cli_failed("the reload is not done yet (seamqd's log says what it waits for)");
+            cli_failed(
+                "reload %lld is not done after the time-out; it continues (the log of seamqd shows what it waits for)",
+                (long long)wanted);
             return NULL;
         }
-        poll(NULL, 0, LOOK_MS);
+        poll(NULL, 0, POLL_MS);
     }
 }
 
-static int show_reload(const struct cli *cli, json_t *report)
+static int print_reload(const struct cli *cli, json_t *report)
 {
     json_t *list = json_object_get(report, "changes");
     json_t *change;
@@ -151,28 +154,28 @@ static int show_reload(const struct cli *cli, json_t *report)
     if (rc)
         return cli_failed("out of memory");
     if (!cli->json && json_array_size(list) == 0)
-        puts("nothing has changed");
+        puts("reload done: nothing has changed");
     return refused || json_is_true(json_object_get(report, "failed")) ? EXIT_FAILED : EXIT_DONE;
 }
 
 int daemon_reload(struct cli *cli)
 {
     int64_t deadline_ns;
-    int status = timeout(cli, &deadline_ns);
+    int status = read_timeout(cli, &deadline_ns);
     if (status)
         return status;
-    json_t *report = ask(cli, "POST", "/reload", HTTP_ACCEPTED);
+    json_t *report = admin_get_body(cli, "POST", "/reload", HTTP_ACCEPTED);
     if (!report)
         return EXIT_FAILED;
     json_int_t wanted = json_integer_value(json_object_get(report, "wanted"));
     if (cli_flag(cli, "--wait")) {
         json_decref(report);
         report = await_reload(cli, wanted, deadline_ns);
-        status = report ? show_reload(cli, report) : EXIT_FAILED;
+        status = report ? print_reload(cli, report) : EXIT_FAILED;
     } else if (cli->json) {
         status = cli_json(json_incref(report));
     } else {
-        printf("reload %lld has begun (--wait tells what becomes of it)\n", (long long)wanted);
+        printf("reload %lld started (--wait waits for its result)\n", (long long)wanted);
     }
     json_decref(report);
     return status;
@@ -184,21 +187,23 @@ int daemon_drain(struct cli *cli)
 {
     int64_t deadline_ns;
     struct error err;
-    int status = timeout(cli, &deadline_ns);
+    int status = read_timeout(cli, &deadline_ns);
     if (status)
         return status;
     int rc = admin_request(cli->config->admin, "POST", "/drain", REQUEST_NS, NULL, &err);
     if (rc != HTTP_ACCEPTED)
-        return rc < 0 ? cli_failed("%s", err.text) : cli_failed("%s: POST /drain: status %d", cli->config->admin, rc);
+        return rc < 0 ? cli_failed("%s", err.text)
+                      : cli_failed("%s: POST /drain returned HTTP status %d", cli->config->admin, rc);
     bool wait = cli_flag(cli, "--wait") != NULL;
     while (wait && rc != -ECONNREFUSED) {
         if (clock_now_ns() >= deadline_ns)
-            return cli_failed("it has not ended yet");
-        poll(NULL, 0, LOOK_MS);
+            return cli_failed("seamqd at %s has not stopped within the time-out; it continues to drain",
+                              cli->config->admin);
+        poll(NULL, 0, POLL_MS);
         rc = admin_request(cli->config->admin, "GET", "/healthz", REQUEST_NS, NULL, &err);
     }
     if (cli->json)
         return cli_json(json_pack("{s:b}", "ended", wait));
-    puts(wait ? "it has ended" : "it drains (--wait waits for its end)");
+    puts(wait ? "seamqd stopped" : "seamqd is draining (--wait waits until it has stopped)");
     return EXIT_DONE;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/dlq - the dead-letter stream of the command line, and a walk through its letters.
+ * dlq/dlq - reads the command line, and walks through the dead letters that it selects.
  *
- * Letters are read by their sequence (STREAM.MSG.GET): that needs one permission, works on every
- * server and on streams that take no consumer, and leaves nothing behind.  Runs of letters are asked
- * for by the lot, gaps and other people's letters are jumped over by subject.
+ * Dead letters are read by sequence (STREAM.MSG.GET): this needs one permission, works on every server and on streams
+ * that allow no consumer, and leaves nothing behind.  Consecutive sequences are requested in batches; gaps and messages
+ * with other subjects are skipped by subject.
  */
 #include "dlq.h"
 
@@ -20,33 +20,34 @@
 #define TIMEOUT_NS (10 * NS_PER_SEC)
 
 /* clang-format off: one row is one option */
-#define FILTER_FLAGS                                                                                                \
-    {"--dlq", "STREAM", "the stream of the dead letters; default: the handlers' dead_letter, else DLQ"},            \
-        {"--stream", "STREAM", "letters of messages of that stream"}, {"--consumer", "NAME", "of that consumer"},   \
-        {"--handler", "NAME", "of that handler"}, {"--reason", "WORD", "rejected, max-attempts, crash or timeout"}, \
-        {"--subject", "SUBJECT", "of messages with that subject; may hold * and >"},                                \
-        {"--since", "TIME", "that died since: 2h (ago), 2026-01-31T12:00:00Z"},                                     \
-        {"--until", "TIME", "that died before"},                                                                    \
-    {                                                                                                               \
-        "--limit", "N", "the first N of them"                                                                       \
+#define FILTER_FLAGS                                                                                    \
+    {"--dlq", "STREAM", "the dead-letter stream; default: dead_letter of the handlers, else DLQ"},      \
+        {"--stream", "STREAM", "only dead letters of that stream's messages"},                          \
+        {"--consumer", "NAME", "only of that consumer"}, {"--handler", "NAME", "only of that handler"}, \
+        {"--reason", "WORD", "only with that reason: rejected, max-attempts, crash or timeout"},        \
+        {"--subject", "SUBJECT", "only of messages with that subject; may contain * and >"},            \
+        {"--since", "TIME", "only dead-lettered since: 2h (ago), 2026-01-31T12:00:00Z"},                \
+        {"--until", "TIME", "only dead-lettered before"},                                               \
+    {                                                                                                   \
+        "--limit", "N", "only the first N"                                                              \
     }
 
 const struct flag dlq_ls_flags[] = {FILTER_FLAGS, {NULL, NULL, NULL}};
 const struct flag dlq_show_flags[] = {
-    {"--dlq", "STREAM", "the stream of the dead letters; default: the handlers' dead_letter, else DLQ"},
-    {"--data", NULL, "the payload and nothing else"},
+    {"--dlq", "STREAM", "the dead-letter stream; default: dead_letter of the handlers, else DLQ"},
+    {"--data", NULL, "print the payload and nothing else"},
     {NULL, NULL, NULL}};
 const struct flag dlq_replay_flags[] = {
     FILTER_FLAGS,
-    {"--to", "SUBJECT", "publish there, not to the message's own subject"},
-    {"--rate", "RATE", "at most so many: 100/s, 600/m"},
-    {"--again", NULL, "also those of an interrupted replay that may have been published"},
-    {"--yes", NULL, "all of them, where nothing says which"},
-    {"--dry-run", NULL, "show which, change nothing"},
+    {"--to", "SUBJECT", "publish to that subject instead of the message's own"},
+    {"--rate", "RATE", "publish at most so many: 100/s, 600/m"},
+    {"--again", NULL, "also replay those that an interrupted replay may have published"},
+    {"--yes", NULL, "replay all, if no option or sequence selects some"},
+    {"--dry-run", NULL, "show the selected dead letters, change nothing"},
     {NULL, NULL, NULL}};
 const struct flag dlq_drop_flags[] = {FILTER_FLAGS,
-                                      {"--yes", NULL, "do it; without, they are shown only"},
-                                      {"--dry-run", NULL, "show which, change nothing"},
+                                      {"--yes", NULL, "delete them; without it they are only shown"},
+                                      {"--dry-run", NULL, "show the selected dead letters, change nothing"},
                                       {NULL, NULL, NULL}};
 /* clang-format on */
 
@@ -66,7 +67,7 @@ static int parse_time(const struct cli *cli, const char *flag, int64_t *ret, str
     return rc ? error_prefix(err, "%s", flag) : 0;
 }
 
-/* A flag's value, NULL where it was not given, checked: what can match no letter is a mistake. */
+/* A checked option value; NULL: not given. A value that can match no dead letter is an error. */
 static int parse_text(const struct cli *cli, const char *flag, int (*check)(const char *, struct error *),
                       const char **ret, struct error *err)
 {
@@ -94,14 +95,14 @@ static int parse_filter(const struct cli *cli, struct letter_filter *f, struct e
     if (rc == 0)
         rc = parse_time(cli, "--until", &f->until_ns, err);
     if (rc == 0 && limit && (value_parse_int(limit, &n, err) < 0 || n <= 0))
-        rc = error_set(err, -EINVAL, "--limit: \"%s\" is no number above 0", limit);
+        rc = error_set(err, -EINVAL, "--limit: \"%s\" is not a number above 0", limit);
     f->limit = (uint64_t)n;
     for (size_t i = 0; rc == 0 && i < cli->n_args; i++)
         rc = letter_range_parse(cli->args[i], &f->ranges[f->n_ranges++], err);
     return rc;
 }
 
-/* --dlq, else what the handlers (the one of --handler) are configured with. 0 or the exit status. */
+/* The stream of --dlq, else `dead_letter` of the handler of --handler or of all handlers. 0 or the exit status. */
 static int choose_stream(const struct cli *cli, const char *cluster, char *out, size_t size)
 {
     const char *named = cli_flag(cli, "--dlq");
@@ -116,8 +117,9 @@ static int choose_stream(const struct cli *cli, const char *cluster, char *out, 
         if ((handler && strcmp(handler, h->name) != 0) || strcmp(other, "off") == 0)
             continue;
         if (found && strcmp(other, out) != 0)
-            return cli_usage("the handlers have several dead-letter streams (%s, %s): say which by --dlq or --handler",
-                             out, other);
+            return cli_usage(
+                "the handlers have several dead-letter streams (%s, %s): choose one with --dlq or --handler", out,
+                other);
         found = true;
         snprintf(out, size, "%s", other);
     }
@@ -129,14 +131,14 @@ static int choose_stream(const struct cli *cli, const char *cluster, char *out, 
 
 /* ---- the stream ---------------------------------------------------------------------------- */
 
-static int look(struct dlq *d)
+static int read_stream(struct dlq *d)
 {
     struct call call = {.path = {API_STREAM_INFO, .stream = d->stream}};
     struct error err;
 
     int rc = session_call(d->session, &call, TIMEOUT_NS, &err);
     if (rc && call.answer.err_code == JS_STREAM_NOT_FOUND)
-        return cli_failed("cluster %s has no stream %s (--dlq names another one)", session_cluster(d->session)->name,
+        return cli_failed("cluster %s has no stream %s (set another one with --dlq)", session_cluster(d->session)->name,
                           d->stream);
     if (rc)
         return cli_failed("%s", err.text);
@@ -162,10 +164,10 @@ int dlq_open(struct cli *cli, struct dlq *ret)
     int status = choose_stream(cli, cluster->name, ret->stream, sizeof(ret->stream));
     if (status == 0)
         status = cli_connect(cli, 0, &ret->session);
-    return status ? status : look(ret);
+    return status ? status : read_stream(ret);
 }
 
-bool dlq_chosen(const struct dlq *d)
+bool dlq_has_selection(const struct dlq *d)
 {
     const struct letter_filter *f = &d->filter;
     return f->n_ranges || f->stream || f->consumer || f->handler || f->reason || f->subject || f->since_ns ||
@@ -186,16 +188,16 @@ struct walk {
     uint64_t found;
 };
 
-static bool enough(const struct walk *w)
+static bool is_limit_reached(const struct walk *w)
 {
     uint64_t limit = w->dlq->filter.limit;
     return limit && w->found >= limit;
 }
 
-static int visit(struct walk *w, const struct stored_message *m)
+static int visit_message(struct walk *w, const struct stored_message *m)
 {
     struct letter l;
-    if (!m->seq || enough(w) || letter_read(m, &l) < 0 || !letter_matches(&l, &w->dlq->filter))
+    if (!m->seq || is_limit_reached(w) || letter_read(m, &l) < 0 || !letter_matches(&l, &w->dlq->filter))
         return 0;
     w->found++;
     progress_show(&w->dlq->progress, "%s: %" PRIu64 " found, at %" PRIu64 " of %" PRIu64, w->dlq->stream, w->found,
@@ -203,21 +205,21 @@ static int visit(struct walk *w, const struct stored_message *m)
     return w->fn(w->data, &l);
 }
 
-/* The sequences behind `*seq` that a lot holds; `*seq` becomes the one after them. */
-static int visit_lot(struct walk *w, uint64_t *seq, struct error *err)
+/* Visits a batch of sequences from `*seq` on; `*seq` becomes the one after them. */
+static int visit_batch(struct walk *w, uint64_t *seq, struct error *err)
 {
     struct dlq *d = w->dlq;
     uint64_t seqs[DLQ_BATCH];
-    struct stored_message lot[DLQ_BATCH];
+    struct stored_message batch[DLQ_BATCH];
     size_t n = 0;
 
     for (uint64_t next; n < DLQ_BATCH && (next = letter_next_seq(&d->filter, *seq)) <= d->last_seq; *seq = next + 1)
         seqs[n++] = next;
-    int rc = n ? stored_message_get(d->session, d->stream, seqs, n, lot, err) : 0;
+    int rc = n ? stored_message_get(d->session, d->stream, seqs, n, batch, err) : 0;
     for (size_t i = 0; i < n; i++) {
         if (rc == 0)
-            rc = visit(w, &lot[i]);
-        stored_message_finish(&lot[i]);
+            rc = visit_message(w, &batch[i]);
+        stored_message_finish(&batch[i]);
     }
     return rc;
 }
@@ -231,7 +233,7 @@ int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
     int rc = 0;
 
     dead_letter_filter(f->stream, f->consumer, subject, sizeof(subject));
-    while (rc == 0 && seq <= d->last_seq && !enough(&w)) {
+    while (rc == 0 && seq <= d->last_seq && !is_limit_reached(&w)) {
         struct stored_message m = {0};
         rc = stored_message_next(d->session, d->stream, seq, subject, &m, err);
         if (rc == -ENOENT || (rc == 0 && m.seq > d->last_seq)) {
@@ -240,11 +242,11 @@ int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
             break;
         }
         if (rc == 0)
-            rc = visit(&w, &m);
+            rc = visit_message(&w, &m);
         seq = letter_next_seq(f, m.seq + 1);
         stored_message_finish(&m);
-        if (rc == 0 && !enough(&w))
-            rc = visit_lot(&w, &seq, err);
+        if (rc == 0 && !is_limit_reached(&w))
+            rc = visit_batch(&w, &seq, err);
     }
     progress_end(&d->progress);
     return rc;
@@ -269,7 +271,7 @@ json_t *dlq_rows(struct dlq *d)
     return NULL;
 }
 
-void dlq_tell(const struct dlq *d, size_t n, const char *what)
+void dlq_print_result(const struct dlq *d, size_t n, const char *what)
 {
     if (n)
         cli_tell(d->cli, "%zu dead letter%s of %s %s", n, n == 1 ? "" : "s", d->stream, what);
@@ -277,7 +279,7 @@ void dlq_tell(const struct dlq *d, size_t n, const char *what)
         cli_tell(d->cli, "nothing to do: %s has no such dead letter", d->stream);
 }
 
-/* "2026-01-31T12:00:00.123Z": servers leave zeros at the end out, and a table wants equal widths. */
+/* To "2026-01-31T12:00:00.123Z": servers omit trailing zeros, and a table needs equal widths. */
 static void shorten_time(json_t *row)
 {
     char text[64];

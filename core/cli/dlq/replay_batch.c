@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/replay_batch - the original of a letter, the stream that takes it, its headers. */
+ * dlq/replay_batch - the original message of a dead letter, the stream that captures it, and its headers. */
 #include "replay_batch.h"
 
 #include "base/clock.h"
@@ -25,8 +25,8 @@ static bool captures(json_t *subjects, const char *subject)
     return false;
 }
 
-/* -ENOENT: there is none of that name. */
-static int stream_info(struct dlq *d, const char *stream, json_t **ret, struct error *err)
+/* -ENOENT: no stream has that name. */
+static int read_stream_info(struct dlq *d, const char *stream, json_t **ret, struct error *err)
 {
     struct call call = {.path = {API_STREAM_INFO, .stream = stream}};
 
@@ -35,7 +35,7 @@ static int stream_info(struct dlq *d, const char *stream, json_t **ret, struct e
     return rc && call.answer.err_code == JS_STREAM_NOT_FOUND ? -ENOENT : rc;
 }
 
-/* The stream that takes `subject`, as the server knows it. -ENOENT: none. */
+/* The stream that captures `subject`, as the server reports it. -ENOENT: none. */
 static int find_stream(struct dlq *d, const char *subject, char *out, size_t size, struct error *err)
 {
     json_t *question = json_pack("{s:s}", "subject", subject);
@@ -64,27 +64,27 @@ static void set_target(struct replay_batch *ps, const char *stream, json_t *info
     ps->subjects = json_incref(json_object_get(json_object_get(info, "config"), "subjects"));
 }
 
-/* The first one decides for the lot: normally the stream that the message came from. */
+/* The first item decides the target of the batch: normally the stream that the message came from. */
 static int choose_target(struct replay_batch *ps, struct dlq *d, struct replay_item *p, struct error *err)
 {
     char stream[LETTER_NAME_MAX];
     json_t *info;
 
     snprintf(stream, sizeof(stream), "%s", p->letter.stream);
-    int rc = stream_info(d, stream, &info, err);
+    int rc = read_stream_info(d, stream, &info, err);
     if (rc == 0 && !captures(json_object_get(json_object_get(info, "config"), "subjects"), p->call.publish))
         rc = -ENOENT;
-    if (rc == -ENOENT) { /* a mirror's messages go to its origin; --to goes anywhere */
+    if (rc == -ENOENT) { /* messages of a mirror go to its origin, and --to may name any stream's subject */
         json_decref(info);
         info = NULL;
         rc = find_stream(d, p->call.publish, stream, sizeof(stream), err);
         if (rc == 0)
-            rc = stream_info(d, stream, &info, err);
+            rc = read_stream_info(d, stream, &info, err);
     }
     bool takes = rc == 0 && strcmp(stream, d->stream) != 0 &&
                  captures(json_object_get(json_object_get(info, "config"), "subjects"), p->call.publish);
     if (rc == -ENOENT || (rc == 0 && !takes)) {
-        snprintf(p->refusal, sizeof(p->refusal), "no stream takes the subject %.256s: it would be lost",
+        snprintf(p->refusal, sizeof(p->refusal), "no stream captures the subject %.256s: the message would be lost",
                  p->call.publish);
         rc = 0;
     } else if (rc == 0) {
@@ -94,9 +94,9 @@ static int choose_target(struct replay_batch *ps, struct dlq *d, struct replay_i
     return rc;
 }
 
-/* ---- a parcel ---------------------------------------------------------------------------------- */
+/* ---- one item ---------------------------------------------------------------------------------- */
 
-/* What the letter could not hold is taken from the original, if that is still there and still the same. */
+/* Reads the original message if the dead letter contains only a part of it, and the stream was not recreated. */
 static int fetch_original(struct dlq *d, struct replay_item *p, struct error *err)
 {
     const struct letter *l = &p->letter;
@@ -104,7 +104,7 @@ static int fetch_original(struct dlq *d, struct replay_item *p, struct error *er
 
     if (strcmp(l->cut, "message") != 0 && strcmp(l->cut, "headers") != 0)
         return 0;
-    int rc = stream_info(d, l->stream, &info, err);
+    int rc = read_stream_info(d, l->stream, &info, err);
     bool same = rc == 0 && value_time_ns(json_string_value(json_object_get(info, "created"))) == l->created_ns;
     json_decref(info);
     if (same)
@@ -113,7 +113,7 @@ static int fetch_original(struct dlq *d, struct replay_item *p, struct error *er
         return rc;
     if (!p->original.seq)
         snprintf(p->refusal, sizeof(p->refusal),
-                 "it was too large for a dead letter, which holds no %s, and the message itself (%.128s %" PRIu64
+                 "it was too large for a dead letter, which contains no %s, and the message itself (%.128s %" PRIu64
                  ") is gone",
                  strcmp(l->cut, "message") == 0 ? "payload" : "headers of its own", l->stream, l->seq);
     return 0;
@@ -141,17 +141,18 @@ static void put_headers(struct replay_item *p, const struct stored_message *mess
     put_header(&p->headers, DEAD_LETTER_REPLAYS, replays);
 }
 
-static int pack(struct replay_batch *ps, struct dlq *d, struct replay_item *p, const char *to, struct error *err)
+static int prepare_item(struct replay_batch *ps, struct dlq *d, struct replay_item *p, const char *to,
+                        struct error *err)
 {
     if (!p->stored.seq)
         return 0;
     if (letter_read(&p->stored, &p->letter) < 0) {
-        snprintf(p->refusal, sizeof(p->refusal), "it is no dead letter");
+        snprintf(p->refusal, sizeof(p->refusal), "it is not a dead letter");
         return 0;
     }
     p->call = (struct call){.publish = to ? to : p->letter.subject};
     if (!*p->call.publish) {
-        snprintf(p->refusal, sizeof(p->refusal), "it does not say its message's subject (--to SUBJECT does)");
+        snprintf(p->refusal, sizeof(p->refusal), "it has no Seamq-Subject header: give the subject with --to SUBJECT");
         return 0;
     }
     int rc = fetch_original(d, p, err);
@@ -172,18 +173,18 @@ static int pack(struct replay_batch *ps, struct dlq *d, struct replay_item *p, c
 int replay_batch_fill(struct replay_batch *ps, struct dlq *d, const uint64_t *seqs, size_t n, const char *to,
                       struct error *err)
 {
-    struct stored_message lot[DLQ_BATCH];
+    struct stored_message messages[DLQ_BATCH];
 
     *ps = (struct replay_batch){.items = calloc(n, sizeof(*ps->items)), .n = n};
     if (!ps->items) {
         ps->n = 0;
         return error_set(err, -ENOMEM, "out of memory");
     }
-    int rc = stored_message_get(d->session, d->stream, seqs, n, lot, err);
+    int rc = stored_message_get(d->session, d->stream, seqs, n, messages, err);
     for (size_t i = 0; i < n; i++)
-        ps->items[i].stored = lot[i];
+        ps->items[i].stored = messages[i];
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = pack(ps, d, &ps->items[i], to, err);
+        rc = prepare_item(ps, d, &ps->items[i], to, err);
     return rc;
 }
 
@@ -221,6 +222,6 @@ int replay_item_explain(const struct session *s, const struct replay_item *p, st
     const struct answer *a = &p->call.answer;
 
     if (a->rc == -EHOSTUNREACH)
-        return error_set(err, a->rc, "%s: nobody takes it", p->call.publish);
+        return error_set(err, a->rc, "no stream captures the subject %s", p->call.publish);
     return session_explain(s, &p->call, err);
 }

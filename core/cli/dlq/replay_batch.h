@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dlq/replay_batch - dead letters made into the messages that a replay publishes.
+ * dlq/replay_batch - builds the messages that a replay publishes from a batch of dead letters, and publishes them.
  *
- * A parcel has the payload and headers of the original message, and three more: Nats-Msg-Id and Seamq-Replay-Id, both
- * the subject of the letter, which no other one ever has; and Seamq-Replays, how often it was replayed.
+ * Such a message has the payload and headers of the original one, and more: Nats-Msg-Id and Seamq-Replay-Id, both the
+ * unique subject of the dead letter; and Seamq-Replays, how often the message was replayed.
  */
 #ifndef SEAMQ_CLI_DLQ_REPLAY_BATCH_H
 #define SEAMQ_CLI_DLQ_REPLAY_BATCH_H
@@ -12,32 +12,32 @@
 #include "cli/dlq/journal.h"
 
 struct replay_item {
-    struct stored_message stored;   /* seq 0: the letter is gone */
+    struct stored_message stored;   /* seq 0: the dead letter is already deleted */
     struct letter letter;           /* a view of it */
-    struct stored_message original; /* when the letter is a pointer to it */
+    struct stored_message original; /* if the dead letter is only a pointer to it */
     struct buf headers;
     struct call call;
-    bool ready;                   /* to be published: it goes to the lot's target */
-    char refusal[ERROR_TEXT_MAX]; /* why it cannot be; "": it can */
+    bool ready;                   /* it will be published to the batch's target */
+    char refusal[ERROR_TEXT_MAX]; /* why it cannot be replayed; "": it can */
 };
 
-struct replay_batch { /* a lot: all that is ready goes to one stream. Begins as zero */
+struct replay_batch { /* all ready items go to one target stream; begins zeroed */
     struct replay_item *items;
     size_t n;
     struct journal_target target;
-    json_t *subjects; /* that the target captures */
+    json_t *subjects; /* subjects that the target captures */
 };
 
-/* Letters `seqs[0..n)` as batch; neither ready nor refused are those that go to another stream than the first
- * one that can go at all. `to` NULL: to their own subjects. 0 or negative with a sentence; replay_batch_finish() either
- * way.
- */
+/* Reads the dead letters `seqs[0..n)`.  The first one that can be replayed decides the target; items for another
+ * stream are neither ready nor refused.  `to` NULL: their own subjects.  0, or a negative errno with a sentence in
+ * `err`; call replay_batch_finish() in any case. */
 int replay_batch_fill(struct replay_batch *ps, struct dlq *d, const uint64_t *seqs, size_t n, const char *to,
                       struct error *err);
 void replay_batch_publish(struct replay_batch *ps, struct session *s, int64_t timeout_ns);
 void replay_batch_finish(struct replay_batch *ps);
 
-/* What the target said: 0; -ETIMEDOUT, -ENOTCONN: nothing; else why it refused, as a sentence. */
+/* The answer of the target stream: 0: stored; -ETIMEDOUT, -ENOTCONN: no answer; else refused, with a sentence in
+ * `err`. */
 int replay_item_explain(const struct session *s, const struct replay_item *p, struct error *err);
 
 #endif

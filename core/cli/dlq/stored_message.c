@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/stored_message - STREAM.MSG.GET and STREAM.MSG.DELETE, many at a time, and what a message consists of. */
+ * dlq/stored_message - parses the answers of STREAM.MSG.GET, and makes many calls in parallel. */
 #include "stored_message.h"
 
 #include "base/base64.h"
@@ -19,7 +19,7 @@
 /* ---- parsing ---------------------------------------------------------------------- */
 
 /* "NATS/1.0...\r\nName: value\r\n...\r\n" to "Name\0value\0...". */
-static void take_headers(const char *block, size_t len, struct buf *out)
+static void parse_headers(const char *block, size_t len, struct buf *out)
 {
     const char *end = block + len;
     const char *line = memchr(block, '\n', len);
@@ -43,7 +43,7 @@ static void take_headers(const char *block, size_t len, struct buf *out)
     }
 }
 
-static int decode(json_t *text, struct buf *out)
+static int decode_base64(json_t *text, struct buf *out)
 {
     return text ? base64_decode(json_string_value(text), json_string_length(text), out) : 0;
 }
@@ -61,9 +61,9 @@ int stored_message_parse(json_t *answer, struct stored_message *ret)
 
     if (!subject || !time || seq <= 0 || (headers && !json_is_string(headers)) || (data && !json_is_string(data)))
         return -EBADMSG;
-    int rc = decode(headers, &block) < 0 || decode(data, &m.data) < 0 ? -EBADMSG : 0;
+    int rc = decode_base64(headers, &block) < 0 || decode_base64(data, &m.data) < 0 ? -EBADMSG : 0;
     if (rc == 0 && block.len)
-        take_headers(block.data, block.len, &m.headers);
+        parse_headers(block.data, block.len, &m.headers);
     m.time_ns = value_time_ns(time);
     m.time = strdup(time);
     m.subject = strdup(subject);
@@ -110,11 +110,11 @@ const char *stored_message_header(const struct stored_message *m, const char *na
 
 /* ---- calls ------------------------------------------------------------------------- */
 
-struct body { /* of a call */
+struct body { /* of one call */
     char text[BODY_MAX];
 };
 
-/* One call for each sequence, `more` behind it in its body. 0 or -ENOMEM. */
+/* One call for each sequence, with `more` after the sequence in its body. 0 or -ENOMEM. */
 static int make_calls(enum api_verb verb, const char *stream, const char *more, const uint64_t *seqs, size_t n,
                       struct call **ret_calls, struct body **ret_bodies)
 {
@@ -134,7 +134,7 @@ static int make_calls(enum api_verb verb, const char *stream, const char *more, 
     return 0;
 }
 
-static int take_message(const struct session *s, const struct call *call, struct stored_message *ret, struct error *err)
+static int read_message(const struct session *s, const struct call *call, struct stored_message *ret, struct error *err)
 {
     char name[API_SUBJECT_MAX];
     int rc = call->answer.rc;
@@ -143,7 +143,7 @@ static int take_message(const struct session *s, const struct call *call, struct
     if (rc)
         return session_explain(s, call, err);
     rc = stored_message_parse(call->answer.json, ret);
-    return rc ? error_set(err, rc, "%s: the answer holds no message", call_name(call, name, sizeof(name))) : 0;
+    return rc ? error_set(err, rc, "%s: the answer contains no message", call_name(call, name, sizeof(name))) : 0;
 }
 
 int stored_message_get(struct session *s, const char *stream, const uint64_t *seqs, size_t n,
@@ -158,7 +158,7 @@ int stored_message_get(struct session *s, const char *stream, const uint64_t *se
         return error_set(err, rc, "out of memory");
     session_calls(s, calls, n, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
     for (size_t i = 0; i < n; i++) {
-        int got = rc ? 0 : take_message(s, &calls[i], &ret[i], err);
+        int got = rc ? 0 : read_message(s, &calls[i], &ret[i], err);
         rc = rc || got == -ENOENT ? rc : got;
         call_finish(&calls[i]);
     }
@@ -167,7 +167,8 @@ int stored_message_get(struct session *s, const char *stream, const uint64_t *se
     return rc;
 }
 
-static int get_one(struct session *s, const char *stream, json_t *body, struct stored_message *ret, struct error *err)
+static int request_message(struct session *s, const char *stream, json_t *body, struct stored_message *ret,
+                           struct error *err)
 {
     char *text = json_dumps(body, JSON_COMPACT);
     struct call call = {.path = {API_MESSAGE_GET, .stream = stream}, .body = text};
@@ -176,7 +177,7 @@ static int get_one(struct session *s, const char *stream, json_t *body, struct s
     if (!text)
         return error_set(err, -ENOMEM, "out of memory");
     session_calls(s, &call, 1, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
-    int rc = take_message(s, &call, ret, err);
+    int rc = read_message(s, &call, ret, err);
     call_finish(&call);
     free(text);
     return rc;
@@ -185,18 +186,19 @@ static int get_one(struct session *s, const char *stream, json_t *body, struct s
 int stored_message_next(struct session *s, const char *stream, uint64_t from, const char *subject,
                         struct stored_message *ret, struct error *err)
 {
-    return get_one(s, stream, json_pack("{s:I, s:s}", "seq", (json_int_t)from, "next_by_subj", subject), ret, err);
+    return request_message(s, stream, json_pack("{s:I, s:s}", "seq", (json_int_t)from, "next_by_subj", subject), ret,
+                           err);
 }
 
 int stored_message_last(struct session *s, const char *stream, const char *subject, struct stored_message *ret,
                         struct error *err)
 {
-    return get_one(s, stream, json_pack("{s:s}", "last_by_subj", subject), ret, err);
+    return request_message(s, stream, json_pack("{s:s}", "last_by_subj", subject), ret, err);
 }
 
-/* Asked twice (a lost connection, another command), the server does not find it: gone is what was wanted. The
- * store's own word comes through where two ask at the same moment. */
-static bool is_gone(const struct answer *a)
+/* A message that another command or a repeated call has deleted is not found. If two deletions meet, the error text of
+ * the server's store is the only sign of it. */
+static bool is_deleted(const struct answer *a)
 {
     static const char *const words[] = {"no message found", "deleted message", "stream store EOF"};
     bool gone = a->err_code == JS_SEQUENCE_NOT_FOUND;
@@ -215,7 +217,7 @@ int stored_message_delete(struct session *s, const char *stream, const uint64_t 
         return error_set(err, rc, "out of memory");
     session_calls(s, calls, n, clock_now_ns() + TIMEOUT_NS, NULL, NULL);
     for (size_t i = 0; i < n; i++) {
-        if (rc == 0 && calls[i].answer.rc && !is_gone(&calls[i].answer))
+        if (rc == 0 && calls[i].answer.rc && !is_deleted(&calls[i].answer))
             rc = session_explain(s, &calls[i], err);
         call_finish(&calls[i]);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dlq/verb_show - seamq dlq show: everything that is in some dead letters. */
+ * dlq/verb_show - seamq dlq show: everything that a dead letter contains. */
 #include "cli/verbs.h"
 
 #include "base/base64.h"
@@ -18,7 +18,7 @@ static bool is_text(const struct buf *data)
     return true;
 }
 
-/* Several values of one name are an array. */
+/* Several values of one name become an array. */
 static void add_header(json_t *headers, const char *name, const char *value)
 {
     json_t *there = json_object_get(headers, name);
@@ -33,7 +33,7 @@ static void add_header(json_t *headers, const char *name, const char *value)
         json_object_set_new(headers, name, text);
 }
 
-static int show_json(const struct letter *l)
+static int print_json(const struct letter *l)
 {
     const struct stored_message *m = l->stored;
     json_t *row = letter_row(l);
@@ -57,7 +57,7 @@ static int show_json(const struct letter *l)
     return rc;
 }
 
-static void put_line(struct buf *b)
+static void print_line(struct buf *b)
 {
     if (buf_str(b)) {
         output_clean(b->data);
@@ -66,7 +66,7 @@ static void put_line(struct buf *b)
     buf_clear(b);
 }
 
-static int show_text(const struct letter *l)
+static int print_text(const struct letter *l)
 {
     const struct stored_message *m = l->stored;
     struct buf line = {0};
@@ -74,10 +74,10 @@ static int show_text(const struct letter *l)
     const char *value;
 
     buf_printf(&line, "%" PRIu64 "  %s  %s", m->seq, m->time, m->subject);
-    put_line(&line);
+    print_line(&line);
     for (size_t at = 0; stored_message_next_header(m, &at, &name, &value);) {
         buf_printf(&line, "%s: %s", name, value);
-        put_line(&line);
+        print_line(&line);
     }
     buf_finish(&line);
     putchar('\n');
@@ -85,12 +85,12 @@ static int show_text(const struct letter *l)
         fwrite(m->data.data ? m->data.data : "", 1, m->data.len, stdout);
         puts(m->data.len && m->data.data[m->data.len - 1] == '\n' ? "" : "\n");
     } else {
-        printf("(%zu bytes that are no text: --data writes them, --json as base64)\n\n", m->data.len);
+        printf("(%zu bytes that are not text; --data prints them, --json encodes them as base64)\n\n", m->data.len);
     }
     return 0;
 }
 
-static int show(void *data, const struct letter *l)
+static int print_letter(void *data, const struct letter *l)
 {
     const struct cli *cli = data;
     if (cli_flag(cli, "--data"))
@@ -98,7 +98,7 @@ static int show(void *data, const struct letter *l)
                        l->stored->data.len
                    ? 0
                    : -1;
-    return cli->json ? show_json(l) : show_text(l);
+    return cli->json ? print_json(l) : print_text(l);
 }
 
 struct shown {
@@ -106,18 +106,18 @@ struct shown {
     uint64_t n[LETTER_RANGES_MAX]; /* of each range of the command line */
 };
 
-static int show_counted(void *data, const struct letter *l)
+static int print_and_count(void *data, const struct letter *l)
 {
     struct shown *s = data;
     const struct letter_filter *f = &s->dlq->filter;
 
     for (size_t i = 0; i < f->n_ranges; i++)
         s->n[i] += f->ranges[i].first <= l->stored->seq && l->stored->seq <= f->ranges[i].last;
-    return show(s->dlq->cli, l);
+    return print_letter(s->dlq->cli, l);
 }
 
-/* Every sequence and range that was asked for must have something. The exit status. */
-static int name_missing(const struct shown *s)
+/* Fails for each sequence or range of the command line without a dead letter. The exit status. */
+static int report_missing(const struct shown *s)
 {
     int status = EXIT_DONE;
     for (size_t i = 0; i < s->dlq->filter.n_ranges; i++)
@@ -133,10 +133,10 @@ int dlq_show(struct cli *cli)
     struct shown shown = {.dlq = &d};
     int status = dlq_open(cli, &d);
 
-    if (status == 0 && dlq_each(&d, show_counted, &shown, &err) < 0)
+    if (status == 0 && dlq_each(&d, print_and_count, &shown, &err) < 0)
         status = cli_failed("%s", err.text);
     else if (status == 0)
-        status = name_missing(&shown);
+        status = report_missing(&shown);
     dlq_close(&d);
     return status;
 }

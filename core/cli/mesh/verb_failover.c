@@ -66,21 +66,22 @@ static int take_arguments(const struct cli *cli, struct failover *f)
 
     f->handler = cli_handler(cli, cli->args[0]);
     if (!f->handler)
-        return cli_usage("there is no [handler.%s] in the configuration", cli->args[0]);
+        return cli_usage("unknown handler \"%s\": no [handler.%s] in the configuration", cli->args[0], cli->args[0]);
     if (!to)
-        return cli_usage("say where the mirror is: --to CLUSTER");
+        return cli_usage("give the cluster that has the mirror: --to CLUSTER");
     f->to = config_find_cluster(cli->config, to);
     if (!f->to)
-        return cli_usage("--to: there is no cluster %s in the configuration", to);
+        return cli_usage("--to: unknown cluster \"%s\" (no [cluster.%s] in the configuration)", to, to);
     f->home = config_find_cluster(cli->config, f->handler->clusters.items[0]);
     if (!f->home)
-        return cli_usage("there is no cluster %s, the home of handler %s, in the configuration",
+        return cli_usage("unknown cluster \"%s\", the home of handler %s (no such section in the configuration)",
                          f->handler->clusters.items[0], f->handler->name);
     if (f->home == f->to)
         return cli_usage("--to: %s is the home of handler %s", to, f->handler->name);
     config_stream_name(f->handler, f->home->name, f->stream, sizeof(f->stream));
     if (!*f->stream)
-        return cli_usage("[handler.%s] names no stream: set it, also where the plugin has one", f->handler->name);
+        return cli_usage("[handler.%s] has no stream: set `stream`, even if the plugin has a default",
+                         f->handler->name);
     f->status_file = cli_flag(cli, "--status");
     return 0;
 }
