@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * link - the loop's side: queues commands, delivers events, watches the link's thread. */
+ * connection - the loop's side: queues commands, delivers events, watches the connection's thread. */
 #include "connection_private.h"
 
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* nats.c's collector thread is woken once for so many messages, or for so many bytes of them. */
+/* nats.c's collector thread is woken once for this number of messages or bytes. */
 #define RECYCLE_BURST 2048
 #define RECYCLE_BYTES (1u << 20)
 #define JOIN_SECONDS 3
@@ -141,7 +141,7 @@ int connection_create(struct connection **ret, struct loop *loop, const struct c
     return 0;
 }
 
-/* What is not connected has nothing to send: it is not waited for. */
+/* Without a connection there is nothing to send, so destroying does not wait. */
 static bool join(struct connection *l)
 {
     struct timespec until;
@@ -207,7 +207,7 @@ bool connection_destroy(struct connection *l, int64_t flush_ns)
         connection_free(l);
         return true;
     }
-    /* Inside a connect to a host that does not answer: it goes on, and reads its config. */
+    /* The thread is inside a connect to a host that does not respond; it continues and reads `config`. */
     pthread_detach(l->thread);
     thread_left = true;
     connection_leave(l);
@@ -297,7 +297,7 @@ int connection_publish(struct connection *l, const struct connection_publish *p)
     c.size = (uint32_t)size;
     char *at = buf_reserve(&l->commands_out, size);
     if (!at) {
-        l->commands_out.failed = false; /* what was queued before stays good */
+        l->commands_out.failed = false; /* earlier commands are complete */
         return -ENOMEM;
     }
     memcpy(at, &c, sizeof(c));
@@ -343,4 +343,9 @@ void connection_kick(struct connection *l, const char *why)
     if (l->callbacks.on_error)
         l->callbacks.on_error(l->data, why);
     shutdown_socket(l);
+}
+
+size_t connection_recycled(const struct connection *l)
+{
+    return l->n_recycled;
 }

@@ -2,7 +2,7 @@
  *
  * connection_private - what connection.c (the loop's thread) and connection_thread.c (the connection's thread) share.
  *
- * Every field says whose it is; what both touch is a queue, an atomic, or under fd_mutex.
+ * The comments say which thread owns a field; fields of both are queues, atomics, or under fd_mutex.
  */
 #ifndef SEAMQ_FEDERATION_CONNECTION_PRIVATE_H
 #define SEAMQ_FEDERATION_CONNECTION_PRIVATE_H
@@ -28,7 +28,7 @@ struct connection_sub {
     void *data;               /* loop */
     struct list node;         /* thread: in connection.subs */
     natsSubscription *nats;   /* thread; NULL while not connected */
-    bool draining;            /* thread: not made again with the next connection */
+    bool draining;            /* thread: not restored with the next connection */
     bool awaits_end;          /* thread */
     sem_t ended;              /* CONNECTION_REPLIES: nats.c's thread will not call again */
 };
@@ -46,7 +46,7 @@ struct command {
             uint32_t reply;
             uint32_t headers;
             uint32_t data;
-            uint32_t epoch; /* which connection it was meant for: the ups seen by the loop */
+            uint32_t epoch; /* the connection it was queued for: `ups` of the loop */
         } publish;
     };
 };
@@ -101,10 +101,10 @@ struct connection {
     atomic_int left;
 };
 
-/* For the thread at its end, and for a loop that did not wait for it: the second to leave frees the link. */
+/* Called by the thread at its end and by connection_destroy() that did not wait for it: the second call frees. */
 void connection_leave(struct connection *l);
 
-/* The link's thread. */
+/* Start routine of the connection's thread. */
 void *connection_thread(void *connection);
 
 #endif

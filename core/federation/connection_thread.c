@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * connection - the link's thread: connects, drives nats.c's event-loop interface, carries
- * out the loop's commands, and starts over when the connection is gone.
+ * connection_thread - the connection's thread: connects, drives nats.c's event-loop interface, executes the loop's
+ * commands, and starts over when the connection is lost.
  */
 #include "connection_private.h"
 
@@ -19,7 +19,7 @@
 
 #define PAUSE_MIN_NS (50 * NS_PER_MS)
 #define PAUSE_MAX_NS (2 * NS_PER_SEC)
-/* A connection that was lost sooner counts as a failed attempt: the next one waits. */
+/* A connection that is lost sooner counts as a failed attempt: the next attempt waits. */
 #define STABLE_NS NS_PER_SEC
 #define WAIT_SECONDS 2
 #define HANG_UP_NS (300 * NS_PER_MS)
@@ -31,11 +31,11 @@ struct connection_thread {
     bool want_write; /* nats.c has something to write */
     bool polling_write;
     atomic_bool gone; /* the connection is lost or closed */
-    sem_t detached;   /* nats.c is done with us: comes once for each connection, from any thread */
+    sem_t detached;   /* nats.c no longer uses this struct: posted once for each connection, from any thread */
     sem_t closed;     /* the last callback of this connection has run */
     struct buf commands;
     struct buf events;
-    uint32_t epoch; /* connections made so far; as link.ups on the loop's side */
+    uint32_t epoch; /* connections so far; `ups` is the loop's copy */
     char url[256];  /* of the server, or of the last one */
     int64_t pause_ns;
     unsigned seed;
@@ -54,7 +54,7 @@ static natsStatus on_attach(void **data, void *loop, natsConnection *nc, natsSoc
     return NATS_OK;
 }
 
-/* Removing "read" means that the connection is lost or closed; may come from nats.c's timer thread. */
+/* nats.c removes "read" when the connection is lost or closed, also from its timer thread. */
 static natsStatus on_read(void *data, bool add)
 {
     struct connection_thread *c = data;
@@ -68,7 +68,7 @@ static natsStatus on_read(void *data, bool add)
 static natsStatus on_write(void *data, bool add)
 {
     struct connection_thread *c = data;
-    /* Not from the timer thread: it only ever adds by its PING, and then wakes us to write it. */
+    /* nats.c's timer thread only adds "write", for its PING, and wakes this thread to send it. */
     __atomic_store_n(&c->want_write, add, __ATOMIC_SEQ_CST);
     if (add && !pthread_equal(pthread_self(), c->connection->thread))
         queue_wake(&c->connection->commands);
@@ -89,7 +89,7 @@ static natsStatus on_detach(void *data)
 static void post(struct connection_thread *c, const struct event *e)
 {
     buf_append(&c->events, e, sizeof(*e));
-    assert(!c->events.failed); /* a state that the loop never hears of would drop all that is published from then on */
+    assert(!c->events.failed); /* if the loop missed a state, it would drop every later publish */
 }
 
 static void flush_events(struct connection_thread *c)
@@ -109,7 +109,7 @@ static void post_state(struct connection_thread *c, enum connection_state state,
     flush_events(c);
 }
 
-/* Comes from nats.c's callback thread. */
+/* Called by nats.c's callback thread. */
 static void on_nats_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *closure)
 {
     struct connection *l = closure;
@@ -121,7 +121,7 @@ static void on_nats_error(natsConnection *nc, natsSubscription *sub, natsStatus 
     queue_push(&l->events, &e, sizeof(e));
 }
 
-/* For what nats.c's threads are about to do; never for ever. */
+/* Waits for nats.c's threads, with a time limit. */
 static void wait_for(sem_t *sem)
 {
     struct timespec until;
@@ -139,7 +139,7 @@ static void on_nats_closed(natsConnection *nc, void *closure)
 
 /* ---- subscriptions and messages --------------------------------------------- */
 
-/* CONNECTION_REPLIES: comes from the subscription's own thread of nats.c. */
+/* Called by the subscription's own thread of nats.c (CONNECTION_REPLIES). */
 static void on_nats_message(natsConnection *nc, natsSubscription *nsub, natsMsg *msg, void *closure)
 {
     struct connection_sub *sub = closure;
@@ -165,12 +165,13 @@ static void open_sub(struct connection_thread *c, struct connection_sub *sub)
     else if (c->nats)
         s = natsConnection_Subscribe(&sub->nats, c->nats, sub->subject, on_nats_message, sub);
     if (s != NATS_OK) {
-        sub->nats = NULL; /* the connection is going down; it is made again with the next one */
+        sub->nats = NULL; /* the connection is being lost; the next one restores the subscription */
         return;
     }
     sub->awaits_end = sub->delivery == CONNECTION_REPLIES &&
                       natsSubscription_SetOnCompleteCB(sub->nats, on_nats_sub_ended, sub) == NATS_OK;
-    natsSubscription_SetPendingLimits(sub->nats, -1, -1); /* bounded by credit: nats.c would drop silently */
+    natsSubscription_SetPendingLimits(
+        sub->nats, -1, -1); /* pull credit bounds the messages; a limit of nats.c would drop them silently */
 }
 
 static void close_sub(struct connection_sub *sub)
@@ -223,7 +224,7 @@ static void publish_with_headers(struct connection_thread *c, const struct comma
     natsMsg_Destroy(msg);
 }
 
-/* A failure here is a connection that is going down; its sender learns that from CONNECTION_DOWN. */
+/* A failure means that the connection is being lost; the sender learns that from CONNECTION_DOWN. */
 static void run_publish(struct connection_thread *c, const struct command *cmd)
 {
     const char *subject = (const char *)(cmd + 1);
@@ -250,7 +251,7 @@ static void run_commands(struct connection_thread *c)
         switch (cmd->kind) {
         case COMMAND_PUBLISH: run_publish(c, cmd); break;
         case COMMAND_SUBSCRIBE:
-            list_push_front(&c->subs, &cmd->sub->node); /* collect() comes to the latest first */
+            list_push_front(&c->subs, &cmd->sub->node); /* collect() starts with the newest */
             open_sub(c, cmd->sub);
             break;
         case COMMAND_DRAIN_SUB:
@@ -343,7 +344,7 @@ static void handle_socket(struct connection_thread *c, uint32_t events)
     }
 }
 
-/* Nothing is left to write, or the time is up. */
+/* True: nothing is left to write, or the time limit has passed. */
 static bool finished(struct connection_thread *c)
 {
     return !__atomic_load_n(&c->want_write, __ATOMIC_SEQ_CST) ||
@@ -364,7 +365,7 @@ static void serve(struct connection_thread *c)
     run_commands(c);
     write_out(c, epfd);
     while (!atomic_load(&c->gone)) {
-        if (atomic_load(&l->stopping)) { /* the last commands came before the order to stop */
+        if (atomic_load(&l->stopping)) { /* the last commands were queued before `stopping` was set */
             run_commands(c);
             write_out(c, epfd);
             if (finished(c))
@@ -387,9 +388,9 @@ static void serve(struct connection_thread *c)
     close(epfd);
 }
 
-/* Ends the stream towards the server and reads until it does the same: what was sent arrives (closing
- * with unread input resets the connection), and natsConnection_Close, which waits 500 ms for a PONG
- * that only this thread could read, has nothing left to do. */
+/* Shuts down writing and reads until the server closes, so that sent messages arrive: closing with unread input would
+ * reset the connection. natsConnection_Close(), which waits 500 ms for a PONG that only this thread could read, then
+ * has nothing left to do. */
 static void hang_up(struct connection_thread *c)
 {
     int64_t until = clock_now_ns() + HANG_UP_NS;
@@ -428,14 +429,14 @@ static void close_connection(struct connection_thread *c, char *why, size_t size
     c->nats = NULL;
 }
 
-/* Waits before the next attempt; commands go on being carried out (publishes are dropped). */
+/* Waits before the next attempt. Commands are still executed; publishes are dropped. */
 static void pause_before_retry(struct connection_thread *c)
 {
     struct connection *l = c->connection;
     c->pause_ns = c->pause_ns == 0 ? PAUSE_MIN_NS : c->pause_ns * 2;
     if (c->pause_ns > PAUSE_MAX_NS)
         c->pause_ns = PAUSE_MAX_NS;
-    /* Jitter of a quarter, so that a fleet does not come back in step. */
+    /* A jitter of a quarter: the daemons of a fleet do not reconnect at the same moment. */
     int64_t until = clock_now_ns() + c->pause_ns * 3 / 4 + rand_r(&c->seed) % (c->pause_ns / 4 + 1);
 
     for (;;) {

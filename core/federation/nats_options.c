@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * options - a cluster's configuration as natsOptions; files are read again for each connection. */
+ * nats_options - a cluster's configuration as natsOptions; files are read again for each connection. */
 #include "nats_options.h"
 
 #include "base/buf.h"
@@ -17,7 +17,7 @@
 #define CONNECT_TIMEOUT_MS 2000
 #define PINGS_OUT 2 /* unanswered pings after which a connection counts as dead */
 
-/* Turns nats.c's status into our return value, with what was being set. */
+/* Converts nats.c's status into a negative errno; the sentence names the option. */
 static int check(natsStatus s, const struct config_cluster *c, const char *what, const char *value, struct error *err)
 {
     if (s == NATS_OK)
@@ -99,7 +99,7 @@ int nats_options_create(natsOptions **ret, const struct config_cluster *c, const
     if (s == NATS_OK)
         s = natsOptions_SetName(o, name);
     if (s == NATS_OK)
-        s = natsOptions_SetAllowReconnect(o, false); /* see link.h */
+        s = natsOptions_SetAllowReconnect(o, false); /* see connection.h */
     if (s == NATS_OK)
         s = natsOptions_SetSendAsap(o, true); /* no flusher thread: our loop writes */
     if (s == NATS_OK)
@@ -126,7 +126,7 @@ int nats_options_create(natsOptions **ret, const struct config_cluster *c, const
     return 0;
 }
 
-/* What follows scheme and user. */
+/* Host and port of a URL: the text after scheme and user. */
 static const char *host_of(const char *url)
 {
     const char *scheme = strstr(url, "://");
@@ -134,7 +134,7 @@ static const char *host_of(const char *url)
     return at ? at + 1 : scheme ? scheme + 3 : url;
 }
 
-/* nats.c adds the port where there is none. */
+/* nats.c adds the default port to a URL without one. */
 static bool same_server(const char *configured, const char *connected)
 {
     const char *a = host_of(configured);
@@ -147,7 +147,7 @@ void nats_server_order(const struct config_cluster *c, const char *last, unsigne
 {
     size_t n = c->urls.n;
 
-    for (size_t i = 0; i < n; i++) { /* each to a random place among those before it */
+    for (size_t i = 0; i < n; i++) { /* swap with a random earlier entry */
         size_t at = (size_t)rand_r(seed) % (i + 1);
         ret_urls[i] = ret_urls[at];
         ret_urls[at] = c->urls.items[i];
@@ -177,16 +177,16 @@ int nats_inbox_create(const struct config_cluster *c, char *out, size_t size)
     return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-/* ---- what went wrong, for a person ----------------------------------------------- */
+/* ---- reasons of failures ----------------------------------------------- */
 
-/* Without what may be a password in it. */
+/* Copies a URL without user and password. */
 static size_t put_url(char *out, size_t size, const char *before, const char *url)
 {
     const char *scheme = strstr(url, "://");
     return (size_t)snprintf(out, size, "%s%.*s%s", before, scheme ? (int)(scheme + 3 - url) : 0, url, host_of(url));
 }
 
-/* The configured URLs. */
+/* Appends the configured URLs. */
 static void list_urls(const struct config_cluster *c, char *out, size_t size)
 {
     size_t n = 0;

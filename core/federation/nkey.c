@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * nkey - the public key of a user's NKEY seed file, which nats.c wants beside the file.
+ * nkey - the public key of a user's NKEY seed file, which nats.c needs in addition to the file.
  * Format: NATS nkeys: base32 of prefix, 32 bytes, CRC-16/XMODEM in little endian. */
 #include "nkey.h"
 

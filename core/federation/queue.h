@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue - what the loop's thread and a link's thread hand to each other.
+ * queue - records from one thread to another: between the loop's thread and a connection's thread.
  *
- * Both directions are a buffer that the producer fills under a mutex and the consumer takes
- * whole: one lock and at most one wake-up for a batch, however large.
+ * The producer fills a buffer under a mutex and the consumer takes the whole buffer: one lock and at most one wake-up
+ * for a batch of any size.
  */
 #ifndef SEAMQ_FEDERATION_QUEUE_H
 #define SEAMQ_FEDERATION_QUEUE_H
@@ -25,7 +25,7 @@ int queue_init(struct queue *q);
 void queue_finish(struct queue *q);
 /* Producer: adds `len` bytes and wakes the consumer unless it was woken already. False: out of memory. */
 bool queue_push(struct queue *q, const void *data, size_t len);
-/* Consumer: swaps `*taken` (emptied first, by buf_reuse()) with what has come in. */
+/* Consumer: swaps `*taken` (emptied first, by buf_reuse()) with the filled buffer. */
 void queue_take(struct queue *q, struct buf *taken);
 /* Wakes the consumer without data. Any thread. */
 void queue_wake(struct queue *q);

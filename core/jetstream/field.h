@@ -30,7 +30,7 @@ enum js_kind {
     JS_START,    /* char *; deliver_policy with its start, as config_handler.deliver_policy */
 };
 
-/* What happens if the server's value differs from the configured one. */
+/* Reaction to a server's value that differs from the configured one. */
 enum js_use {
     JS_IGNORED,     /* the server's value stays, and nothing is reported */
     JS_USED,        /* daemon: the server's value is used, and reported as drift; `seamq stream apply`: is changed */

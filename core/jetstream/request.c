@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * api - pending requests by number, deadlines, JSON answers. */
+ * request - pending requests by number, deadlines, JSON answers. */
 #include "request.h"
 
 #include "base/clock.h"
@@ -17,11 +17,11 @@
 
 struct request {
     struct list node; /* in its bucket */
-    struct list due;  /* in api.due, by deadline class: see expire() */
+    struct list due;  /* in requests.due */
     struct requests *requests;
     uint64_t id;
     int64_t deadline_ns;
-    char *question; /* the subject to ask again; NULL: sent once */
+    char *question; /* the subject to send to again; NULL: sent once */
     int64_t again_ns;
     request_reply_fn fn;
     void *data;
@@ -56,7 +56,7 @@ static void finish(struct request *r, int rc, natsMsg *msg)
     fn(data, rc, msg);
 }
 
-/* Callbacks may send anew: ends exactly those that are pending now. */
+/* Callbacks may send new requests: only those that are pending now end. */
 static void end_all(struct requests *a, bool only_asked, int rc)
 {
     struct list ended;
@@ -94,7 +94,7 @@ static void on_reply(void *data, natsMsg *msg)
             break;
         }
     }
-    connection_recycle(a->connection, msg); /* answers that came too late end here too */
+    connection_recycle(a->connection, msg); /* late answers too */
 }
 
 static int publish(struct requests *a, uint64_t id, bool asked, struct connection_publish p)
@@ -113,7 +113,7 @@ static void wake_at(struct requests *a, int64_t at_ns)
         loop_arm(a->loop, &a->timer, at_ns);
 }
 
-/* Few requests are pending at a time and their deadlines are alike, so the list is walked whole. */
+/* Few requests are pending at a time, so the whole list is searched. */
 static void expire(struct loop_timer *t)
 {
     struct requests *a = t->data;
@@ -125,7 +125,7 @@ static void expire(struct loop_timer *t)
         struct request *r = container_of(node, struct request, due);
         if (r->deadline_ns <= now) {
             finish(r, -ETIMEDOUT, NULL);
-            next = now; /* the callback may have changed the list: look again */
+            next = now; /* the callback may have changed the list: start again */
             break;
         }
         if (r->question && r->again_ns <= now) {
@@ -239,7 +239,7 @@ static int call(struct requests *a, const struct config_cluster *cluster, const 
     if (rc)
         return rc;
     if (!json) {
-        r->question = strdup(subject); /* without memory it is asked once */
+        r->question = strdup(subject); /* without memory it is sent once */
         r->again_ns = loop_now_ns(a->loop) + CALL_AGAIN_NS;
         wake_at(a, r->again_ns);
     }

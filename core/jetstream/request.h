@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api - requests with one reply over a link, without waiting: JetStream API calls, confirmed
- * publishes, confirmed acknowledgements.
+ * request - requests with one reply over a connection, without blocking: JetStream API calls, confirmed publishes,
+ * confirmed acknowledgements.
  *
- * Two wildcard subscriptions for a link; each request has its own reply subject and deadline.
+ * Each connection has two wildcard subscriptions; each request has its own reply subject and deadline.
  * Thread: the loop's.
  */
 #ifndef SEAMQ_JETSTREAM_REQUEST_H
@@ -16,16 +16,15 @@
 struct requests;
 struct request;
 
-/* The outcome of a request. rc: 0, -ETIMEDOUT, -ENOTCONN (the link went down: the request may or
- * may not have been carried out), -EHOSTUNREACH (no responders). `msg` is NULL unless rc is 0,
- * and stays the api's. */
+/* The outcome of a request. rc: 0, -ETIMEDOUT, -ENOTCONN (the connection was lost: the server may have executed the
+ * request or not), -EHOSTUNREACH (no responders). `msg` is NULL unless rc is 0; the callee does not own it. */
 typedef void (*request_reply_fn)(void *data, int rc, natsMsg *msg);
 
 int requests_create(struct requests **ret, struct loop *loop, struct connection *connection);
 void requests_destroy(struct requests *a); /* pending requests are dropped without a callback */
 struct connection *requests_connection(const struct requests *a);
 
-/* To be called on CONNECTION_DOWN: ends all pending requests with -ENOTCONN. */
+/* Ends all pending requests with -ENOTCONN; to be called on CONNECTION_DOWN. */
 void requests_connection_down(struct requests *a);
 
 /* Sends `p` (its `reply` is set here). On failure a negative errno, and fn is not called;
@@ -40,9 +39,9 @@ void request_cancel(struct request *r);
 int request_call(struct requests *rs, const struct config_cluster *cluster, const struct api_path *path,
                  const char *json, request_reply_fn fn, void *data, struct request **ret);
 
-/* request_call() without `json`, for a question about messages in flight. The answer takes the way of the messages and
- * arrives after all that were sent before it, without nats.c's threads in between, which a busy machine may delay. A
- * "no responders" there names no request: -EHOSTUNREACH ends all that were sent by request_ask(). */
+/* request_call() without `json`, for a question about in-flight messages: its answer arrives after all messages that
+ * the server sent before it, and no thread of nats.c, which a busy machine may delay, is in between. A "no responders"
+ * does not name its request there: -EHOSTUNREACH ends all requests of request_ask(). */
 int request_ask(struct requests *rs, const struct config_cluster *cluster, const struct api_path *path,
                 request_reply_fn fn, void *data, struct request **ret);
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * link_end_test - the end of a link, whatever it is doing: bounded, and nothing stays behind. */
+ * connection_end_test - destroying a connection in any state takes bounded time and releases all resources. */
 #include "nats_helper.h"
-
-#include "federation/connection_private.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void take_back(void *data, natsMsg *msg)
+static void recycle_message(void *data, natsMsg *msg)
 {
     if (msg)
         connection_recycle(((struct rig *)data)->connection, msg);
@@ -16,8 +14,8 @@ static void take_back(void *data, natsMsg *msg)
 
 static void listen_on(struct rig *r)
 {
-    assert_non_null(connection_subscribe(r->connection, "s", CONNECTION_STREAM, take_back, r));
-    assert_non_null(connection_subscribe(r->connection, "r", CONNECTION_REPLIES, take_back, r));
+    assert_non_null(connection_subscribe(r->connection, "s", CONNECTION_STREAM, recycle_message, r));
+    assert_non_null(connection_subscribe(r->connection, "r", CONNECTION_REPLIES, recycle_message, r));
 }
 
 static double destroy_seconds(struct rig *r, int64_t flush_ns)
@@ -27,7 +25,7 @@ static double destroy_seconds(struct rig *r, int64_t flush_ns)
     return (double)(clock_now_ns() - since) / 1e9;
 }
 
-static void destroy_sends_what_is_queued(struct world *w)
+static void destroy_sends_queued_messages(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
     struct client *c = client_connect(w, r->url);
@@ -61,7 +59,7 @@ static bool resources_are(void *data)
     return count_entries("/proc/self/fd") <= want[0] && count_entries("/proc/self/task") <= want[1];
 }
 
-/* Accepts and says nothing: connecting ends by its own time-out. Returns the listening socket. */
+/* A listening socket that accepts and never sends: connecting ends by its time-out. Returns the socket. */
 static int silent_server(struct world *w, const char **url)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -74,7 +72,7 @@ static int silent_server(struct world *w, const char **url)
     return fd;
 }
 
-static void destroy_while_connecting_is_bounded_and_leaves_nothing(struct world *w)
+static void destroy_while_connecting_is_bounded_and_releases_all(struct world *w)
 {
     destroy_seconds(rig_open(w, NULL), 0); /* nats.c's own threads have started */
     const char *url;
@@ -82,13 +80,13 @@ static void destroy_while_connecting_is_bounded_and_leaves_nothing(struct world 
     struct rig *r = rig_prepare(w, url);
     size_t want[2] = {count_entries("/proc/self/fd"), count_entries("/proc/self/task")};
     rig_connection(r);
-    int peer = accept(fd, NULL, NULL); /* it is connecting now */
+    int peer = accept(fd, NULL, NULL); /* the connection is inside its connect */
     double took = destroy_seconds(r, 10 * NS_PER_SEC);
     if (took > 5)
         fail_msg("%g s", took);
     assert_true(r->kept);
     close(peer);
-    rig_connection(r); /* and at once after the start */
+    rig_connection(r); /* destroying directly after the start */
     destroy_seconds(r, 0);
     close(fd);
     if (!world_until(resources_are, want, 10))
@@ -96,7 +94,7 @@ static void destroy_while_connecting_is_bounded_and_leaves_nothing(struct world 
                  count_entries("/proc/self/task"), want[0], want[1]);
 }
 
-static void descriptors_and_threads_come_back(struct world *w)
+static void descriptors_and_threads_are_released(struct world *w)
 {
     struct rig *r = rig_open(w, NULL); /* nats.c's own threads have started */
     destroy_seconds(r, 0);
@@ -127,29 +125,29 @@ static natsMsg *message_of(size_t size)
     return msg;
 }
 
-/* 2,048 small ones may wait to be freed together; as many large ones would be gigabytes. */
-static void what_comes_back_waits_by_its_size(struct world *w)
+/* 2,048 small messages may wait to be freed together; as many large ones would be gigabytes. */
+static void recycled_messages_wait_up_to_a_number_and_a_size(struct world *w)
 {
     struct rig *r = rig_prepare(w, "nats://127.0.0.1:1");
     rig_connection(r);
     connection_recycle(r->connection, message_of(128));
-    assert_int_equal(r->connection->n_recycled, 1);
+    assert_int_equal(connection_recycled(r->connection), 1);
     connection_recycle(r->connection, message_of(2 << 20));
-    assert_int_equal(r->connection->n_recycled, 0);
+    assert_int_equal(connection_recycled(r->connection), 0);
     for (int i = 0; i < 2 * 2048; i++)
         connection_recycle(r->connection, message_of(1));
-    assert_in_range(r->connection->n_recycled, 1, 2048);
+    assert_in_range(connection_recycled(r->connection), 1, 2048);
     destroy_seconds(r, 0);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        IT(destroy_sends_what_is_queued),
+        IT(destroy_sends_queued_messages),
         IT(destroy_does_not_wait_for_a_frozen_server),
-        IT(destroy_while_connecting_is_bounded_and_leaves_nothing),
-        IT(descriptors_and_threads_come_back),
-        IT(what_comes_back_waits_by_its_size),
+        IT(destroy_while_connecting_is_bounded_and_releases_all),
+        IT(descriptors_and_threads_are_released),
+        IT(recycled_messages_wait_up_to_a_number_and_a_size),
     };
     return it_main(tests, argc, argv);
 }

@@ -58,7 +58,7 @@ static int print_rows(const struct provision *p, const struct cli *cli)
     return rc < 0 ? cli_failed("out of memory") : 0;
 }
 
-/* What could not be done in the end, after the plan was printed. */
+/* Prints the items that failed, after the plan was printed. */
 static void print_failures(const struct provision *p)
 {
     json_t *rows = provision_rows(p);
@@ -75,7 +75,7 @@ static void print_failures(const struct provision *p)
     json_decref(rows);
 }
 
-/* "2 created, 1 updated, 5 unchanged": of a plan what is to come, otherwise what was done. */
+/* Prints "2 created, 1 updated, 5 unchanged"; of a plan "2 to create, ...". */
 static void print_summary(const struct provision *p, const struct cli *cli, bool done)
 {
     if (cli->json)
@@ -94,7 +94,7 @@ static bool is_clean(const struct provision *p)
     return !provision_count(p, ACTION_REFUSED) && !provision_count(p, ACTION_FAILED);
 }
 
-/* As a table the plan comes first; JSON says once what became of each. */
+/* A table shows the plan before it is applied; JSON shows the result of each item once. */
 static int run(struct provision *p, struct cli *cli, bool change, struct progress *progress)
 {
     struct error err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * stream/copy - seamq stream copy: streams from one cluster to another, with sequences, times and consumers; for
- * growing from a single server to a cluster (infra/nats/README.md), where the store cannot be taken along. */
+ * growing from a single server to a cluster (infra/nats/README.md), where the store cannot be moved. */
 #include "cli/verbs.h"
 
 #include "base/clock.h"
@@ -17,8 +17,8 @@
 #define TIMEOUT_NS (10 * NS_PER_SEC)
 #define REPLICAS_NS (60 * NS_PER_SEC)
 #define LOOK_MS 250
-/* By then a replica has asked for what it lacks: its leader tells it to with the next heartbeat (1 s), and begins to
- * listen just after; a question that was lost is asked again after 5 s, before nats-server 2.10 after 10 s. */
+/* Time after which a replica has requested its missing messages: the leader tells it with the next heartbeat (1 s), and
+ * subscribes just after; a lost request is repeated after 5 s, before nats-server 2.10 after 10 s. */
 #define ASKED_NS (11 * NS_PER_SEC)
 
 const struct flag stream_copy_flags[] = {
@@ -38,11 +38,11 @@ struct job {
     struct session *from, *to;
     const char *stream;
     int replicas;
-    int64_t copied_ns; /* when the target said that it had it */
+    int64_t copied_ns; /* when the target confirmed the copy */
     struct progress progress;
 };
 
-/* The stream's info, the caller's; -ENOENT: there is none. */
+/* Reads the stream's info, which the caller frees. -ENOENT: the stream does not exist. */
 static int look(struct session *s, const char *stream, json_t **ret, struct error *err)
 {
     struct call call = {.path = {API_STREAM_INFO, .stream = stream}};
@@ -70,7 +70,7 @@ static bool is_same(json_t *source, json_t *copy)
     return true;
 }
 
-/* The durable consumers, by name; those only whose leader answers. */
+/* Reads the durable consumers, by name; without those whose leader does not respond. */
 static int list_consumers(struct session *s, const char *stream, json_t **ret, struct error *err)
 {
     json_t *all = json_object(), *info;
@@ -98,7 +98,7 @@ static int list_consumers(struct session *s, const char *stream, json_t **ret, s
     return rc;
 }
 
-/* Where a consumer is: the rest follows from it, except what the server has counted. */
+/* The position of a consumer; the server's counters are not part of it. */
 static const struct {
     const char *key, *inner;
 } position[] = {{"ack_floor", "stream_seq"}, {"delivered", "stream_seq"}, {"num_pending", NULL}};
@@ -110,7 +110,7 @@ static json_int_t position_of(json_t *consumer, size_t i)
     return json_integer_value(position[i].inner ? json_object_get(value, position[i].inner) : value);
 }
 
-/* -EAGAIN with the first difference when a consumer is not on the other side, or not at the same place. */
+/* Compares the consumers. -EAGAIN with the first difference: a consumer is missing, or is at another position. */
 static int compare_consumers(const struct job *j, json_t *source, json_t *copy, struct error *err)
 {
     const char *name, *from = session_cluster(j->from)->name, *to = session_cluster(j->to)->name;
@@ -130,8 +130,8 @@ static int compare_consumers(const struct job *j, json_t *source, json_t *copy, 
     return 0;
 }
 
-/* Each replica has all of it: then no single node's end loses anything. The leader takes a replica for current once
- * that has noted that there is a copy, and not while it sends what that one asks for. */
+/* Every replica must have the whole copy, so that the loss of one node loses no message. The leader reports a replica
+ * as current before that has the messages that it requested. */
 static bool is_replicated(json_t *info, int64_t age_ns)
 {
     json_t *cluster = json_object_get(info, "cluster"), *replica;
@@ -163,8 +163,8 @@ static int wait_replicated(struct job *j, int64_t deadline_ns, json_t **info, st
     }
 }
 
-/* A copied consumer of a cluster has no leader for a moment, and one whose leader's replica had not all of the stream
- * yet has counted wrong: the server counts again when it has. */
+/* A copied consumer of a cluster has no leader at first. If the leader's replica did not have the whole stream, the
+ * consumer's counters are wrong until the server counts again. */
 static int wait_consumers(struct job *j, int64_t deadline_ns, struct error *err)
 {
     json_t *source = NULL, *copy = NULL;
@@ -213,7 +213,7 @@ static int copy_one(struct job *j, struct error *err)
     return rc;
 }
 
-/* Compares with what the source has now, not with what it had when the copy began. */
+/* Compares with the source as it is now, which may have changed since the copy started. */
 static int check_copy(struct job *j, json_t **ret_info, struct error *err)
 {
     int64_t deadline_ns = clock_now_ns() + REPLICAS_NS;
@@ -256,8 +256,8 @@ static int said(struct job *j, int rc, const struct error *err)
     return rc < 0 ? cli_failed("%s", err->text) : EXIT_DONE;
 }
 
-/* All are copied before the first is checked, so that replicas catch up meanwhile. Goes on after a stream that cannot
- * be copied; the exit status says that one could not. */
+/* All streams are copied before the first is checked, so that replicas catch up meanwhile. A stream that cannot be
+ * copied does not stop the others; the exit status reports it. */
 static int copy_all(struct job *j, json_t *names, json_t *rows)
 {
     int64_t *copied_ns = calloc(json_array_size(names) + 1, sizeof(*copied_ns));
@@ -286,7 +286,7 @@ static int copy_all(struct job *j, json_t *names, json_t *rows)
     return status;
 }
 
-/* Those of the command line, else all. */
+/* Collects the streams of the command line, or all streams. */
 static int choose(struct cli *cli, struct session *from, json_t *names)
 {
     json_t *infos = NULL, *info;

@@ -98,7 +98,7 @@ static void max_msgs(const struct change *c)
            (long long)state_number(c, "messages"));
 }
 
-/* What nobody asked for is no reason to keep fewer copies. */
+/* Replicas are reduced only if the key is set. */
 static void replicas(const struct change *c)
 {
     json_t *config = json_object_get(c->info, "config");
@@ -106,7 +106,7 @@ static void replicas(const struct change *c)
         refuse(c, "fewer copies only where replicas is set (set replicas = %s or 1)", c->from);
 }
 
-/* The server tells how many messages each subject holds that is asked for: of subjects that go. */
+/* The info contains the message counts of the subjects that would be removed. */
 static void subjects(const struct change *c)
 {
     json_t *held = json_object_get(json_object_get(c->info, "state"), "subjects");

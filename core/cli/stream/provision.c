@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stream/provision - the plan, and what is said of it. */
+ * stream/provision - the plan, its table and its warnings. */
 #include "provision_private.h"
 
 #include "base/clock.h"
@@ -163,7 +163,7 @@ int provision_plan(struct provision *p, struct error *err)
     return p->oom ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-/* ---- what is said of it ------------------------------------------------------------------ */
+/* ---- output ------------------------------------------------------------------ */
 
 size_t provision_count(const struct provision *p, enum action action)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stream/provision - makes a domain have the streams and consumers of a configuration.
+ * stream/provision - creates and updates the streams and consumers of a configuration in a domain.
  *
  * Reads what is there, plans, and changes only what differs.  Nothing is ever deleted, and what is not named is not
  * touched.  Others may do the same at the same time: who comes second looks again and finds it done.
@@ -18,13 +18,13 @@ enum action {
     ACTION_CREATE,
     ACTION_UPDATE,
     ACTION_REFUSED, /* would lose data, or cannot be changed */
-    ACTION_FAILED,  /* the server could not be asked, or said no */
+    ACTION_FAILED,  /* the server did not respond, or refused */
     N_ACTIONS
 };
 
 struct provision;
 
-/* For a person who waits; `total` 0: nobody knows. */
+/* Reports progress; `total` 0: unknown. */
 typedef void (*provision_progress_fn)(void *data, const char *what, size_t done, size_t total);
 
 /* `config` names the clusters of the mesh. `session`, `config` and `wanted` must outlive it. */
@@ -33,10 +33,10 @@ int provision_create(struct provision **ret, struct session *session, const stru
                      void *data);
 void provision_destroy(struct provision *p);
 
-/* Waits until the domain answers, reads it, and decides what to do. What concerns one stream is its row's problem;
- * a negative errno with a sentence when nothing can be planned. */
+/* Waits until the domain responds, reads it, and decides the actions. A problem of one stream is reported in its row; a
+ * negative errno with a sentence: nothing can be planned. */
 int provision_plan(struct provision *p, struct error *err);
-/* Does what the plan says. -EPERM, and nothing is done, if the plan refuses or failed to read anything. */
+/* Applies the plan. -EPERM, and nothing is changed, if an item is refused or could not be read. */
 int provision_apply(struct provision *p);
 
 size_t provision_count(const struct provision *p, enum action action);
@@ -44,7 +44,7 @@ size_t provision_count(const struct provision *p, enum action action);
  * "changes": [{"field", "from", "to"}], "detail": "max_age: none -> 30d", "problem": "..."}.
  * "detail" is for people: changes or what is new, or the problem. NULL: out of memory. */
 json_t *provision_rows(const struct provision *p);
-/* What is allowed and yet dangerous: an array of sentences, the provision's. */
+/* Warnings about dangerous but allowed settings: an array of sentences that `p` owns. */
 json_t *provision_warnings(const struct provision *p);
 
 #endif

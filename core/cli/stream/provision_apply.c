@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ROUNDS 10 /* against somebody who keeps changing the same thing */
+#define MAX_ROUNDS 10 /* limit if somebody else keeps changing the same item */
 #define PAUSE_MS 200
 
 /* Origins before their copies, streams before their consumers. */
@@ -41,7 +41,7 @@ static void add_consumer(struct batch *b, struct provision *p, struct item *it)
     batch_add(b, it, body, consumer_config_path(it->consumer));
 }
 
-/* A server that does not know a field drops it, and says nothing. */
+/* A server drops an unknown field silently, so its answer is compared with the configuration. */
 static void verify(struct provision *p, struct item *it, json_t *answer)
 {
     struct diff d;
@@ -60,7 +60,7 @@ static void verify(struct provision *p, struct item *it, json_t *answer)
     diff_finish(&d);
 }
 
-/* Did somebody else come first? */
+/* True: somebody else has created or deleted the item since the plan. */
 static bool lost_race(const struct item *it, const struct answer *a)
 {
     if (it->action == ACTION_CREATE)
@@ -116,7 +116,7 @@ static bool any_stale(const struct provision *p)
     return false;
 }
 
-/* Once in a while the plan is overtaken: what is there now is looked at again, and planned anew. */
+/* Another process may change an item after the plan: stale items are read and planned again. */
 static void look_again(struct provision *p, int round)
 {
     for (size_t i = 0; i < p->n; i++)

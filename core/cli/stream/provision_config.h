@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stream/provision_config - what `seamq stream plan` and `apply` are to bring about: the sections [provision],
+ * stream/provision_config - the configuration of `seamq stream plan` and `apply`: the sections [provision],
  * [stream.NAME] and [consumer.STREAM/NAME], registered with the option table of core/config.
  */
 #ifndef SEAMQ_CLI_STREAM_PROVISION_CONFIG_H

@@ -19,10 +19,10 @@ struct item {
     enum action action;
     json_t *changes; /* of an update */
     json_t *update;  /* its config */
-    char *note;      /* what differs and stays; NULL: nothing */
+    char *note;      /* differences that are not changed; NULL: none */
     char *problem;   /* REFUSED, FAILED */
-    bool stale;      /* to be read (again) and planned */
-    bool open;       /* planned, and not done yet */
+    bool stale;      /* must be read (again) and planned */
+    bool open;       /* planned and not applied yet */
 };
 
 struct provision {
@@ -39,14 +39,14 @@ struct provision {
     bool oom;
 };
 
-/* Calls of the API that each belong to an item. */
+/* API calls, each for one item. */
 struct batch {
     struct call *calls;
     struct item **items;
     size_t n;
 };
 
-/* Room for all items. */
+/* Allocates calls for all items. */
 int batch_init(struct batch *b, const struct provision *p);
 /* Takes `body` (malloc'ed; NULL: none). The names in `path` are the configuration's. */
 void batch_add(struct batch *b, struct item *it, char *body, struct api_path path);

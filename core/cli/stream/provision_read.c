@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stream/provision_read - waiting for a domain, and what it has. */
+ * stream/provision_read - waits for a domain and reads its streams and consumers. */
 #include "provision_private.h"
 
 #include "base/clock.h"
@@ -62,7 +62,7 @@ void batch_finish(struct batch *b)
 
 /* ---- the domain ----------------------------------------------------------------------------- */
 
-/* Asks until there is an answer of any kind. */
+/* Repeats the request until any answer arrives. */
 static int probe(struct provision *p, enum api_verb verb, int64_t until_ns, json_t **ret, struct error *err)
 {
     int rc;
@@ -79,8 +79,9 @@ static int probe(struct provision *p, enum api_verb verb, int64_t until_ns, json
     return rc;
 }
 
-/* JetStream's leader answers a request for names, and nobody else. A user who may not ask is let through: what he may
- * do shows. INFO would do too, but 2.10 with an account's own INFO import answers it only on the leader's node. */
+/* Only JetStream's leader answers a request for names. A permission error counts as an answer; later requests show what
+ * the user may do. INFO would work too, but 2.10 with an account's own INFO import answers it only on the leader's
+ * node. */
 int wait_ready(struct provision *p, struct error *err)
 {
     const char *domain = session_cluster(p->session)->domain;
@@ -160,7 +161,7 @@ static bool read_held_page(struct provision *p, struct item *it, const char *sub
     return more;
 }
 
-/* How many messages the subjects hold that are to go, into the item's info. */
+/* Adds the message counts of the subjects that would be removed to the item's info. */
 static void read_held(struct provision *p, struct item *it)
 {
     json_t *state = json_object_get(it->info, "state");
@@ -228,7 +229,7 @@ static void add_origin_domain(json_t *domains, const struct provision *p, const 
         add_domain(domains, p, at + 1, strlen(at + 1));
 }
 
-/* Those that the configuration names: of mirrors, sources and other clusters. */
+/* Domains that the configuration names: of mirrors, sources and other clusters. */
 static json_t *other_domains(const struct provision *p)
 {
     json_t *domains = json_object();
@@ -271,7 +272,7 @@ void warn_same_names(struct provision *p)
     {
         json_t *names = NULL;
         struct error err;
-        /* Not over this connection, or not now: then there is nothing to say. */
+        /* The other domain cannot be reached over this connection: no warning. */
         if (streams_names(p->session, domain, clock_now_ns() + OTHER_DOMAIN_NS, &names, &err) == 0)
             warn_of(p, domain, names);
         json_decref(names);

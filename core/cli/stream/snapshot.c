@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A server that says nothing for so long has given up: it waits two seconds for our acknowledgements. */
+/* A server that sends nothing for this time has given up: it waits two seconds for acknowledgements. */
 #define PATIENCE_MS 30000
-/* The last answer of a restore comes when the stream stands. */
+/* The last answer of a restore arrives after the stream was created. */
 #define RESTORE_MS 300000
-/* How long nobody may listen for the pieces, and how often that is tried. */
+/* Time limit for "no responders" to a piece, and the interval of attempts. */
 #define TAKEN_NS (5 * NS_PER_SEC)
 #define AGAIN_MS 20
 #define ELECTIONS_MAX 5
@@ -27,7 +27,7 @@ struct copy {
     const char *stream;
     natsSubscription *pieces;
     char inbox[INBOX_MAX];
-    json_t *about; /* the source's answer: config and state */
+    json_t *about; /* the answer of the source: config and state */
     char *target;  /* where the target takes the pieces */
     struct error *err;
 };
@@ -37,7 +37,7 @@ static int failed(struct copy *c, const struct session *where, int rc, const cha
     return error_set(c->err, rc, "%s: %s on cluster %s: %s", c->stream, what, session_cluster(where)->name, why);
 }
 
-/* One request that must not be asked twice, as session_call() would. The answer is the caller's. */
+/* Sends a request once; session_call() would repeat it. The caller frees the answer. */
 static int ask_once(struct copy *c, struct session *where, enum api_verb verb, json_t *body, json_t **ret)
 {
     struct api_path path = {verb, .stream = c->stream};
@@ -103,7 +103,7 @@ static int ask_restore(struct copy *c, json_t *body)
     return rc;
 }
 
-/* The empty stream of the request before. */
+/* Deletes the empty stream of the previous attempt. */
 static int remove_empty(struct copy *c)
 {
     json_t *body = json_object(), *answer = NULL;
@@ -133,7 +133,8 @@ static int begin_restore(struct copy *c, int replicas)
     return rc;
 }
 
-/* The target says where it listens before all of its cluster's servers know. What nobody took may be sent again. */
+/* The target announces its subject before all servers of its cluster know the subscription. A piece with no responders
+ * can be sent again. */
 static natsStatus deliver(struct copy *c, natsMsg **ret, const void *data, int size, int64_t timeout_ms)
 {
     int64_t deadline_ns = clock_now_ns() + TAKEN_NS;
@@ -146,7 +147,7 @@ static natsStatus deliver(struct copy *c, natsMsg **ret, const void *data, int s
     }
 }
 
-/* Hands a piece on; an empty one is the end. The target answers each, an error as an API answer. */
+/* Forwards a piece; an empty piece is the end. The target answers each piece; an error is an API answer. */
 static int put(struct copy *c, const void *data, int size, int64_t timeout_ms)
 {
     struct answer answer = {0};
@@ -162,7 +163,7 @@ static int put(struct copy *c, const void *data, int size, int64_t timeout_ms)
     return answer.rc ? failed(c, c->to, answer.rc, "RESTORE", answer.text) : 0;
 }
 
-/* The source ends with an empty piece; one that carries a status above 299 says why it gave up. */
+/* The source ends with an empty piece; a status above 299 in it is the reason of a failure. */
 static int check_end(struct copy *c, natsMsg *msg)
 {
     const char *status = NULL, *why = "it gave up";
