@@ -109,6 +109,7 @@ static void empty_tokens_are_refused(void **state)
     expect_refused("$JS.ACK..billing.3.42.40.1.7");
     expect_refused("$JS.ACK.ORDERS..3.42.40.1.7");
     expect_refused("$JS.ACK.ORDERS.billing..42.40.1.7");
+    expect_refused("$JS.ACK.ORDERS.billing.:.42.40.1.7"); /* the byte after 9 */
     expect_refused("$JS.ACK.ORDERS.billing.3.42.40.1.");
     expect_refused("$JS.ACK..ORDERS.billing.3.42.40.1.7");
     expect_refused("$JS.ACK.hub..ORDERS.billing.3.42.40.1.7");

@@ -91,6 +91,16 @@ static void a_pause_is_an_hour_at_most_and_up_to_a_quarter_more(void **state)
     }
 }
 
+/* Handlers that lose the same service do not probe it together. */
+static void breakers_that_open_at_different_times_add_different_pauses(void **state)
+{
+    struct breaker first = {0}, second = {0};
+    (void)state;
+    breaker_unavailable(&first, &a, NO_REQUEST, "", 1000);
+    breaker_unavailable(&second, &a, NO_REQUEST, "", 2000);
+    assert_int_not_equal(first.probe_ns - 1000, second.probe_ns - 2000);
+}
+
 static void outcomes_of_messages_that_were_running_are_ignored(void **state)
 {
     struct breaker k = {0};
@@ -152,6 +162,7 @@ int main(void)
         cmocka_unit_test(the_pause_doubles_to_30_s_and_starts_over_after_a_success),
         cmocka_unit_test(a_handler_can_request_a_pause_of_at_most_an_hour),
         cmocka_unit_test(a_pause_is_an_hour_at_most_and_up_to_a_quarter_more),
+        cmocka_unit_test(breakers_that_open_at_different_times_add_different_pauses),
         cmocka_unit_test(outcomes_of_messages_that_were_running_are_ignored),
         cmocka_unit_test(a_failed_probe_keeps_the_breaker_open),
         cmocka_unit_test(after_a_withdrawn_probe_another_may_start_at_once),
