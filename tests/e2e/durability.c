@@ -24,8 +24,7 @@ struct scene {
 
 static uint32_t messages(void)
 {
-    const char *n = getenv("IT_MESSAGES");
-    return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
+    return world_messages(20000);
 }
 
 static void open_domain(struct world *w, struct domain *d, struct side *side, const char *urls, const char *name)

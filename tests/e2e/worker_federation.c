@@ -9,8 +9,7 @@
 
 static uint32_t messages(void)
 {
-    const char *n = getenv("IT_MESSAGES");
-    return n ? (uint32_t)strtoul(n, NULL, 10) : 4000;
+    return world_messages(4000);
 }
 
 static struct fleet *start(struct world *w, const char *name, const char *federation)

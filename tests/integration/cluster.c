@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A cluster of three servers with R3 streams: servers are killed and frozen while the daemon uses them. */
-#include "scene.h"
+#include "load.h"
 
 #include "http.h"
 
@@ -10,17 +10,6 @@
 #include <string.h>
 
 #define INSTANCE "it-instance"
-
-static uint32_t messages(void)
-{
-    const char *n = getenv("IT_MESSAGES");
-    return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
-}
-
-static double deadline_s(void)
-{
-    return 90 + messages() / 250.0;
-}
 
 static struct scene *prepare(struct world *w)
 {
@@ -81,24 +70,9 @@ static struct server *stream_leader(struct scene *s)
     return q.found;
 }
 
-static struct ledger *publish(struct scene *s)
-{
-    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = messages()};
-    return ledger_start(s->w, &o);
-}
-
-static void wait_mark(struct scene *s, unsigned i, unsigned n)
-{
-    uint64_t mark = (uint64_t)messages() * (i + 1) / (n + 1);
-    if (!effects_wait(s->effects, mark, deadline_s()))
-        fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
-}
-
 static void finish(struct scene *s, struct ledger *l)
 {
-    ledger_finish(l, deadline_s());
-    scene_expect_settled(s, deadline_s());
-    ledger_expect_complete(l, s->effects, s->client);
+    load_finish(s, l);
     daemon_wait_ready(s->daemon, 20);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
 }
@@ -106,10 +80,10 @@ static void finish(struct scene *s, struct ledger *l)
 static void a_killed_stream_leader_loses_nothing(struct world *w)
 {
     struct scene *s = prepare(w);
-    struct ledger *l = publish(s);
+    struct ledger *l = load_start(s, NULL);
 
     for (unsigned i = 0; i < 2; i++) {
-        wait_mark(s, i, 2);
+        load_wait_mark(s, i, 2);
         struct server *node = stream_leader(s);
         print_message("killing the stream's leader, %s\n", node->name);
         server_kill(node);
@@ -121,10 +95,10 @@ static void a_killed_stream_leader_loses_nothing(struct world *w)
 static void a_killed_connected_server_loses_nothing(struct world *w)
 {
     struct scene *s = prepare(w);
-    struct ledger *l = publish(s);
+    struct ledger *l = load_start(s, NULL);
 
     for (unsigned i = 0; i < 2; i++) {
-        wait_mark(s, i, 2);
+        load_wait_mark(s, i, 2);
         struct server *node = connected_node(s);
         print_message("killing the daemon's server, %s\n", node->name);
         server_kill(node);
@@ -137,16 +111,16 @@ static void a_killed_connected_server_loses_nothing(struct world *w)
 static void a_frozen_connected_server_is_left(struct world *w)
 {
     struct scene *s = prepare(w);
-    struct ledger *l = publish(s);
+    struct ledger *l = load_start(s, NULL);
 
-    wait_mark(s, 0, 1);
+    load_wait_mark(s, 0, 1);
     struct server *node = connected_node(s);
     print_message("freezing the daemon's server, %s\n", node->name);
     server_freeze(node);
     connected_node(s);
     uint64_t before = effects_lines(s->effects);
-    if (before < messages())
-        assert_true(effects_wait(s->effects, before + 1, deadline_s()));
+    if (before < load_messages())
+        assert_true(effects_wait(s->effects, before + 1, load_deadline_s()));
     server_thaw(node);
     server_wait_ready(node, 30);
     finish(s, l);
@@ -213,11 +187,11 @@ static void drain_under_flow(struct world *w, double rate)
         uint64_t before = effects_lines(s->effects);
         if (i > 0)
             scene_start(s);
-        assert_true(effects_wait(s->effects, before + 200, deadline_s()));
+        assert_true(effects_wait(s->effects, before + 200, load_deadline_s()));
         assert_int_equal(daemon_stop(s->daemon, 20), 0);
     }
     ledger_stop(l);
-    ledger_finish(l, deadline_s());
+    ledger_finish(l, load_deadline_s());
     scene_start(s);
     scene_expect_settled(s, 120);
 }

@@ -2,24 +2,13 @@
  * ack = cumulative: one acknowledgement for many messages, without loss.
  *
  * IT_MESSAGES sets the size of each run (20000). */
-#include "scene.h"
+#include "load.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint32_t messages(void)
-{
-    const char *n = getenv("IT_MESSAGES");
-    return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
-}
-
-static double deadline_s(void)
-{
-    return 90 + messages() / 500.0;
-}
 
 static struct scene *prepare(struct world *w)
 {
@@ -48,38 +37,16 @@ static const char *mixed(uint32_t id, uint64_t roll)
     }
 }
 
-static void wait_mark(struct scene *s, unsigned i, unsigned n)
-{
-    uint64_t step = messages() / (n + 1);
-    uint64_t mark = step * (i + 1) - world_random(s->w) % (step / 2 + 1);
-    if (!effects_wait(s->effects, mark, deadline_s()))
-        fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
-}
-
-static struct ledger *publish(struct scene *s, ledger_verb verb)
-{
-    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = messages(), .verb = verb};
-    return ledger_start(s->w, &o);
-}
-
-static struct ledger_count finish(struct scene *s, struct ledger *l)
-{
-    ledger_finish(l, deadline_s());
-    scene_expect_settled(s, deadline_s());
-    ledger_expect_complete(l, s->effects, s->client);
-    return ledger_count(l, s->effects, s->client);
-}
-
 static void every_outcome_is_settled_in_its_turn(struct world *w)
 {
     struct scene *s = prepare(w);
 
     scene_set(s, "ACK_WAIT", "60s"); /* long enough that a busy machine causes no redelivery */
     scene_start(s);
-    struct ledger_count c = finish(s, publish(s, mixed));
+    struct ledger_count c = load_finish(s, load_start(s, mixed));
     json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
     assert_string_equal(json_text(info, "config.ack_policy"), "all");
-    assert_true(c.handled > messages() * 9 / 10);
+    assert_true(c.handled > load_messages() * 9 / 10);
     assert_int_equal(daemon_metric(s->daemon, "seamq_messages_redelivered_total", NULL), 0);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
 }
@@ -87,31 +54,21 @@ static void every_outcome_is_settled_in_its_turn(struct world *w)
 static void killed_daemons_lose_nothing(struct world *w)
 {
     struct scene *s = prepare(w);
-    const unsigned kills = 6;
 
     scene_start(s);
-    struct ledger *l = publish(s, mixed);
-    for (unsigned i = 0; i < kills; i++) {
-        wait_mark(s, i, kills);
-        daemon_kill(s->daemon);
-        scene_start(s);
-    }
-    finish(s, l);
+    struct ledger *l = load_start(s, mixed);
+    load_interrupt(s, 6, load_kill_daemon);
+    load_finish(s, l);
 }
 
 static void killed_servers_lose_nothing(struct world *w)
 {
     struct scene *s = prepare(w);
-    const unsigned kills = 4;
 
     scene_start(s);
-    struct ledger *l = publish(s, mixed);
-    for (unsigned i = 0; i < kills; i++) {
-        wait_mark(s, i, kills);
-        server_kill(s->server);
-        server_restart(s->server);
-    }
-    finish(s, l);
+    struct ledger *l = load_start(s, mixed);
+    load_interrupt(s, 4, load_kill_server);
+    load_finish(s, l);
 }
 
 static void drains_lose_nothing(struct world *w)
@@ -119,13 +76,13 @@ static void drains_lose_nothing(struct world *w)
     struct scene *s = prepare(w);
 
     scene_start(s);
-    struct ledger *l = publish(s, mixed);
+    struct ledger *l = load_start(s, mixed);
     for (unsigned i = 0; i < 3; i++) {
-        wait_mark(s, i, 3);
+        load_wait_mark(s, i, 3);
         assert_int_equal(daemon_stop(s->daemon, 30), 0);
         scene_start(s);
     }
-    finish(s, l);
+    load_finish(s, l);
 }
 
 static void a_slow_message_holds_the_acknowledgement_not_the_others(struct world *w)
@@ -184,13 +141,13 @@ static void two_daemons_lose_nothing(struct world *w)
         if (strncmp(s->daemon->env[i], "SEAMQ_HANDLER_", 14) == 0)
             daemon_env(other, "%s", s->daemon->env[i]);
 
-    struct ledger *l = publish(s, NULL);
-    wait_mark(s, 0, 2);
+    struct ledger *l = load_start(s, NULL);
+    load_wait_mark(s, 0, 2);
     daemon_start(other);
     daemon_wait_ready(other, 15);
     daemon_expect_event(s->daemon, 0, "ack-held-back", NULL, 60);
     daemon_kill(other);
-    struct ledger_count c = finish(s, l);
+    struct ledger_count c = load_finish(s, l);
     assert_int_equal(c.dead, 0);
 }
 

@@ -3,26 +3,14 @@
  *
  * IT_MESSAGES sets the size of each run (20000).  Faults happen when the effects reach
  * random marks of the seeded sequence, so that a run can be repeated. */
+#include "load.h"
 #include "proxy.h"
-#include "scene.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint32_t messages(void)
-{
-    const char *n = getenv("IT_MESSAGES");
-    return n ? (uint32_t)strtoul(n, NULL, 10) : 20000;
-}
-
-/* Deadline of each phase of a run, long enough for two busy cores. */
-static double deadline_s(void)
-{
-    return 60 + messages() / 500.0;
-}
 
 static struct scene *prepare(struct world *w)
 {
@@ -31,29 +19,6 @@ static struct scene *prepare(struct world *w)
     scene_set(s, "BACKOFF", "20ms 100ms");
     scene_set(s, "OPTION_PAUSE", "150us"); /* one message always runs, and more wait */
     return s;
-}
-
-static struct ledger *publish(struct scene *s, ledger_verb verb)
-{
-    struct ledger_options o = {.urls = s->urls, .subject = "work.test", .count = messages(), .verb = verb};
-    return ledger_start(s->w, &o);
-}
-
-/* Waits for the next of `n` marks, which the seed spreads over the run. */
-static void wait_mark(struct scene *s, unsigned i, unsigned n)
-{
-    uint64_t step = messages() / (n + 1);
-    uint64_t mark = step * (i + 1) - world_random(s->w) % (step / 2 + 1);
-    if (!effects_wait(s->effects, mark, deadline_s()))
-        fail_msg("stuck: the handler ran %" PRIu64 " times, waiting for %" PRIu64, effects_lines(s->effects), mark);
-}
-
-static struct ledger_count finish(struct scene *s, struct ledger *l)
-{
-    ledger_finish(l, deadline_s());
-    scene_expect_settled(s, deadline_s());
-    ledger_expect_complete(l, s->effects, s->client);
-    return ledger_count(l, s->effects, s->client);
 }
 
 static void killed_workers_lose_nothing(struct world *w)
@@ -65,18 +30,18 @@ static void killed_workers_lose_nothing(struct world *w)
     scene_set(s, "WORKERS", "2");
     scene_set(s, "CRASH_LIMIT", "10");
     scene_start(s);
-    struct ledger *l = publish(s, NULL);
+    struct ledger *l = load_start(s, NULL);
     for (unsigned i = 0; i < kills; i++) {
         pid_t pids[8];
-        wait_mark(s, i, kills);
+        load_wait_mark(s, i, kills);
         size_t n = daemon_workers(s->daemon, pids, 8);
         if (n > 0 && n <= 8)
             killed += kill(pids[world_random(w) % n], SIGKILL) == 0;
     }
-    struct ledger_count c = finish(s, l);
+    struct ledger_count c = load_finish(s, l);
     assert_true(killed > kills / 2);
     assert_int_equal(c.dead, 0);
-    assert_int_equal(c.handled, messages());
+    assert_int_equal(c.handled, load_messages());
     assert_true(c.repeated <= killed); /* only messages that a dead worker was running are handled twice */
     assert_true(daemon_metric(s->daemon, "seamq_worker_exits_total", NULL) >= killed);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
@@ -85,16 +50,11 @@ static void killed_workers_lose_nothing(struct world *w)
 static void killed_daemons_lose_nothing(struct world *w)
 {
     struct scene *s = prepare(w);
-    const unsigned kills = 8;
 
     scene_start(s);
-    struct ledger *l = publish(s, NULL);
-    for (unsigned i = 0; i < kills; i++) {
-        wait_mark(s, i, kills);
-        daemon_kill(s->daemon);
-        scene_start(s);
-    }
-    struct ledger_count c = finish(s, l);
+    struct ledger *l = load_start(s, NULL);
+    load_interrupt(s, 8, load_kill_daemon);
+    struct ledger_count c = load_finish(s, l);
     assert_int_equal(c.dead, 0);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
 }
@@ -143,16 +103,11 @@ static void a_message_that_ends_every_daemon_is_dead_at_last(struct world *w)
 static void killed_servers_lose_nothing(struct world *w)
 {
     struct scene *s = prepare(w);
-    const unsigned kills = 4;
 
     scene_start(s);
-    struct ledger *l = publish(s, NULL);
-    for (unsigned i = 0; i < kills; i++) {
-        wait_mark(s, i, kills);
-        server_kill(s->server);
-        server_restart(s->server);
-    }
-    struct ledger_count c = finish(s, l);
+    struct ledger *l = load_start(s, NULL);
+    load_interrupt(s, 4, load_kill_server);
+    struct ledger_count c = load_finish(s, l);
     assert_int_equal(c.dead, 0);
     daemon_wait_ready(s->daemon, 20);
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
@@ -171,11 +126,11 @@ static void the_other_daemon_takes_over(struct world *w)
     scene_start(s);
     daemon_start(other);
     daemon_wait_ready(other, 20);
-    struct ledger *l = publish(s, NULL);
-    wait_mark(s, 0, 1);
+    struct ledger *l = load_start(s, NULL);
+    load_wait_mark(s, 0, 1);
     assert_true(daemon_metric(other, "seamq_messages_processed_total", "outcome=\"ack\"") > 0);
     daemon_kill(s->daemon);
-    finish(s, l);
+    load_finish(s, l);
     assert_int_equal(daemon_stop(other, 30), 0);
 }
 
@@ -262,9 +217,9 @@ static void wrong_handlers_lose_nothing(struct world *w)
     scene_set(s, "WORKERS", "2");
     scene_set(s, "TIMEOUT", "500ms");
     scene_start(s);
-    struct ledger *l = publish(s, sometimes_wrong);
-    struct ledger_count c = finish(s, l);
-    assert_int_equal(c.handled, messages());
+    struct ledger *l = load_start(s, sometimes_wrong);
+    struct ledger_count c = load_finish(s, l);
+    assert_int_equal(c.handled, load_messages());
     assert_int_equal(c.dead, scene_effects(s, " dead"));
     assert_int_equal(daemon_stop(s->daemon, 30), 0);
 }
@@ -276,16 +231,16 @@ static void drain_gives_back_at_once_and_repeats_nothing(struct world *w)
 
     scene_set(s, "ACK_WAIT", "120s"); /* a message that is not given back would be redelivered after two minutes only */
     scene_start(s);
-    struct ledger *l = publish(s, NULL);
+    struct ledger *l = load_start(s, NULL);
     for (unsigned i = 0; i < drains; i++) {
-        wait_mark(s, i, drains);
+        load_wait_mark(s, i, drains);
         assert_int_equal(daemon_stop(s->daemon, 20), 0);
         json_t *info = client_consumer(s->client, "WORK", SCENE_HANDLER);
         print_message("after drain %u: %" PRId64 " unacknowledged\n", i + 1, json_at(info, "num_ack_pending"));
         scene_start(s);
     }
-    ledger_finish(l, deadline_s());
-    scene_expect_settled(s, deadline_s() < 100 ? deadline_s() : 100);
+    ledger_finish(l, load_deadline_s());
+    scene_expect_settled(s, load_deadline_s() < 100 ? load_deadline_s() : 100);
     ledger_expect_complete(l, s->effects, NULL);
     struct ledger_count c = ledger_count(l, s->effects, NULL);
     assert_int_equal(c.repeated, 0);

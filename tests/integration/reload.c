@@ -70,8 +70,7 @@ static size_t open_files(const struct scene *s)
 
 static uint32_t rounds(void)
 {
-    const char *n = getenv("IT_MESSAGES");
-    return n ? (uint32_t)atoi(n) / 20 : 40;
+    return world_messages(800) / 20;
 }
 
 /* ---- rolling restarts -------------------------------------------------------------------------- */
@@ -178,19 +177,27 @@ static void a_long_message_ends_in_its_old_worker(struct world *w)
     assert_true(daemon_wait_workers(s->daemon, 1, 10));
 }
 
-/* drain_timeout applies to the end of the daemon only. */
-static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
+/* A scene whose handler is replaced while it has a message in flight; drain_timeout is 1 s. */
+static struct scene *replace_while_it_has(struct world *w, const char *keys, const char *message)
 {
-    struct scene *s = prepare_with_file(w, "timeout = 10s\n");
+    struct scene *s = prepare_with_file(w, keys);
+
     daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
     scene_start(s);
     size_t from = daemon_mark(s->daemon);
-
-    scene_publish(s, "1 sleep 3000");
+    scene_publish(s, "%s", message);
     scene_expect_effects(s, 1, 10);
-    configure(s, "timeout = 10s\nmax_ack_pending = 100\n");
+    configure(s, world_text(w, "%smax_ack_pending = 100\n", keys));
     hang_up(s);
     expect_action(s, from, SCENE_HANDLER, "replaced");
+    return s;
+}
+
+/* drain_timeout applies to the end of the daemon only. */
+static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
+{
+    struct scene *s = replace_while_it_has(w, "timeout = 10s\n", "1 sleep 3000");
+
     scene_expect_settled(s, 20);
     assert_true(daemon_wait_workers(s->daemon, 1, 10));
     assert_int_equal(scene_effects(s, " 1 sleep"), 1);
@@ -201,16 +208,8 @@ static void a_long_message_ends_in_a_handler_that_is_replaced(struct world *w)
 static void a_retry_does_not_hold_up_the_successor(struct world *w)
 {
     static const char keys[] = "timeout = 5m\nack = cumulative\nexclusive = yes\n";
-    struct scene *s = prepare_with_file(w, keys);
-    daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
-    scene_start(s);
-    size_t from = daemon_mark(s->daemon);
+    struct scene *s = replace_while_it_has(w, keys, "1 nak 60000");
 
-    scene_publish(s, "1 nak 60000");
-    scene_expect_effects(s, 1, 10);
-    configure(s, world_text(w, "%smax_ack_pending = 100\n", keys));
-    hang_up(s);
-    expect_action(s, from, SCENE_HANDLER, "replaced");
     assert_true(daemon_wait_workers(s->daemon, 1, 20));
     scene_publish(s, "2 ack");
     scene_expect_effects(s, 2, 20);
@@ -218,16 +217,8 @@ static void a_retry_does_not_hold_up_the_successor(struct world *w)
 
 static void a_stop_does_not_wait_for_a_handler_that_leaves(struct world *w)
 {
-    struct scene *s = prepare_with_file(w, "timeout = 60s\n");
-    daemon_env(s->daemon, "SEAMQ_DRAIN_TIMEOUT=1s");
-    scene_start(s);
-    size_t from = daemon_mark(s->daemon);
+    struct scene *s = replace_while_it_has(w, "timeout = 60s\n", "1 sleep 50000");
 
-    scene_publish(s, "1 sleep 50000");
-    scene_expect_effects(s, 1, 10);
-    configure(s, "timeout = 60s\nmax_ack_pending = 100\n");
-    hang_up(s);
-    expect_action(s, from, SCENE_HANDLER, "replaced");
     assert_int_equal(daemon_stop(s->daemon, 20), 0); /* early enough to give the message back */
 }
 

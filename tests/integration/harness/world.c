@@ -274,6 +274,12 @@ void world_copy(const char *from, const char *to)
     world_copy_part(from, to, SIZE_MAX);
 }
 
+uint32_t world_messages(uint32_t preset)
+{
+    const char *n = getenv("IT_MESSAGES");
+    return n ? (uint32_t)strtoul(n, NULL, 10) : preset;
+}
+
 uint64_t world_random(struct world *w)
 {
     return world_random_from(&w->seed);

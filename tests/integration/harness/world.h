@@ -70,6 +70,9 @@ void world_copy_part(const char *from, const char *to, size_t size);
  * outgoing connections never use it. */
 int world_port(struct world *w);
 
+/* The number of messages that a test sends: IT_MESSAGES, or `preset`. */
+uint32_t world_messages(uint32_t preset);
+
 /* The next number of the world's seeded sequence. */
 uint64_t world_random(struct world *w);
 /* The next number of another sequence, whose state is in *state. */
