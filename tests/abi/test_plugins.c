@@ -135,14 +135,14 @@ static void read_file(const char *path, char *text, size_t size)
     fclose(f);
 }
 
-static void effects_keeps_a_ledger_of_acknowledged_runs(void **state)
+static void effects_file_has_every_acknowledged_run(void **state)
 {
     char dir[] = "/tmp/seamq-abi-XXXXXX";
     char file[64], attempts[64], once[64], text[256];
 
     (void)state;
     assert_non_null(mkdtemp(dir));
-    snprintf(file, sizeof file, "file=%s/ledger", dir);
+    snprintf(file, sizeof file, "file=%s/effects", dir);
     snprintf(attempts, sizeof attempts, "attempts=%s/attempts", dir);
     snprintf(once, sizeof once, "once_dir=%s", dir);
     harness_load(&h, FIXTURE("effects"), (const char *[]){file, attempts, once, NULL});
@@ -240,7 +240,7 @@ int main(void)
         cmocka_unit_test(forward_can_drop_headers),
         cmocka_unit_test(forward_dead_letters_what_it_never_can_send),
         cmocka_unit_test(forward_refuses_options_that_loop),
-        cmocka_unit_test(effects_keeps_a_ledger_of_acknowledged_runs),
+        cmocka_unit_test(effects_file_has_every_acknowledged_run),
         cmocka_unit_test(effects_stages_extends_and_counts_as_told),
         cmocka_unit_test(options_of_each_type_arrive),
         cmocka_unit_test(open_says_why_it_failed_and_whether_to_try_again),

@@ -49,7 +49,7 @@ static void watch(struct wire *wire, struct bench_child *child, int64_t total, s
         }
         if (bench_stop_asked || bench_now_ns() > deadline)
             break;
-        /* One more request after the command has ended: its last acknowledgements may still be in transit. */
+        /* Continues for 2 s after the command has ended, because its last acknowledgements may still be in transit. */
         if (child->pid && !bench_running(child))
             deadline = bench_now_ns() + 2 * NS_PER_S;
         bench_sleep_ns(interval_ms * NS_PER_MS);

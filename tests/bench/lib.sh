@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# For run.sh, mesh.sh and recovery.sh: what they say, and where their tables go.
+# Common parts of run.sh, mesh.sh and recovery.sh: messages, and writing tables into pages.
 
 say() { printf 'bench: %s\n' "$*" >&2; }
 die()
@@ -9,7 +9,7 @@ die()
     exit 1
 }
 
-# put_between_markers NAME TABLE PAGE: between the markers <!-- NAME:begin --> and <!-- NAME:end --> of the page.
+# put_between_markers NAME TABLE PAGE: writes the table between <!-- NAME:begin --> and <!-- NAME:end --> of the page.
 put_between_markers()
 {
     local page
@@ -22,7 +22,7 @@ put_between_markers()
         !skip' "$3") && printf '%s\n' "$page" >"$3"
 }
 
-# machine_facts LOAD WHOSE: what belongs above a table, with the load before it was made, and whose servers they were.
+# machine_facts LOAD WHOSE: prints the text above a table: the machine, its load before the run, and whose servers were used.
 machine_facts()
 {
     local cpu version

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The figures of a mesh, on private ones on loopback: up to ready, a domain consumed from its own side and from the other, a
-# whole cluster lost. docs/benchmarks.md says how each is taken; `mesh.sh --help` lists the options. Exit 0: it ran; 1:
-# something failed; 2: usage.
+# Measures private meshes on loopback: time until ready, consumption of a domain from its own and from the other side, loss of a
+# whole cluster. docs/benchmarks.md describes each measurement; `mesh.sh --help` lists the options. Exit status: 0 success;
+# 1 a measurement failed; 2 usage.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -68,9 +68,9 @@ mesh_up()
 }
 mesh_down() { "$root/infra/nats/local-mesh" down --dir "$work/mesh" 2>/dev/null; }
 
-# --- the parts ------------------------------------------------------------------------------------------------------
+# --- measurements ---------------------------------------------------------------------------------------------------
 
-# Fresh stores each time; from the first process's start until all six nodes are ready, which local-mesh says.
+# Measures with new stores from the start of the first process until local-mesh reports all six nodes ready.
 up()
 {
     local round
@@ -82,7 +82,7 @@ up()
     done
 }
 
-# drain WHERE URL: messages a second of seamqd on domain sea-a by the servers at the URL; seen by sea-a's own.
+# drain WHERE URL: messages a second of a seamqd that consumes sea-a through the servers at URL, measured at sea-a's servers.
 drain()
 {
     "$build/bench/bench_drain" --url "$E2E_NATS_A_URL" --stream SEA_A_BENCH --durable "$1" --log "$work/log" -- \
@@ -95,14 +95,14 @@ drain()
     sed -n 's/.*rate=\([0-9]*\).*/\1/p' "$work/out"
 }
 
-# Neighbours in time, the first of a pair being now the one, now the other.
+# Each pair is measured directly one after the other; the first of a pair alternates.
 across()
 {
     local round local_rate across_rate
     mesh_up
     "$build/bench/bench_publish" --url "$E2E_NATS_A_URL" --stream SEA_A_BENCH --replicas 3 --count "$count" >/dev/null ||
         die "cannot fill a stream"
-    drain first "$E2E_NATS_A_URL" >/dev/null # not counted: the first reader finds the servers' caches in another state
+    drain first "$E2E_NATS_A_URL" >/dev/null # not counted: the servers' caches are cold for the first reader
     for ((round = 1; round <= rounds; round++)); do
         if [ $((round % 2)) = 1 ]; then
             local_rate=$(drain local "$E2E_NATS_A_URL") && across_rate=$(drain across "$E2E_NATS_B_URL")
@@ -135,7 +135,7 @@ failover()
 
 # --- the report -------------------------------------------------------------------------------------------------------
 
-# row WHAT UNIT FILE TARGET: median and range of the lines of the file.
+# row WHAT UNIT FILE TARGET: prints median and range of the numbers in the file.
 row()
 {
     [ -e "$work/$3" ] || { echo "| $1 | | not measured | $4 |" && return; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# How soon messages flow again after one fault, each in isolation. docs/benchmarks.md says how each figure is taken;
-# `recovery.sh --help` lists the options. Exit 0: it ran; 1: something failed; 2: usage.
+# Measures how soon messages flow again after each single fault. docs/benchmarks.md describes the measurement;
+# `recovery.sh --help` lists the options. Exit status: 0 success; 1 a measurement failed; 2 usage.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

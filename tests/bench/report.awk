@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Makes the Markdown of a benchmark run: `awk -f report.awk FACTS RESULTS`.
+# Prints the Markdown of a benchmark run: `awk -f report.awk FACTS RESULTS`.
 # FACTS: name=value, one a line. RESULTS: what run.sh kept, `label=x label=y | figure=z figure=...`, or `... failed=1`.
-# A ratio is taken within each round and then its median over the rounds, with the smallest and the largest.
+# A ratio is computed within each round; the table has its median over the rounds, the smallest and the largest.
 
 FNR == NR {
     at = index($0, "=")
@@ -57,7 +57,7 @@ function keep(series, round, value)
         rounds = round + 0
 }
 
-# Median, smallest and largest of list[1..n], into median, low, high.
+# Sets median, low and high to the median, smallest and largest of list[1..n].
 function summarise(list, n,    i, j, x)
 {
     for (i = 2; i <= n; i++) {
@@ -94,7 +94,7 @@ function ratio(a, b,    i, n)
     return n
 }
 
-# `sense` is +1 when more is better, -1 when less is. A `reach` of 0: there is none.
+# `sense`: +1 if more is better, -1 if less is better. `reach`: 0 if there is none.
 function verdict(value, target, reach, sense)
 {
     if ((value - target) * sense < 0) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures SeaMQ against two references on a private nats-server, and writes the table of docs/benchmarks.md, which says
-# how each figure is taken. `run.sh --help` lists the options. Exit 0: it ran; 1: something failed; 2: usage.
+# Compares SeaMQ with two references on a private nats-server, and writes the table of docs/benchmarks.md, which describes
+# each measurement. `run.sh --help` lists the options. Exit status: 0 success; 1 a measurement failed; 2 usage.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -79,14 +79,14 @@ if [ "$docs" = default ]; then
 fi
 
 sizes=(16 128 1024)
-counts=(600000 600000 600000) # about 2 s and more of each run
+counts=(600000 600000 600000) # each run takes about 2 s or more
 stub_count=3000000 latency_count=1000 starts=20 idle_seconds=60 crashes=20 crash_interval=1000
 if [ $quick = yes ]; then
     counts=(200000 200000 100000)
     stub_count=1000000 latency_count=400 starts=10 idle_seconds=10 crash_interval=500
 fi
 
-# What the caller's environment says to seamqd or to a NATS client must not reach what is measured.
+# Removes the caller's variables of seamqd and NATS clients, so they do not affect the measurement.
 server_program=${SEAMQ_NATS_SERVER:-$root/.deps/bin/nats-server}
 for name in $(compgen -e); do
     case $name in SEAMQ_* | NATS_*) unset "$name" ;; esac
@@ -151,7 +151,7 @@ END
 
 failed_runs=0
 
-# measure SECONDS LABELS PROGRAM...: runs it, at most so long, and keeps each line it prints, with the labels before it.
+# measure SECONDS LABELS PROGRAM...: runs the program for at most SECONDS, and keeps each output line with the labels before it.
 measure()
 {
     local limit=$1 labels=$2 log=$work/log/last
@@ -171,7 +171,7 @@ measure()
     if [ -f "$work/log/command" ]; then tail -n 5 "$work/log/command" >&2; fi
 }
 
-# daemon PROGRAM URL HANDLER STREAM DURABLE [KEY=VALUE...]: sets `command`.
+# daemon PROGRAM URL HANDLER STREAM DURABLE [KEY=VALUE...]: sets $command.
 daemon()
 {
     local program=$1 address=$2 handler=$3 stream=$4 durable=$5
@@ -181,7 +181,7 @@ daemon()
         "handler.$handler.create=never" "handler.$handler.dead_letter=off" "${@/#/handler.$handler.}")
 }
 
-# candidate WHO URL STREAM DURABLE COUNT: sets `command`.
+# candidate WHO URL STREAM DURABLE COUNT: sets $command.
 candidate()
 {
     case $1 in
@@ -194,7 +194,7 @@ candidate()
 if [ $references = yes ]; then candidates=(fetch raw); else candidates=(seamqd fetch raw); fi
 if [ $references = no ] && [ -x "$bin/seamqd-direct" ]; then candidates+=(seamqd-direct); fi
 
-# in_turn ROUND WHO...: each round starting with another one.
+# in_turn ROUND WHO...: prints the candidates; each round starts with another one.
 in_turn()
 {
     local round=$1 i
@@ -202,7 +202,7 @@ in_turn()
     for ((i = 0; i < $#; i++)); do echo "${@:(round + i) % $# + 1:1}"; done
 }
 
-# --- the parts ------------------------------------------------------------------------------------------------------
+# --- measurements ---------------------------------------------------------------------------------------------------
 
 throughput()
 {
@@ -214,7 +214,7 @@ throughput()
             say "throughput: $storage, $size bytes: filling with $count messages"
             timeout 120 "$bench/bench_publish" --url "$url" --stream FILL --storage "$storage" --count "$count" --size "$size" \
                 >/dev/null || die "cannot fill a $storage stream"
-            # Not counted: the first reader after a fill finds the server's heap and caches in another state.
+            # Not counted: the server's heap and caches are cold for the first reader after a fill.
             timeout 100 "$bench/bench_drain" --url "$url" --stream FILL --log /dev/null -- \
                 "$bench/bench_raw" --url "$url" --stream FILL --durable drain --count "$count" >/dev/null ||
                 die "cannot drain a $storage stream"
@@ -246,7 +246,7 @@ stub()
     done
 }
 
-# One at a time, both sides asking for the server's word on each acknowledgement.
+# One message at a time; both candidates wait for the server's confirmation of each acknowledgement.
 latency()
 {
     local round who
@@ -265,7 +265,7 @@ latency()
     done
 }
 
-# process MEASURE SECONDS ARGS...: the daemon with the handler that writes time stamps.
+# process MEASURE SECONDS ARGS...: runs the daemon with the handler that writes time stamps.
 process()
 {
     local what=$1 limit=$2
@@ -280,12 +280,12 @@ start() { process start 120 --rounds "$starts"; }
 idle() { process idle $((idle_seconds + 60)) --seconds "$idle_seconds"; }
 crash() { process crash $((crashes * crash_interval / 1000 + 60)) --rounds "$crashes" --interval "$crash_interval"; }
 
-# --- how busy the machine was with other things ------------------------------------------------------------------------
+# --- load of the machine by other processes ----------------------------------------------------------------------------
 
 # Prints "BUSY STOLEN TOTAL" in ticks since boot.
 machine_ticks() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $9, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9; exit }' /proc/stat; }
 
-# Everything that this script started has been waited for, so `times` knows what it used: the rest was others'.
+# All processes of this script have ended, so `times` has their CPU time; the rest was used by other processes.
 foreign_load()
 {
     echo "$ticks_before $(machine_ticks)" | awk -v hz="$(getconf CLK_TCK)" '
@@ -337,7 +337,7 @@ version=$("$server_program" --version | sed 's/: v/ /')
 file_system=$(stat -f -c %T "$work/js")
 kill -TERM "$server" && wait "$server"
 server=''
-times >"$work/times" # here, not in a subshell, whose children would be none
+times >"$work/times" # not in a subshell, because that would have no children
 describe "$(foreign_load)" >"$work/facts"
 awk -f "$here/report.awk" "$work/facts" "$work/results" >"$work/table" || die "report.awk failed"
 cat "$work/table"

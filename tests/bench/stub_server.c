@@ -62,7 +62,7 @@ static void fill_in_url(char **argv, const char *url)
     }
 }
 
-/* One turn: sends what the socket takes, reads what has arrived. True: something was read. */
+/* Sends and reads once on each ready socket. True: input was read. */
 static bool serve_once(int listener, struct stub_client *clients, struct stub *stub)
 {
     struct pollfd polls[STUB_CLIENTS + 1] = {{.fd = listener, .events = POLLIN}};

@@ -35,7 +35,7 @@ struct bench_option {
 /* Returns the index in argv behind `--`, or argc if there is none. A usage error exits with 2. */
 int bench_parse(int argc, char **argv, const char *summary, const struct bench_option *table);
 
-/* One child in its own process group; the kernel kills it if this program dies. */
+/* A child in its own process group; the kernel kills it if this program dies. */
 struct bench_child {
     pid_t pid; /* 0: none */
     int status;

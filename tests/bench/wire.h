@@ -47,7 +47,7 @@ bool wire_next(struct wire *wire, struct wire_msg *ret_msg);
 /* The status of a message with headers ("NATS/1.0 408 ..."), else 0. */
 int wire_status(const struct wire_msg *msg);
 
-/* One JetStream API call to $JS.API.<call>; the caller owns the reply. An error in the reply is an error, unless
+/* Sends a JetStream API request to $JS.API.<call>; the caller owns the reply. An error in the reply is an error, unless
  * `ret_error` takes its err_code. Messages of other subscriptions that arrive during the call are dropped. */
 json_t *wire_api(struct wire *wire, const char *call, const char *body, int *ret_error);
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# page.sh BUILD PAGE...: runs the code blocks of Markdown pages as they are printed, each page in one shell, in a copy of
-# the checkout's layout, with the ports of this machine to itself (a network namespace). tests/docs/README.md lists the
-# marks. Exit status: 0 every block did what the page says; 1 one did not, or has no mark; 77 this machine cannot run it.
+# page.sh BUILD PAGE...: runs the code blocks of Markdown pages as printed, each page in one shell, in a copy of the
+# checkout's layout and in a network namespace, where all ports are free. tests/docs/README.md lists the marks. Exit
+# status: 0 every block works as the page says; 1 a block does not, or has no mark; 77 this machine cannot run the page.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -14,8 +14,8 @@ skip_page()
     exit 77
 }
 
-# Ports 4222 and 9222, which the pages use, must be free: in a network namespace they are. The process namespace ends
-# every process of a page with its shell.
+# Ports 4222 and 9222, which the pages use, are free in a network namespace. The process namespace ends every process of a
+# page together with its shell.
 own_namespaces()
 {
     local apart=(unshare --net --mount --pid --fork --kill-child --mount-proc)
@@ -24,7 +24,7 @@ own_namespaces()
     DOCS_APART=yes exec "${apart[@]}" "${BASH_SOURCE[0]}" "$@"
 }
 
-# Pages that publish with the nats command need it before the network is a private one: Go may have to fetch it.
+# The nats command is built before the network namespace is entered, because Go may have to download it.
 need_nats_command()
 {
     (cd "$root" && grep -qE 'test: needs nats' "$@") || return 0
@@ -61,7 +61,7 @@ leave()
     rm -rf "$scratch"
 }
 
-# --- what a page's shell has ----------------------------------------------------------------------------------------
+# --- the shell of a page --------------------------------------------------------------------------------------------
 
 background=()
 log=/dev/null
@@ -78,7 +78,7 @@ stop_background()
     background=()
 }
 
-# wait_for COMMAND: until it succeeds; 60 s at most.
+# wait_for COMMAND: repeats the command until it succeeds; 60 s at most.
 wait_for()
 {
     local until=$((SECONDS + 60))
@@ -88,7 +88,7 @@ wait_for()
     done
 }
 
-# A nats-server with JetStream on port 4222, for blocks that need some server.
+# Starts a nats-server with JetStream on port 4222, for blocks that need a server.
 start_server()
 {
     port_is_free 4222 || return 0
@@ -97,7 +97,7 @@ start_server()
     wait_for '(: </dev/tcp/127.0.0.1/4222)'
 }
 
-# The layout of a checkout that is built: links, so that what a page writes stays out of the tree.
+# Makes the layout of a built checkout from links, so that files written by a page stay out of the tree.
 make_checkout()
 {
     local entry
@@ -111,7 +111,7 @@ make_checkout()
 
 # --- comparing ------------------------------------------------------------------------------------------------------
 
-# What differs from run to run: times, durations, processes, addresses, ports, paths of this test.
+# Replaces text that differs between runs: times, durations, processes, addresses, ports, paths of this test.
 plain()
 {
     sed -E -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+Z?/TIME/g' -e 's/\b[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z?/TIME/g' \
@@ -119,7 +119,7 @@ plain()
         -e "s#$scratch/[a-z]*#DIR#g" -e 's/\b[0-9]+(\.[0-9]+)? ?(ns|us|ms|s|m|h)\b/DURATION/g' -e 's/[ \t]+/ /g' -e 's/ $//'
 }
 
-# matches WANTED ACTUAL: every line of WANTED stands in ACTUAL, in this order; `...` is any text, alone any lines.
+# matches WANTED ACTUAL: ACTUAL has every line of WANTED, in this order; `...` stands for any text, alone for any lines.
 matches()
 {
     local line found pattern actual
@@ -149,8 +149,8 @@ fail()
 
 count() { counts[$1]=$((${counts[$1]:-0} + 1)); }
 
-# Runs a block in this shell, so that folders and variables stay. Every command of it must succeed, or the block end with
-# the status that its mark names.
+# Runs a block in this shell, so that folder and variables remain. Every command must succeed, or the block must end with
+# the status in its mark.
 run_block()
 {
     local wanted=$1 status failed=
@@ -183,7 +183,7 @@ compare()
     done
 }
 
-# The plugins of a configuration's handlers; one of any name if it has none.
+# Creates the plugins of a configuration's handlers; one plugin of any name if it has no handler.
 plugin_names()
 {
     awk -F '[].= ]+' '/^\[/ { if (name != "") print name; name = "" }
@@ -192,7 +192,7 @@ plugin_names()
         END { if (name != "") print name; if (!n) print "some" }' "$1"
 }
 
-# A configuration: files that it names are made, and a plugin for each handler; seamq stream for streams.
+# Checks a configuration: creates the files and plugins that it names, and uses seamq stream if it has streams.
 check_ini()
 {
     local dir=$scratch/ini.$n name
@@ -240,7 +240,7 @@ by_language()
     esac
 }
 
-# needs WORD...: commands and headers. Without one of them all blocks up to the next `needs` are left out.
+# needs WORD...: commands and headers. If one is missing, all blocks up to the next `needs` are skipped.
 needs()
 {
     local word
@@ -302,7 +302,7 @@ test_page()
 
 server=${SEAMQ_NATS_SERVER:-$root/.deps/bin/nats-server}
 command -v "$server" >/dev/null || server=$(command -v nats-server) || skip_page "no nats-server"
-# What a person's own shell would have, and the programs by name. SEAMQ_LOG_FORMAT: as on a terminal.
+# Sets variables as in a user's shell, and PATH for the programs. SEAMQ_LOG_FORMAT has the default of a terminal.
 while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(NATS_|SEAMQ_(CLUSTER|HANDLER|STREAM|PLUGIN|ADMIN))')
 export PATH=$build/bin:$root/.deps/bin:$PATH SEAMQ_LOG_FORMAT=text XDG_CONFIG_HOME=$scratch/config SEAMQ_NATS_SERVER=$server
 failures=0

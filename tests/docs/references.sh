@@ -16,8 +16,8 @@ all_files()
 all_files | sort -u | while read -r name; do [ ! -f "$name" ] || echo "$name"; done >"$scratch/files"
 grep -vE '^(tests/fuzz/corpus/|LICENSE)' "$scratch/files" | xargs grep -lI . >"$scratch/texts"
 
-# Variables of scripts ($here/lib.sh), absolute paths, headers of the system, and words in capitals that stand for a name
-# (NAME.c) are not names of files.
+# Not names of files: variables of scripts ($here/lib.sh), absolute paths, system headers, and words in capitals that stand
+# for a name (NAME.c).
 readonly NAMES='(?<![\w$/.}{*-])(?!(https?|nats|openssl|sys|net|netinet|arpa|linux|include)\b)([\w.{}*-]+/)+[\w-]+\.(c|h|md|sh|awk)\b|(?<![\w$/.}{*-])[A-Za-z_-]+\.md\b'
 xargs grep -noHP "$NAMES" <"$scratch/texts" | grep -vE '(\b|_)(NAME|PAGE)[./_]|(here|scratch|root|my-[a-z]+)/' |
     awk -F: -v files="$scratch/files" '
@@ -34,10 +34,10 @@ xargs grep -noHP "$NAMES" <"$scratch/texts" | grep -vE '(\b|_)(NAME|PAGE)[./_]|(
             if (name !~ /[*{}]/ && !(name in known)) print $1 ":" $2 ": " $3 " does not exist"
         }' | sort -u >"$scratch/missing"
 
-# links FILE: targets of the Markdown links of a page that are not on the web.
+# links FILE: prints the targets of a page's Markdown links that are not on the web.
 links() { grep -oE '\]\([^)]+\)' "$1" | sed -E 's/^\]\(//; s/\)$//' | grep -vE '^(https?|mailto):'; }
 
-# The anchors of a page, as the web shows headings.
+# Prints the anchors of a page's headings, as GitHub makes them.
 anchors() { awk '/^```/ { fence = !fence } !fence && /^#/' "$1" | sed -E 's/^#+ +//; s/.*/\L&/; s/[^a-z0-9 _-]//g; s/ /-/g'; }
 
 check_link()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Every event of level warn or error (docs/events.md, generated) and every sentence of /readyz has an entry in
-# docs/troubleshooting.md. Of a sentence the words up to the first value count, or those behind it if it begins with one.
+# docs/troubleshooting.md. A sentence is compared up to its first value, or after the value if it begins with one.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 page=docs/troubleshooting.md
@@ -14,7 +14,7 @@ while read -r event; do
     grep -q "^| \`$event\` |" $page || { echo "$page: no entry for the event $event"; failures=$((failures + 1)); }
 done < <(events)
 
-# The literal texts of readiness_lose() and readiness_suspect(), joined, with their values as X.
+# Prints the texts passed to readiness_lose() and readiness_suspect(), with X for each value.
 sentences()
 {
     cat core/consumer/*.c | tr '\n' ' ' | grep -oE 'readiness_(lose|suspect)\(c, *("[^"]*" *)+' |

@@ -29,7 +29,7 @@ static int current_followers(json_t *jsz)
     return n;
 }
 
-/* What is wrong with JetStream on this node of the cluster; NULL: nothing. */
+/* Returns the first error of JetStream on this node of the cluster; NULL: no error. */
 static const char *jetstream_trouble(const char *name, const char *cluster, json_t *jsz)
 {
     const char *leader = monitor_text(jsz, "meta_cluster/leader");
@@ -58,7 +58,8 @@ static const char *gateway_trouble(const char *cluster, const char *other, json_
     return NULL;
 }
 
-/* What is wrong with TLS; NULL: nothing, or the mesh has no TLS. Both ends of routes and gateways need certificates. */
+/* Returns the first error of TLS; NULL: no error, or a mesh without TLS. Both ends of routes and gateways need
+ * certificates. */
 static const char *tls_trouble(json_t *varz)
 {
     if (!getenv("E2E_NATS_CA"))
@@ -96,7 +97,7 @@ static const char *node_trouble(const char *url, const char *cluster, const char
     return trouble;
 }
 
-/* What is wrong with a cluster; NULL: all three nodes are ready and have different names. */
+/* Returns the first error of a cluster; NULL: all three nodes are ready and have different names. */
 static const char *side_trouble(const struct side *side, const char *other, char *why, size_t size)
 {
     char urls[512], names[3][64] = {"", "", ""};

@@ -261,7 +261,7 @@ static void a_secret_option_is_read_from_its_file(void **state)
     config_apply_plugin(c, &c->handlers[0], &info);
     expect_no_problems(c);
     assert_string_equal(option(c, "password"), "hunter2");
-    assert_string_equal(option(c, "Label"), "x"); /* as the plugin spells it */
+    assert_string_equal(option(c, "Label"), "x"); /* in the plugin's spelling */
     config_destroy(c);
     plugin_info_finish(&info);
 }

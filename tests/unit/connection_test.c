@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * link_test - the connection to one cluster, against a real nats-server that dies, freezes and comes back. */
+ * connection_test - the connection to one cluster, with a real nats-server that is killed, frozen and restarted. */
 #include "federation/nats_options.h"
 #include "nats_helper.h"
 
@@ -12,8 +12,8 @@
 struct inbox {
     struct rig *r;
     size_t n;
-    size_t nobody;        /* NULLs */
-    size_t no_responders; /* messages that say so */
+    size_t nobody;        /* calls without a message: no responders */
+    size_t no_responders; /* messages with status 503 */
     size_t out_of_order;
     char last[256];
     char reply[128];
@@ -107,7 +107,7 @@ static void ten_thousand_messages_go_both_ways_in_order(struct world *w)
     struct inbox ready;
     listen_on(r, "ready", CONNECTION_STREAM, &ready);
     rig_send(r, "ready", NULL, "x");
-    turn_until(r, 5, ready.n == 1); /* the server has the subscriptions before it */
+    turn_until(r, 5, ready.n == 1); /* so the server has the earlier subscriptions, too */
     for (int i = 0; i < MANY; i++) {
         char text[16];
         snprintf(text, sizeof(text), "%d", i);
@@ -136,7 +136,7 @@ static void behind(void *data, natsMsg *msg)
     connection_recycle(in->r->connection, msg);
 }
 
-/* As an answer to a question about messages: it must not be heard before them. */
+/* A response to a request about messages must not be delivered before those messages. */
 static void stream_made_first_is_not_ahead_of_one_made_later(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
@@ -181,7 +181,7 @@ static void unsubscribed_gets_no_call(struct world *w)
     rig_send(r, "x", NULL, "a");
     turn_until(r, 5, gone.n == 2 && stays.n == 1);
     for (int i = 0; i < 100; i++)
-        rig_send(r, "x", NULL, "a"); /* on their way when it is said */
+        rig_send(r, "x", NULL, "a"); /* in transit during the unsubscribe */
     assert_true(loop_once(r->loop, 0) >= 0);
     size_t before = gone.n;
     connection_unsubscribe(a);
@@ -209,7 +209,7 @@ static void killed_server_is_down_and_back_with_subscriptions(struct world *w)
     server_kill(r->server);
     turn_until(r, 5, r->downs == 1);
     assert_int_equal(connection_publish(r->connection, &(struct connection_publish){.subject = "s"}), -ENOTCONN);
-    listen_on(r, "later", CONNECTION_REPLIES, &later); /* made while there is no connection */
+    listen_on(r, "later", CONNECTION_REPLIES, &later); /* subscribed while there is no connection */
     server_restart(r->server);
     turn_until(r, 15, r->ups == 2);
     rig_send(r, "s", NULL, "after");
@@ -229,7 +229,7 @@ static bool reconnected(void *data)
     return yes;
 }
 
-/* The loop has not heard of the loss yet when it publishes: the link must know which connection is meant. */
+/* The loop publishes before it knows of the loss, so the publish must carry the number of its connection. */
 static void publishes_for_a_lost_connection_are_not_sent_on_the_next(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
@@ -237,7 +237,8 @@ static void publishes_for_a_lost_connection_are_not_sent_on_the_next(struct worl
     server_restart(r->server);
     struct client *c = client_connect(w, r->url);
     natsSubscription *seen = watch(c, "seen");
-    assert_true(world_until(reconnected, r, 15)); /* without the loop: it still believes in the first connection */
+    assert_true(
+        world_until(reconnected, r, 15)); /* the loop does not run, so it still has the state of the first connection */
     assert_int_equal(connection_state(r->connection), CONNECTION_UP);
     for (int i = 0; i < 100; i++)
         rig_send(r, "seen", NULL, "stale");
@@ -263,7 +264,7 @@ static void frozen_server_is_down_and_comes_back(struct world *w)
     turn_until(r, 5, in.n == 1);
 }
 
-/* More than the socket's buffers hold: the link's thread must not hang in a write for ever. */
+/* More data than the socket buffers hold: the connection's thread must not block in a write for ever. */
 static void frozen_server_with_full_buffers_is_down_too(struct world *w)
 {
     struct rig *r = rig_open(w, NULL);
@@ -298,7 +299,7 @@ static void server_that_starts_late_is_found(struct world *w)
     rig_connection(r);
     listen_on(r, "s", CONNECTION_STREAM, &in);
     assert_int_equal(connection_state(r->connection), CONNECTION_CONNECTING);
-    turn_until(r, 5, r->downs >= 2); /* it goes on trying */
+    turn_until(r, 5, r->downs >= 2); /* it tries again and again */
     assert_int_equal(connection_reconnects(r->connection), 0);
     server_launch(s);
     turn_until(r, 15, r->ups == 1);
@@ -307,7 +308,7 @@ static void server_that_starts_late_is_found(struct world *w)
     assert_int_equal(connection_reconnects(r->connection), 0);
 }
 
-/* ---- what it says --------------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------------- */
 
 static void refused_password_is_said_without_showing_it(struct world *w)
 {

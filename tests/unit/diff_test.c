@@ -235,7 +235,7 @@ static void consumers_are_compared_as_the_daemon_binds_them(void **state)
         "of the configuration is each for explicit, cumulative for all)");
 }
 
-static void garbage_from_a_server_does_no_harm(void **state)
+static void invalid_documents_of_a_server_are_compared(void **state)
 {
     static const char *const infos[] = {
         "{}", "{'config':5,'state':[]}", "{'config':{'subjects':5,'sources':[5,{}],'mirror':7,'placement':'x'}}",
@@ -249,10 +249,10 @@ static void garbage_from_a_server_does_no_harm(void **state)
         json_t *stream = diff_wanted_stream(&p.streams[0], NULL);
         json_t *consumer = consumer_config_write(&p.consumers[0]);
         struct diff d = {0};
-        if (diff_stream(&d, stream, info, NULL, NOW_NS) == 0)
-            diff_finish(&d);
-        if (diff_consumer(&d, consumer, info) == 0)
-            diff_finish(&d);
+        assert_int_equal(diff_stream(&d, stream, info, NULL, NOW_NS), 0);
+        diff_finish(&d);
+        assert_int_equal(diff_consumer(&d, consumer, info), 0);
+        diff_finish(&d);
         json_decref(diff_removed_subjects(stream, info));
         json_decref(stream);
         json_decref(consumer);
@@ -272,7 +272,7 @@ int main(void)
         cmocka_unit_test(what_cannot_change_is_refused_all_at_once),
         cmocka_unit_test(fewer_copies_need_to_be_asked_for),
         cmocka_unit_test(consumers_are_compared_as_the_daemon_binds_them),
-        cmocka_unit_test(garbage_from_a_server_does_no_harm),
+        cmocka_unit_test(invalid_documents_of_a_server_are_compared),
     };
     return cmocka_run_group_tests(tests, enter_temporary, leave_temporary);
 }

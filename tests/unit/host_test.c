@@ -424,7 +424,7 @@ static void worker_inherits_no_other_descriptor(void **state)
     (void)state;
     struct recorder s;
     char path[64], target[256];
-    int leaked = open("/dev/zero", O_RDONLY); /* as a library may leave it, without close-on-exec */
+    int leaked = open("/dev/zero", O_RDONLY); /* a library may open a file without close-on-exec */
     struct worker_config c = a_config(BEHAVE);
     recorder_up(&s, &c);
     for (int fd = 0; fd < 64; fd++) {

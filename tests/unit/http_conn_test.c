@@ -69,8 +69,8 @@ static void nothing_is_served_behind_an_error(void **state)
     assert_int_equal(served, 1);
 }
 
-/* A reset would overtake the answer that is on its way. */
-static void bytes_behind_a_refusal_are_thrown_away(void **state)
+/* Unread input would cause a reset, which can overtake the response in transit. */
+static void input_after_a_refusal_is_discarded(void **state)
 {
     (void)state;
     int fd = client();
@@ -123,7 +123,7 @@ static void slow_request_is_408(void **state)
     close(fd);
 }
 
-static void silent_client_is_closed_without_a_word(void **state)
+static void silent_client_is_closed_without_a_response(void **state)
 {
     (void)state;
     http_set_timeouts(http, 50 * NS_PER_MS, 100 * NS_PER_MS);
@@ -206,7 +206,7 @@ static void connections_beyond_the_limit_wait_their_turn(void **state)
             loop_once(loop, 0);
     }
     assert_int_equal(served, 0);
-    /* They are served when the slow ones have run out of time. */
+    /* The waiting connections are served after the slow ones have timed out. */
     for (int i = HTTP_CONNECTIONS_MAX; i < HTTP_CONNECTIONS_MAX + 3; i++) {
         assert_true(hear_until(fds[i], NULL));
         check_status(200);
@@ -285,11 +285,11 @@ int main(void)
         HTTP_TEST(request_may_come_byte_by_byte),
         HTTP_TEST(pipelined_requests_are_answered_in_order_one_a_turn),
         HTTP_TEST(nothing_is_served_behind_an_error),
-        HTTP_TEST(bytes_behind_a_refusal_are_thrown_away),
+        HTTP_TEST(input_after_a_refusal_is_discarded),
         HTTP_TEST(half_closed_client_gets_its_answer),
         HTTP_TEST(big_answer_arrives_whole),
         HTTP_TEST(slow_request_is_408),
-        HTTP_TEST(silent_client_is_closed_without_a_word),
+        HTTP_TEST(silent_client_is_closed_without_a_response),
         HTTP_TEST(client_that_does_not_read_is_reset),
         HTTP_TEST(clients_that_vanish_leave_nothing),
         HTTP_TEST(any_bytes_are_survived),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * http_helper - a server with some pages on a free loopback port, and clients in the same thread:
- * they wait by turning the server's loop. */
+ * http_helper - a server with some pages on a free loopback port, and clients in the same thread, which run the
+ * server's loop while they wait. */
 #ifndef SEAMQ_TESTS_HTTP_HELPER_H
 #define SEAMQ_TESTS_HTTP_HELPER_H
 
@@ -103,7 +103,7 @@ static void turn(void)
     assert_int_equal(loop_once(loop, 20 * NS_PER_MS), 0);
 }
 
-/* Receives until `end` was seen, or until the server closed when NULL; false: it did not come. */
+/* Receives until `end` has arrived (NULL: until the server closes). False: deadline. */
 static bool hear_until(int fd, const char *end)
 {
     int64_t deadline = clock_now_ns() + DEADLINE_NS;
@@ -124,7 +124,7 @@ static bool hear_until(int fd, const char *end)
     return false;
 }
 
-/* One request on an own connection that the server is to close. */
+/* Sends a request on a new connection, and expects that the server closes it. */
 static void ask(const char *request)
 {
     int fd = client();

@@ -363,11 +363,6 @@ static void run_ends_when_stopped(void **state)
     struct loop_timer t = {.fire = on_fire_stop};
     loop_arm(the_loop, &t, clock_now_ns() + NS_PER_MS);
     assert_int_equal(loop_run(the_loop), 0);
-}
-
-static void nobody_minds_a_missing_loop(void **state)
-{
-    (void)state;
     loop_destroy(NULL);
 }
 
@@ -389,7 +384,6 @@ int main(void)
         LOOP_TEST(hooks_run_by_their_order_then_as_added),
         LOOP_TEST(hook_may_remove_itself_and_the_next),
         LOOP_TEST(run_ends_when_stopped),
-        cmocka_unit_test(nobody_minds_a_missing_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ static void batch_wakes_once(void **state)
     assert_int_equal(taken.len, 100);
     assert_false(awake(&q, 0));
     assert_true(queue_push(&q, "x", 1));
-    assert_true(awake(&q, 0)); /* the next batch wakes again */
+    assert_true(awake(&q, 0)); /* the next batch wakes the reader again */
     queue_take(&q, &taken);
     assert_false(awake(&q, 0));
     buf_finish(&taken);
@@ -85,7 +85,7 @@ static void wake_needs_no_data(void **state)
     queue_take(&q, &taken);
     assert_int_equal(taken.len, 0);
     assert_false(awake(&q, 0));
-    assert_true(queue_push(&q, "x", 1)); /* and takes nothing away from the next push */
+    assert_true(queue_push(&q, "x", 1)); /* a push after the wake-up wakes the reader, too */
     assert_true(awake(&q, 0));
     buf_finish(&taken);
     queue_finish(&q);
@@ -204,7 +204,7 @@ static void each_producer_keeps_its_own_order(void **state)
 
 static void *answer(void *arg)
 {
-    struct queue *q = arg; /* q[0]: questions, q[1]: answers */
+    struct queue *q = arg; /* q[0]: requests, q[1]: responses */
     struct buf taken = {0};
     size_t n = 0;
     while (n < 20000 && awake(&q[0], DEADLINE_MS)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_test - the admin server's pages about links and refused plugins; with handlers at work they
- * are tested by tests/integration/admin.c. */
+ * report_test - pages of the admin server about connections and refused plugins. tests/integration/admin.c tests the
+ * pages of running handlers. */
 #include "admin/report.h"
 #include "nats_helper.h"
 

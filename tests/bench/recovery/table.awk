@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The table of recovery.sh from the lines of bench_recovery: medians, and the worst of all. What the servers need ends with
-# the later of the stream's and the consumer's answer.
+# Prints the table of recovery.sh from the lines of bench_recovery: medians and maxima. The servers' time ends with the later
+# response, of the stream's or of the consumer's leader.
 BEGIN {
     row("worker-kill", "worker, kill -9", "handled", 50)
     row("handler-crash", "handler, SIGSEGV", "handled", 50)
@@ -37,7 +37,7 @@ function add(fault, key, value) { values[fault, key, ++counts[fault, key]] = val
     add(fault, "servers", servers)
     add(fault, "beyond", beyond > 0 ? beyond : 0)
 }
-# Sorts where it stands: some tens of values.
+# Sorts in place; there are some tens of values.
 function order_values(fault, key,    i, j, v)
 {
     for (i = 2; i <= counts[fault, key]; i++) {
