@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ack_ops - what differs between the ack modes: a table of functions for each.  With `ack = confirmed` the settle
- * module waits for the server's answer to each acknowledgement; for the consumer it is the same as `ack = each`.
+ * module waits for the server's response to each acknowledgement; for the consumer it is the same as `ack = each`.
  */
 #ifndef SEAMQ_CONSUMER_ACK_OPS_H
 #define SEAMQ_CONSUMER_ACK_OPS_H
@@ -21,8 +21,8 @@ struct ack_ops {
     bool allows_work_queue;
     void (*init)(struct consumer *c);
     void (*finish)(struct consumer *c);
-    /* Called for each delivery, in order of arrival. True: the message was finished before, and the acknowledgement
-     * that the server has lost is on its way again. */
+    /* Called for each delivery, in order of arrival. True: the message was finished before; the acknowledgement,
+     * which the server has lost, is sent again. */
     bool (*delivered)(struct consumer *c, struct message *m);
     /* The handler is done with `m`. */
     void (*ack)(struct consumer *c, struct message *m);

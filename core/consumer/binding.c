@@ -72,7 +72,7 @@ bool binding_failed(struct consumer *c, const struct answer *a, const char *what
 {
     const char *domain = c->cluster->domain;
     char prefix[API_SUBJECT_MAX] = "";
-    bool suspected = c->readiness.state == READINESS_SUSPECTED; /* the reason is known and better than a guess */
+    bool suspected = c->readiness.state == READINESS_SUSPECTED; /* the present reason says more than a time-out */
 
     if (a->rc == 0)
         return false;
@@ -81,7 +81,7 @@ bool binding_failed(struct consumer *c, const struct answer *a, const char *what
     api_prefix(c->cluster, NULL, prefix, sizeof(prefix));
     if (a->rc == -ETIMEDOUT && !suspected)
         readiness_lose(c,
-                       "no answer from the server to %s within 5s (is there a JetStream leader, and may this user "
+                       "no response from the server to %s within 5s (is there a JetStream leader, and may this user "
                        "publish to %s.> and subscribe to %s.>?)",
                        what, prefix, c->cluster->inbox_prefix);
     else if (a->rc == -EHOSTUNREACH)
@@ -96,7 +96,8 @@ bool binding_failed(struct consumer *c, const struct answer *a, const char *what
 
 /* ---- stream ------------------------------------------------------------------- */
 
-/* In a stream without limits retention, a shadow's consumer would take messages from others or keep them. */
+/* In a stream without limits retention, a shadow's consumer would take messages from other consumers, or keep them from
+ * being deleted. */
 static bool shadow_allowed(struct consumer *c, const char *retention)
 {
     if (!c->handler->shadow || !retention || strcmp(retention, "limits") == 0)
@@ -116,7 +117,7 @@ static bool ack_mode_allowed(struct consumer *c, const char *retention)
     return false;
 }
 
-/* Readiness and log show the warning; the stream may get a matching subject at any time. */
+/* This is only a warning, because the stream may get a matching subject at any time. */
 static void check_filters(struct consumer *c, json_t *document, const struct consumer_config *wanted)
 {
     char warning[sizeof(c->binding.filter_warning)] = "";
@@ -210,7 +211,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
     if (a.err_code == JS_STREAM_NOT_FOUND)
         stream_missing(c);
     else if (c->binding.was_active && a.rc == -ETIMEDOUT)
-        request_consumer(c); /* a region may be down that pulling does not need */
+        request_consumer(c); /* the stream's leader may be down while the consumer's works */
     else if (!binding_failed(c, &a, api_verb_name(API_STREAM_INFO)))
         stream_found(c, a.json);
     json_decref(a.json);
@@ -219,7 +220,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
 static void request_stream(struct consumer *c)
 {
     c->binding.stage = BINDING_STREAM;
-    c->binding.requested_seq = c->stream_last_seq; /* a message that arrives before the answer may be newer than it */
+    c->binding.requested_seq = c->stream_last_seq; /* a message that arrives before the response may be newer than it */
     binding_call(c, &(struct api_path){API_STREAM_INFO, .stream = c->stream}, NULL, on_stream);
 }
 
@@ -377,7 +378,7 @@ static void on_consumer(void *data, int rc, natsMsg *msg)
         pull_again(c); /* pulling may work without the servers that do not respond */
         readiness_suspect(
             c,
-            "no answer from the server to CONSUMER.INFO within 5s (is there a JetStream leader?); pulling continues");
+            "no response from the server to CONSUMER.INFO within 5s (is there a JetStream leader?); pulling continues");
     } else if (!binding_failed(c, &a, api_verb_name(API_CONSUMER_INFO))) {
         info_take(c, a.json);
         consumer_found(c, json_object_get(a.json, "config"), json_string_value(json_object_get(a.json, "created")));
@@ -486,7 +487,7 @@ void binding_pull_alive(struct consumer *c)
         readiness_gain(c);
 }
 
-/* The verification got no answer, or an error that does not say that the consumer is missing. */
+/* The verification got no response, or an error that does not say that the consumer is missing. */
 static void verification_failed(struct consumer *c, const struct answer *a)
 {
     struct binding *b = &c->binding;

@@ -20,14 +20,14 @@ enum binding_stage {
 
 struct binding {
     enum binding_stage stage;
-    /* Stream and consumer are the ones that the in-flight messages came from: said by the server on this connection, or
-     * said before and CONSUMER.INFO is not answered now (leases must be renewed then). */
+    /* Stream and consumer are those of the in-flight messages. The server has confirmed this on this connection, or it
+     * has confirmed it before and does not respond to CONSUMER.INFO now (leases must be renewed then). */
     bool verified;
     int64_t verified_ns;
     bool was_active;          /* this process has seen the consumer on the server: it is not created any more */
     uint64_t requested_seq;   /* consumer.stream_last_seq when STREAM.INFO was requested */
     int64_t verify_ns;        /* when the last binding_verify() sent its request */
-    int64_t unanswered_ns;    /* start of the time without answers to binding_verify(); 0: it is answered */
+    int64_t unanswered_ns;    /* since when binding_verify() gets no response; 0: it gets responses */
     unsigned seed;            /* of the random part of pauses: many daemons must not retry at the same time */
     char filter_warning[512]; /* CONSUMER_REASON_MAX; "" if the stream has subjects that match */
     struct loop_timer retry;
@@ -44,13 +44,13 @@ void binding_unverify(struct consumer *c);
 void binding_alarm(struct consumer *c, const char *sentence);
 /* Sends CONSUMER.INFO as request_ask() does, with `c` as data. */
 int binding_request_info(struct consumer *c, request_reply_fn fn, struct request **ret);
-/* Checks that an answer to CONSUMER.INFO is about the known consumer. False: ignore the answer; binding has started
+/* Checks that a response to CONSUMER.INFO is about the known consumer. False: ignore the response; binding has started
  * again, and forgets the messages of the deleted consumer. */
 bool binding_check_identity(struct consumer *c, json_t *info);
 /* An already acked message was redelivered. If no pull was open when the consumer was recreated, this is the only sign
  * of it. */
 void binding_suspect_recreated(struct consumer *c);
-/* A message or heartbeat has arrived: what the server refused before is allowed now. */
+/* A message or heartbeat has arrived, so pulling works: ends READINESS_SUSPECTED. */
 void binding_pull_alive(struct consumer *c);
 /* Checks with CONSUMER.INFO, while pulling goes on, that stream and consumer still exist. */
 void binding_verify(struct consumer *c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * confirmation - acknowledgements that wait for an answer to CONSUMER.INFO. */
+ * confirmation - acknowledgements that wait for a response to CONSUMER.INFO. */
 #include "consumer_private.h"
 
 #define CONFIRM_AT 2048 /* acknowledgements that cause a request at once */
@@ -9,7 +9,7 @@
 #define ACKED_MAX 65536 /* older ones are forgotten: at worst they are redelivered */
 
 /* Acknowledgements wait while stream and consumer are not verified on this connection, and with ack = cumulative until
- * the server has said which ones it has. */
+ * the server has reported which ones it has. */
 static bool all_sent(const struct consumer *c)
 {
     return c->binding.verified && c->ack->all_sent(c);

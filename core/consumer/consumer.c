@@ -45,7 +45,7 @@ int consumer_create(struct consumer **ret, struct loop *loop, struct requests *r
     c->ack->init(c);
     int rc = c->stream && c->dead_letter ? message_table_init(&c->messages) : -ENOMEM;
     if (rc == 0)
-        rc = consumer_add_path(c, requests); /* the cluster's own */
+        rc = consumer_add_path(c, requests); /* the path through the cluster's own servers */
     if (rc) {
         consumer_destroy(c);
         return error_set(err, rc, "handler %s: %s", handler->name, strerror(-rc));

@@ -28,8 +28,8 @@ struct consumer_callbacks {
     void (*on_state)(void *data, struct consumer *c);
     /* consumer_in_order() has changed. Only for ordered handlers; may be NULL. */
     void (*on_order)(void *data, struct consumer *c);
-    /* A message with a key queue is not here any more. for_good: ACKED, or forgotten when this returns; otherwise AWAY,
-     * and it may be redelivered. */
+    /* A message with a key queue has left this process. for_good: ACKED, or forgotten when this returns; otherwise
+     * AWAY, and it may be redelivered. */
     void (*on_left)(void *data, struct message *m, bool for_good);
 };
 
@@ -41,7 +41,7 @@ struct consumer_stats {
     uint64_t malformed;       /* messages without an acknowledgement subject, ignored */
     uint64_t pulls;           /* pull requests sent */
     uint64_t leases_renewed;  /* +WPI sent */
-    uint64_t num_pending;     /* messages not delivered yet, by the server's last answer */
+    uint64_t num_pending;     /* messages not delivered yet, by the server's last response */
     uint64_t num_ack_pending; /* messages delivered and not acknowledged, likewise */
 };
 
@@ -88,10 +88,10 @@ void consumer_set_queued(struct consumer *c, size_t queued);
 void consumer_set_max_expires(struct consumer *c, int64_t expires_ns);
 /* Requests num_pending and num_ack_pending of the stats from the server, unless a request is pending. */
 void consumer_refresh_lag(struct consumer *c);
-/* Every message that was delivered before and not acknowledged is here (redelivery_sync.c). Always true without
+/* Every message that was delivered before and not acknowledged is in the table (redelivery_sync.c). Always true without
  * ordering. */
 bool consumer_in_order(const struct consumer *c);
-/* How many of these are not here, by the last answer. */
+/* How many of these are missing, by the server's last response. */
 uint64_t consumer_missing_redeliveries(const struct consumer *c);
 /* Ends pulling for good. Calls `done` when no more message can arrive, or at `deadline_ns`. */
 void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *data), void *data);
@@ -102,7 +102,7 @@ void consumer_stop(struct consumer *c, int64_t deadline_ns, void (*done)(void *d
  * acknowledgement would reach the new consumer of the same name. */
 bool consumer_stale(const struct consumer *c, const struct message *m);
 /* Stream and consumer are known to be those of the in-flight messages. False between a new connection and the server's
- * answers; outputs and dead letters wait for it. */
+ * responses; outputs and dead letters wait for it. */
 bool consumer_verified(const struct consumer *c);
 /* Checks the dead-letter stream again, because it did not take a dead letter. */
 void consumer_recheck(struct consumer *c);

@@ -37,7 +37,7 @@ struct consumer {
     struct message_table messages;
     struct consumer_stats stats;
 
-    /* Facts about the stream and the consumer, by the server's answers; binding.c sets them. */
+    /* Facts about the stream and the consumer, by the server's responses; binding.c sets them. */
     int64_t stream_created_ns; /* Unix time */
     int64_t consumer_created_ns;
     int64_t stream_replicas;

@@ -2,11 +2,12 @@
  *
  * cumulative - ack = cumulative: one acknowledgement for all messages before it.
  *
- * The server applies an acknowledgement to every earlier message of the stream, whether we know it or not, and ignores
- * one whose delivery is not later than the last one.  So an acknowledgement is sent only while every message that the
- * server counts as delivered is here, and only for the end of the leading run of finished messages:
- *   - After a gap in the consumer sequence, a new connection or a start, the messages here are compared with the
- * server's count of unacknowledged messages. Missing ones are redelivered when their leases have expired.
+ * The server applies an acknowledgement to every earlier message of the stream, also to one that this process does not
+ * have, and ignores one whose delivery is not later than the last one.  So an acknowledgement is sent only while every
+ * message that the server counts as delivered is in the table, and only for the end of the leading run of finished
+ * messages:
+ *   - After a gap in the consumer sequence, a new connection or a start, the messages in the table are compared with
+ *     the server's count of unacknowledged messages. Missing ones are redelivered when their leases have expired.
  *   - A redelivered message can be acknowledged by its latest delivery only.
  * Nothing is given back or terminated: retries wait here.  A finished message that waits for an earlier one keeps its
  * lease.  If another daemon uses the consumer, messages stay missing: nothing is acknowledged, nothing is lost.
@@ -148,16 +149,17 @@ static void log_missing(struct consumer *c, uint64_t pending, uint64_t here)
     c->cumulative.missing_logged = true;
     log_warn("ack-held-back", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
              LOG_UINT("missing", pending - here),
-             LOG_STR("msg", "delivered messages are not here and were not redelivered within ack wait; nothing is "
-                            "acknowledged until they are (ack = cumulative needs a consumer that no other daemon "
+             LOG_STR("msg", "the server counts delivered messages that this process does not have and that were not "
+                            "redelivered within ack wait; nothing is acknowledged until they are (ack = cumulative "
+                            "needs a consumer that no other daemon "
                             "uses)"));
 }
 
-static void compare(struct consumer *c, json_t *info)
+static void compare_with_server(struct consumer *c, json_t *info)
 {
     struct cumulative *q = &c->cumulative;
     uint64_t pending = (uint64_t)json_integer_value(json_object_get(info, "num_ack_pending"));
-    /* Every missing message was redelivered within that time. */
+    /* Every missing message must have been redelivered by now. */
     bool late = loop_now_ns(c->loop) - q->incomplete_ns > c->ack_wait_ns + c->ack_wait_ns / 10 + NS_PER_SEC;
 
     q->floor_consumer_seq = number_at(info, "ack_floor", "consumer_seq");
@@ -183,7 +185,7 @@ static void on_info(void *data, int rc, natsMsg *msg)
     c->cumulative.request = NULL;
     answer_read(&a, rc, msg);
     if (a.rc == 0 && binding_check_identity(c, a.json))
-        compare(c, a.json);
+        compare_with_server(c, a.json);
     else if (a.rc && a.rc != -ENOTCONN) /* the next connection compares again */
         retry_later(c);
     json_decref(a.json);
@@ -199,7 +201,7 @@ static void on_retry(struct loop_timer *t)
         retry_later(c);
 }
 
-/* The server may have delivered messages that are not here. */
+/* The server may have delivered messages that are not in the table. */
 static void compare_again(struct consumer *c)
 {
     struct cumulative *q = &c->cumulative;
@@ -209,7 +211,7 @@ static void compare_again(struct consumer *c)
     if (q->state == CUMULATIVE_COMPLETE)
         q->state = CUMULATIVE_INCOMPLETE;
     q->pause_ns = COMPARE_MIN_NS;
-    request_cancel(q->request); /* its answer may be too old */
+    request_cancel(q->request); /* its response may be too old */
     q->request = NULL;
     loop_arm(c->loop, &q->retry, loop_now_ns(c->loop));
 }

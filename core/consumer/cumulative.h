@@ -11,8 +11,8 @@
 
 enum cumulative_state {
     CUMULATIVE_UNCOMPARED, /* unknown which acknowledgements the server has, since the connection or leader changed */
-    CUMULATIVE_INCOMPLETE, /* the server may count messages as delivered that are not here */
-    CUMULATIVE_COMPLETE,   /* every message that the server counts as delivered is here */
+    CUMULATIVE_INCOMPLETE, /* the server may count messages as delivered that are not in the table */
+    CUMULATIVE_COMPLETE,   /* every message that the server counts as delivered is in the table */
 };
 
 struct cumulative {

@@ -97,7 +97,7 @@ static void on_stream(void *data, int rc, natsMsg *msg)
     if (missing)
         stream_missing(c, subject);
     else if (binding_active(c) && (captures || a.rc))
-        ; /* the next dead letter would show a problem */
+        ; /* delivery continues: the next dead letter shows whether there is a problem */
     else if (!binding_failed(c, &a, "STREAM.INFO of the dead-letter stream")) {
         if (captures)
             binding_activate(c);

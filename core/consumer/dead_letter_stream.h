@@ -10,7 +10,7 @@
 struct consumer;
 
 struct dead_letter_stream {
-    bool checked; /* by the server's last answer it is as it must be */
+    bool checked; /* the server's last response says that it captures the subject */
 };
 
 /* Checks the stream, creates or extends it if `create = missing`, then calls binding_activate(). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * delivery - a message that a pull has brought: into the table, or matched to the one that is there.
+ * delivery - adds a delivered message to the table, or matches a redelivery to the message that is there.
  */
 #ifndef SEAMQ_CONSUMER_DELIVERY_H
 #define SEAMQ_CONSUMER_DELIVERY_H

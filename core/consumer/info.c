@@ -35,7 +35,7 @@ static const char *text_of(json_t *object, const char *key)
     return text ? text : "";
 }
 
-/* An answer proves only that its leader received what was sent before the request.  What a former leader had not yet
+/* A response proves only that its leader received what was sent before the request.  What a former leader had not yet
  * replicated is lost with it. */
 static void take_leader(struct consumer *c, json_t *info)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * info - what answers to CONSUMER.INFO say: lag, pause, and the consumer's leader.
+ * info - what responses to CONSUMER.INFO contain: lag, pause, and the consumer's leader.
  */
 #ifndef SEAMQ_CONSUMER_INFO_H
 #define SEAMQ_CONSUMER_INFO_H
@@ -17,7 +17,7 @@ struct consumer_info {
 };
 
 void info_finish(struct consumer *c);
-/* Takes over an answer to CONSUMER.INFO. If the leader has changed, acknowledgements are sent again. */
+/* Stores what a response to CONSUMER.INFO contains. If the leader has changed, acknowledgements are sent again. */
 void info_take(struct consumer *c, json_t *info);
 
 #endif

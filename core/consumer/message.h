@@ -32,7 +32,7 @@ enum message_state {
     MESSAGE_WAITING,  /* waits for its next attempt */
     MESSAGE_SETTLING, /* its outputs or its dead letter are being published */
     MESSAGE_DONE,     /* ack = cumulative: finished, waits for the acknowledgement of all earlier messages */
-    MESSAGE_ACKED,    /* acknowledged; kept until the server has answered a later request */
+    MESSAGE_ACKED,    /* acknowledged; kept until the server has responded to a later request */
     MESSAGE_AWAY,     /* given back to the server; kept for its attempt count */
     MESSAGE_SETTLED,  /* acknowledged and confirmed; kept to recognise a redelivery of an ordered handler's message */
 };

@@ -3,9 +3,9 @@
  * path - chooses the connection by which a consumer's stream is reached.
  *
  * Normally that is the cluster's own connection.  If it is down for longer than a reconnect takes, and the cluster is a
- * JetStream domain, the servers of another cluster are asked for `$JS.<domain>.API`: gateways may still reach servers
- * that we cannot.  The own connection is used again as soon as it is up.  Every path keeps its inbox, so messages that
- * a request on the former path still brings are not lost.
+ * JetStream domain, requests to `$JS.<domain>.API` are sent through the servers of another cluster: its gateways may
+ * still reach servers that this process cannot.  The cluster's own connection is used again as soon as it is up.  Every
+ * path keeps its inbox, so messages that a request on the former path still brings are not lost.
  */
 #include "consumer_private.h"
 
@@ -48,7 +48,7 @@ static void path_set_current(struct consumer *c, size_t i)
     c->requests = c->paths.all[i].requests;
 }
 
-/* Publishes on this path may be lost, and the next path must prove that it leads to the same stream. */
+/* What was published on this path may be lost, and it must be verified that the next path leads to the same stream. */
 static void path_leave(struct consumer *c, const char *why)
 {
     binding_disconnect(c);
@@ -62,7 +62,8 @@ static void path_take(struct consumer *c, size_t i)
 {
     char why[CONSUMER_REASON_MAX];
 
-    snprintf(why, sizeof(why), "cluster %s: its own servers respond again: leaving those of cluster %s",
+    snprintf(why, sizeof(why),
+             "cluster %s: its own servers respond again; the servers of cluster %s are no longer used",
              c->cluster->name, consumer_via(c));
     if (c->binding.stage != BINDING_DISCONNECTED)
         path_leave(c, why);
@@ -108,7 +109,7 @@ void path_retry(struct consumer *c)
         size_t i = 1 + (p->current - 1 + k) % (p->n - 1);
         if (!p->all[i].up)
             continue;
-        if (i != p->current) { /* publishes on the former path may be lost */
+        if (i != p->current) { /* what was published on the former path may be lost */
             lease_connection_down(c);
             binding_unverify(c);
         }
@@ -138,12 +139,13 @@ void consumer_connection_state(struct consumer *c, const struct connection *conn
     bool was_up = p->all[i].up;
     p->all[i].up = state == CONNECTION_UP;
     if (i == 0 && state != CONNECTION_UP) {
-        snprintf(p->own_problem, sizeof(p->own_problem), "cluster %s: not connected: %s", c->cluster->name, text);
+        snprintf(p->own_down_reason, sizeof(p->own_down_reason), "cluster %s: not connected: %s", c->cluster->name,
+                 text);
         if (was_up)
             p->alternate_from_ns = loop_now_ns(c->loop) + ALTERNATE_AFTER_NS;
     }
     if (i == p->current && state != CONNECTION_UP)
-        path_leave(c, p->own_problem);
+        path_leave(c, p->own_down_reason);
     path_choose(c);
 }
 

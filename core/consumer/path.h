@@ -25,8 +25,8 @@ struct paths {
     struct path all[PATHS_MAX]; /* the first is the cluster's own connection */
     size_t n;
     size_t current;
-    char own_problem[CONSUMER_REASON_MAX / 2]; /* why the own connection is not up */
-    int64_t alternate_from_ns;                 /* an alternate path is tried from then on */
+    char own_down_reason[CONSUMER_REASON_MAX / 2]; /* why the cluster's own connection is not up */
+    int64_t alternate_from_ns;                     /* an alternate path is tried from then on */
     struct loop_timer timer;
 };
 

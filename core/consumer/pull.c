@@ -2,14 +2,14 @@
  *
  * pull - requests messages with credit, and acts on the statuses that the server sends instead.
  *
- * `outstanding` is the number of messages requested that have neither arrived nor been called off.  A message cannot be
- * matched to a pull request, so only the total is tracked.  A new request is sent when half of the window is free, so
- * the server always has an open one.  Every request has an expiry and a heartbeat: without a sign of life for two
- * heartbeats the requests are considered lost.
+ * `outstanding` is the number of messages requested that have neither arrived nor been reported as not coming.  A
+ * message cannot be matched to a pull request, so only the total is tracked.  A new request is sent when half of the
+ * window is free, so the server always has an open one.  Every request has an expiry and a heartbeat: if nothing
+ * arrives for two heartbeats, the requests are considered lost.
  *
- * A new leader reports requests that its predecessor had open.  Requests sent during the election get no responders, or
- * are lost in a frozen server.  So until something is heard, requests are short and their heartbeats frequent.
- * Source: ADR-13.
+ * A new leader reports that the requests to its predecessor have ended.  Requests sent during the election get no
+ * responders, or are lost in a frozen server.  So until something arrives, requests are short and their heartbeats
+ * frequent. Source: ADR-13.
  */
 #include "consumer_private.h"
 
@@ -189,7 +189,7 @@ static void contact_lost(struct pull *p)
         p->contact = PULL_UNHEARD;
 }
 
-/* The first reset requests again at once, the next ones after a growing pause, until a request is heard of. */
+/* The first reset requests again at once, the next ones after a growing pause, until something arrives. */
 static void reset_with_pause(struct consumer *c, int64_t most_ns)
 {
     struct pull *p = &c->pull;
@@ -311,7 +311,7 @@ static void on_late_status(struct consumer *c, natsMsg *msg)
 static void request_ended(struct consumer *c, int64_t unfilled)
 {
     if (unfilled != 0)
-        consumer_refresh_lag(c); /* the answer may say why no message came, for example a pause */
+        consumer_refresh_lag(c); /* the response may say why no message came, for example a pause */
     if (unfilled < 0)
         pull_reset(c, 0);
     else

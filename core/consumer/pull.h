@@ -28,7 +28,7 @@ struct pull {
     int64_t max_batch;        /* limit of the server; 0: none known */
     int64_t max_bytes;        /* limit of the server; 0: none known */
     bool any_size;            /* a message was larger than a whole request may be: requests have no max_bytes */
-    int64_t outstanding;      /* messages requested that neither came nor were called off */
+    int64_t outstanding;      /* messages requested that neither arrived nor were reported as not coming */
     enum pull_contact contact;
     int64_t delivered_ns;       /* last message */
     int64_t last_activity_ns;   /* last message or status */

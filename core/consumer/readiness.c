@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static void notify(struct consumer *c)
+static void state_notify(struct consumer *c)
 {
     if (c->callbacks.on_state)
         c->callbacks.on_state(c->data, c);
 }
 
-static void change(struct consumer *c, enum readiness_state state, const char *fmt, va_list ap)
+static void state_change(struct consumer *c, enum readiness_state state, const char *fmt, va_list ap)
 {
     struct readiness *r = &c->readiness;
     bool was_ready = r->state == READINESS_READY;
@@ -22,20 +22,20 @@ static void change(struct consumer *c, enum readiness_state state, const char *f
     int n = 0;
 
     if (path_is_alternate(c))
-        n = snprintf(text, sizeof(text), "%s; through cluster %s: ", c->paths.own_problem, consumer_via(c));
+        n = snprintf(text, sizeof(text), "%s; through cluster %s: ", c->paths.own_down_reason, consumer_via(c));
     vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
     r->state = state;
     if (!was_ready && strcmp(text, r->reason) == 0)
         return;
     snprintf(r->reason, sizeof(r->reason), "%s", text);
-    notify(c);
+    state_notify(c);
 }
 
 void readiness_lose(struct consumer *c, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    change(c, READINESS_NOT_READY, fmt, ap);
+    state_change(c, READINESS_NOT_READY, fmt, ap);
     va_end(ap);
 }
 
@@ -43,7 +43,7 @@ void readiness_suspect(struct consumer *c, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    change(c, READINESS_SUSPECTED, fmt, ap);
+    state_change(c, READINESS_SUSPECTED, fmt, ap);
     va_end(ap);
 }
 
@@ -51,7 +51,7 @@ void readiness_gain(struct consumer *c)
 {
     c->readiness.state = READINESS_READY;
     c->readiness.reason[0] = '\0';
-    notify(c);
+    state_notify(c);
 }
 
 bool consumer_ready(const struct consumer *c)

@@ -13,7 +13,8 @@ struct consumer;
 
 enum readiness_state {
     READINESS_NOT_READY,
-    READINESS_SUSPECTED, /* not ready by a permissions violation or missing answers; ready with the next sign of life */
+    READINESS_SUSPECTED, /* not ready because of a permissions violation or missing responses; ready with the next
+                            message, heartbeat or response */
     READINESS_READY,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * redelivery_sync - ordered handlers: no message starts until all messages that were delivered before are here.
+ * redelivery_sync - ordered handlers: no message starts until all messages that were delivered before are in the table.
  *
  * After a start, a reconnect or a lost lease, the server may count messages as delivered that this process does not
  * have. They are redelivered when their leases expire, after messages that are later in the stream.  So nothing starts
@@ -8,8 +8,8 @@
  * ack wait: without a leader no lease expires, and with a new leader the wait restarts.
  *
  * The server sends redeliveries before anything else, but only to a pull.  So as many messages are requested as are
- * missing, whatever the window is.  Acknowledgements under way make the server's count too high; the next answer
- * corrects it.  Deliveries after the answer are recognised by their consumer sequence.
+ * missing, whatever the window is.  Acknowledgements under way make the server's count too high; the next response
+ * corrects it.  Deliveries after the response are recognised by their consumer sequence.
  */
 #include "consumer_private.h"
 
@@ -23,7 +23,7 @@
 #define PAUSES_PER_ACK_WAIT 16
 #define MARGIN_NS NS_PER_SEC /* for the server's timers and the network */
 
-static bool ordered(const struct consumer *c)
+static bool is_ordered(const struct consumer *c)
 {
     return c->handler->ordering != ORDERING_NONE;
 }
@@ -67,7 +67,7 @@ static void sync_set(struct consumer *c, bool on)
         c->callbacks.on_order(c->data, c);
 }
 
-/* A message that was given back and has not come again by now is settled, or another daemon has it. */
+/* A message that was given back and was not redelivered by now is settled, or another daemon has it. */
 static void sync_complete(struct consumer *c)
 {
     list_for_each_safe(node, &c->messages.away)
@@ -115,10 +115,10 @@ static void on_info(void *data, int rc, natsMsg *msg)
     struct answer a;
 
     s->request = NULL;
-    if (c->pull.paused) /* the end of the pause begins the sync again */
+    if (c->pull.paused) /* consumer_set_pull_paused() restarts the sync */
         return;
     answer_read(&a, rc, msg);
-    if (a.rc == 0 && !binding_check_identity(c, a.json)) { /* binding begins the sync again */
+    if (a.rc == 0 && !binding_check_identity(c, a.json)) { /* the binding restarts the sync */
         json_decref(a.json);
         return;
     }
@@ -143,14 +143,16 @@ static void on_timer(struct loop_timer *t)
     if (!binding_active(c) || s->request || c->pull.paused)
         return;
     if (loop_now_ns(c->loop) >= s->until_ns) {
-        log_warn("order-unsure", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
-                 LOG_UINT("missing", s->missing),
-                 LOG_STR("msg", s->missing
-                                    ? "unacknowledged messages were not redelivered here within ack wait, so another "
-                                      "daemon has them; the handler continues without them (run an ordered handler "
-                                      "in one daemon only)"
-                                    : "the server did not say within ack wait which messages were delivered before; "
-                                      "the handler continues"));
+        log_warn(
+            "order-unsure", LOG_STR("handler", c->handler->name), LOG_STR("cluster", c->cluster->name),
+            LOG_UINT("missing", s->missing),
+            LOG_STR("msg",
+                    s->missing
+                        ? "unacknowledged messages were not redelivered to this process within ack wait, so another "
+                          "daemon has them; the handler continues without them (run an ordered handler "
+                          "in one daemon only)"
+                        : "the server did not say within ack wait which messages were delivered before; "
+                          "the handler continues"));
         sync_complete(c);
     } else {
         s->requested_ns = loop_now_ns(c->loop);
@@ -161,7 +163,7 @@ static void on_timer(struct loop_timer *t)
 
 void redelivery_sync_init(struct consumer *c)
 {
-    c->sync = (struct redelivery_sync){.on = ordered(c), .timer = {.fire = on_timer, .data = c}};
+    c->sync = (struct redelivery_sync){.on = is_ordered(c), .timer = {.fire = on_timer, .data = c}};
 }
 
 void redelivery_sync_finish(struct consumer *c)
@@ -175,9 +177,9 @@ void redelivery_sync_begin(struct consumer *c)
 {
     struct redelivery_sync *s = &c->sync;
 
-    if (!ordered(c))
+    if (!is_ordered(c))
         return;
-    request_cancel(s->request); /* its answer may not know of what is missing now */
+    request_cancel(s->request); /* its response may not include what is missing now */
     s->request = NULL;
     restart_wait(c);
     s->pause_ns = PAUSE_MIN_NS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status - the meaning of the status messages that answer a pull request.
+ * status - the meaning of the status messages that the server sends for a pull request.
  * Source: ADR-13 (pull subscribe internals), nats-server consumer.go. Pure, any thread.
  */
 #ifndef SEAMQ_CONSUMER_STATUS_H

@@ -7,7 +7,7 @@
  * message between the consumer's leader and our server would be lost until ack wait.  So the subscription stays until
  * every requested message has arrived or its request has ended; see ARCHITECTURE.md, "Drain", for idle consumers.
  *
- * After the end of the subscription, two answers prove that nothing more arrives: the first that our server has sent
+ * After the end of the subscription, two responses prove that nothing more arrives: the first that our server has sent
  * everything, the second that the connection's thread has passed it on.  Only then may messages be given back, because
  * an open request of our own would get them again at once. Source: nats-server consumer.go (nextWaiting,
  * processWaiting, didNotDeliver).
@@ -19,7 +19,7 @@
 #define YOUNG_NS (2 * NS_PER_SEC) /* nats-server's defaultGatewayRecentSubExpiration */
 /* Within that time the short requests end, and even a busy server reports it. */
 #define WAIT_NS (PULL_FLOWING_EXPIRES_NS + 4 * NS_PER_SEC)
-#define ANSWERS 2
+#define RESPONSES 2
 
 static void stop_complete(struct consumer *c)
 {
@@ -39,13 +39,13 @@ static void on_deadline(struct loop_timer *t)
     stop_complete(t->data);
 }
 
-static void on_answer(void *data, int rc, natsMsg *msg)
+static void on_response(void *data, int rc, natsMsg *msg)
 {
     struct consumer *c = data;
     (void)msg;
 
     c->stop.request = NULL;
-    if (rc || ++c->stop.answers == ANSWERS || binding_request_info(c, on_answer, &c->stop.request))
+    if (rc || ++c->stop.n_responses == RESPONSES || binding_request_info(c, on_response, &c->stop.request))
         stop_complete(c);
 }
 
@@ -57,7 +57,7 @@ static void stop_unsubscribe(struct consumer *c)
     path_drain_inboxes(c);
     s->timer.fire = on_deadline;
     loop_arm(c->loop, &s->timer, s->deadline_ns);
-    if (binding_request_info(c, on_answer, &s->request))
+    if (binding_request_info(c, on_response, &s->request))
         stop_complete(c);
 }
 

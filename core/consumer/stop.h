@@ -17,7 +17,7 @@ enum stop_phase {
 
 struct stop {
     enum stop_phase phase;
-    int answers; /* received since the end of the subscription */
+    int n_responses; /* received since the end of the subscription */
     int64_t wait_until_ns;
     int64_t deadline_ns;
     struct loop_timer timer;
