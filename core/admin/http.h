@@ -5,7 +5,7 @@
  *
  * Limits: HTTP_REQUEST_MAX bytes a request, HTTP_CONNECTIONS_MAX connections (further ones wait
  * in the kernel's queue; an idle connection is closed to make room for them), 5 s to
- * send a request (then 408) and 5 s to take the answer (then reset), 60 s between requests.
+ * send a request (then 408) and 5 s to take the response (then reset), 60 s between requests.
  * Pipelined requests are answered in order, one per turn of the loop.  A response may be as
  * large as memory allows; one that memory did not allow is a 500.
  */

@@ -154,7 +154,7 @@ static void conn_refuse(struct http_conn *c, int status)
     conn_answer(c, &r, false, false);
 }
 
-static void act(struct http *h, const struct http_request *request, struct http_response *r)
+static void post_serve(struct http *h, const struct http_request *request, struct http_response *r)
 {
     r->status = 405;
     if (!h->act)
@@ -184,7 +184,7 @@ static void conn_next(struct http_conn *c)
         c->in_len -= (size_t)n;
         memmove(c->in, c->in + n, c->in_len);
         if (request.post)
-            act(h, &request, &r);
+            post_serve(h, &request, &r);
         else
             h->serve(h->data, request.path, request.query, &r);
         conn_answer(c, &r, request.head, request.keep_alive);

@@ -41,12 +41,13 @@ const struct metric_row metric_rows[] = {
 
     {"seamq_messages_processed_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_COUNTS, HANDLER(outcomes),
      .labels = {{"cluster", HANDLER(only_cluster)}, {"outcome", 0}},
-     .help = "Outcomes: ack, dead and term are final, nak is a failed attempt, unavailable is none.",
+     .help = "Outcomes: ack, dead and term are final, nak is a failed attempt, unavailable counts as no attempt.",
      .use = "The rate of `ack` is the throughput. `cluster` is left out for a handler that consumes from several "
             "clusters."},
     {"seamq_dead_letters_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_COUNTS, HANDLER(dead_letters),
      .labels = {{"reason", 0}}, .help = "Dead letters stored, by reason.",
-     .use = "Alert on any increase. `rejected`: the handler said so; `attempts`: `max_attempts` failures; `crashed`, "
+     .use = "Alert on any increase. `rejected`: the handler returned `SEAMQ_DEAD`; `attempts`: `max_attempts` "
+            "failures; `crashed`, "
             "`timeout`: the worker did not survive the message. `seamq dlq list` shows them."},
     {"seamq_shadow_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_COUNTS, HANDLER(shadowed), .labels = {{"outcome", 0}},
      .help = "Outcomes of handlers in shadow mode.",
@@ -60,7 +61,7 @@ const struct metric_row metric_rows[] = {
      .use = "An increase means that nearly all messages fail. The server delivers them again after the backoff."},
     {"seamq_dropped_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_UINT, HANDLER(settle.dropped),
      .help = "Messages dropped: TERM, or dead with dead_letter = off.",
-     .use = "These messages are lost on purpose: check that the handler means it."},
+     .use = "These messages are lost on purpose: check that the handler does this intentionally."},
     {"seamq_published_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_UINT, HANDLER(settle.published),
      .help = "Outputs of handlers that their stream confirmed.", .use = "The rate at which the handler publishes."},
     {"seamq_publish_errors_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_UINT, HANDLER(settle.publish_errors),
@@ -104,7 +105,7 @@ const struct metric_row metric_rows[] = {
      .use = "Compare the upper quantiles with `timeout` and `ack_wait`."},
     {"seamq_handler_count_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_COUNTS, HANDLER(counters),
      .labels = {{"counter", 0}}, .help = "Counters that handlers keep with seamq_count().",
-     .use = "What the handler's author says."},
+     .use = "The documentation of the handler says what each counts."},
 
     {"seamq_messages_delivered_total", METRIC_COUNTER, SCOPE_CONSUMER, VALUE_UINT, CONSUMER(stats.delivered),
      .help = "Messages that the server delivered.", .use = "The rate at which messages come in."},
@@ -121,16 +122,16 @@ const struct metric_row metric_rows[] = {
      .use = "Above 0: somebody publishes to seamqd's inbox. The event `message-refused` names the subject."},
     {"seamq_pulls_total", METRIC_COUNTER, SCOPE_CONSUMER, VALUE_UINT, CONSUMER(stats.pulls),
      .help = "Pull requests sent.",
-     .use = "No increase although `seamq_consumer_pending` grows: the handler is full, "
+     .use = "No increase although `seamq_consumer_pending` grows: the handler is at its limit, "
             "paused or not ready."},
     {"seamq_leases_renewed_total", METRIC_COUNTER, SCOPE_CONSUMER, VALUE_UINT, CONSUMER(stats.leases_renewed),
      .help = "Leases renewed with +WPI.",
      .use = "Messages take longer than a third of `ack_wait`, or wait for a retry."},
     {"seamq_consumer_pending", METRIC_GAUGE, SCOPE_CONSUMER, VALUE_UINT, CONSUMER(stats.num_pending),
-     .help = "Messages in the stream that were not delivered yet, by the server's last answer.",
+     .help = "Messages in the stream that were not delivered yet, by the server's last response.",
      .use = "The lag. Alert when it grows for long."},
     {"seamq_consumer_ack_pending", METRIC_GAUGE, SCOPE_CONSUMER, VALUE_UINT, CONSUMER(stats.num_ack_pending),
-     .help = "Messages delivered and not acknowledged, by the server's last answer.",
+     .help = "Messages delivered and not acknowledged, by the server's last response.",
      .use = "At `max_ack_pending` the server delivers nothing more to any daemon."},
     {"seamq_consumer_ready", METRIC_GAUGE, SCOPE_CONSUMER, VALUE_BOOL, CONSUMER(ready),
      .help = "1 if the handler's consumer on that cluster is ready.",
@@ -138,11 +139,11 @@ const struct metric_row metric_rows[] = {
     {"seamq_consumer_in_use", METRIC_GAUGE, SCOPE_CONSUMER, VALUE_BOOL, CONSUMER(in_use),
      .help = "1 if messages are taken from that cluster at the moment.",
      .use = "Shows where the messages of a handler with `federation` come from."},
-    {"seamq_consumer_detour", METRIC_GAUGE, SCOPE_CONSUMER, VALUE_BOOL, CONSUMER(detour),
+    {"seamq_consumer_detour", METRIC_GAUGE, SCOPE_CONSUMER, VALUE_BOOL, CONSUMER(via_alternate),
      .help = "1 if the cluster is reached through another cluster's servers.",
-     .use = "1: the cluster's own servers do not answer this daemon, its JetStream does."},
+     .use = "1: the cluster's own servers do not respond to this daemon, its JetStream does."},
     {"seamq_consumer_paused", METRIC_GAUGE, SCOPE_CONSUMER, VALUE_BOOL, CONSUMER(paused),
-     .help = "1 if the consumer is paused on the server, by the server's last answer.",
+     .help = "1 if the consumer is paused on the server, by the server's last response.",
      .use = "Nothing is delivered; `seamq resume` ends the pause."},
     {"seamq_failovers_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_UINT, HANDLER(failovers),
      .help = "Times that a handler failed over to a cluster further from home.",
@@ -189,7 +190,7 @@ static const char page_intro[] =
     "of\n"
     "a handler start again when a reload replaces the handler. The [log events](events.md) explain the causes.\n"
     "\n"
-    "The numbers of a consumer that the server reports (`pending`, `ack_pending`, paused) are asked for with each "
+    "The numbers of a consumer that the server reports (`pending`, `ack_pending`, paused) are requested with each "
     "scrape\n"
     "and shown with the next one.\n";
 

@@ -46,7 +46,7 @@ static void put_consumers(const struct admin_snapshot *s, struct buf *out)
                        : c->in_use ? "in use"
                                    : "standby",
                        (unsigned long long)c->stats.delivered, (unsigned long long)c->stats.num_pending, c->reason,
-                       c->ready && c->detour ? "through another cluster's servers" : "");
+                       c->ready && c->via_alternate ? "through another cluster's servers" : "");
         }
     }
 }

@@ -46,7 +46,7 @@ static int consumer_take(struct snapshot_consumer *s, const struct handler *h, s
                                     .stats = *consumer_stats(c),
                                     .ordered = handler_config(h)->ordering != ORDERING_NONE,
                                     .key_queues = handler_key_queues(h, i)};
-    s->detour = strcmp(s->cluster, s->via) != 0;
+    s->via_alternate = strcmp(s->cluster, s->via) != 0;
     if (counts_alloc(&s->in_flight, MESSAGE_SETTLED + 1))
         return -ENOMEM;
     for (enum message_state state = MESSAGE_READY; state <= MESSAGE_SETTLED; state++)

@@ -3,7 +3,7 @@
  * snapshot - every number and sentence that the admin server shows, computed once for each request.
  *
  * The pages (report.c), status.json (status.c), /metrics (scrape.c) and service discovery (discovery.c) only format
- * what stands here.  Strings are borrowed from the report, the handlers and the consumers: a snapshot does not outlive
+ * these fields.  Strings are borrowed from the report, the handlers and the consumers: a snapshot does not outlive
  * the callback that took it.  Thread: the loop's.
  */
 #ifndef SEAMQ_ADMIN_SNAPSHOT_H
@@ -39,7 +39,7 @@ struct snapshot_consumer { /* of one handler on one cluster */
     const char *reason; /* why it is not ready; "" when ready */
     bool ready;
     bool in_use;             /* messages are taken from this cluster at the moment */
-    bool detour;             /* `via` is another cluster */
+    bool via_alternate;      /* `via` is another cluster */
     bool paused;             /* on the server */
     int64_t paused_until_ns; /* Unix time */
     struct consumer_stats stats;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* A text of a server or a plugin may not be UTF-8: it becomes "?", so that the rest is still shown. */
-static json_t *text(const char *s)
+static json_t *json_text(const char *s)
 {
     json_t *value = json_string(s ? s : "");
     return value ? value : json_string("?");
@@ -21,7 +21,7 @@ static void add_number(json_t *object, const char *key, uint64_t n)
 
 static json_t *describe_connection(const struct snapshot_connection *c)
 {
-    return json_pack("{s:o, s:b, s:o, s:I}", "name", text(c->cluster), "up", c->up, "server", text(c->text),
+    return json_pack("{s:o, s:b, s:o, s:I}", "name", json_text(c->cluster), "up", c->up, "server", json_text(c->text),
                      "reconnects", (json_int_t)c->reconnects);
 }
 
@@ -38,7 +38,7 @@ static json_t *describe_consumer(const struct snapshot_consumer *c)
     char until[RFC3339_SIZE];
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:b}", "cluster", c->cluster, "via", c->via, "stream", c->stream,
-                  "consumer", c->durable, "ready", c->ready, "reason", text(c->reason), "in_use", c->in_use);
+                  "consumer", c->durable, "ready", c->ready, "reason", json_text(c->reason), "in_use", c->in_use);
 
     rfc3339_format(c->paused_until_ns, RFC3339_NS, until);
     if (c->paused)
@@ -55,15 +55,15 @@ static json_t *describe_consumer(const struct snapshot_consumer *c)
 static json_t *describe_handler(const struct snapshot_handler *h)
 {
     if (h->refused)
-        return json_pack("{s:s, s:s, s:o}", "name", h->name, "state", h->state, "note", text(h->note));
+        return json_pack("{s:s, s:s, s:o}", "name", h->name, "state", h->state, "note", json_text(h->note));
     json_t *consumers = json_array();
     for (size_t i = 0; i < h->n_consumers; i++)
         json_array_append_new(consumers, describe_consumer(&h->consumers[i]));
     json_t *json =
         json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:o}", "name", h->name, "state", h->state,
-                  "plugin", text(h->plugin), "version", text(h->version), "shadow", h->shadow, "note", text(h->note),
-                  "workers", (json_int_t)h->workers, "workers_ready", (json_int_t)h->workers_ready, "pending",
-                  (json_int_t)h->pending, "in_flight", (json_int_t)h->in_flight, "consumers", consumers);
+                  "plugin", json_text(h->plugin), "version", json_text(h->version), "shadow", h->shadow, "note",
+                  json_text(h->note), "workers", (json_int_t)h->workers, "workers_ready", (json_int_t)h->workers_ready,
+                  "pending", (json_int_t)h->pending, "in_flight", (json_int_t)h->in_flight, "consumers", consumers);
     add_number(json, "handled", h->handled);
     add_number(json, "acked", h->settle.acked);
     add_number(json, "retried", h->settle.retried);
@@ -85,9 +85,9 @@ static json_t *describe_all(const struct admin_snapshot *s)
         json_array_append_new(clusters, describe_connection(&s->connections[i]));
     for (size_t i = 0; i < s->n_handlers; i++)
         json_array_append_new(handlers, describe_handler(&s->handlers[i]));
-    return json_pack("{s:s, s:o, s:s, s:I, s:s, s:o, s:o}", "version", s->version, "instance", text(s->name), "started",
-                     started, "up_seconds", (json_int_t)s->up_seconds, "state", s->state, "clusters", clusters,
-                     "handlers", handlers);
+    return json_pack("{s:s, s:o, s:s, s:I, s:s, s:o, s:o}", "version", s->version, "instance", json_text(s->name),
+                     "started", started, "up_seconds", (json_int_t)s->up_seconds, "state", s->state, "clusters",
+                     clusters, "handlers", handlers);
 }
 
 void status_serve(const struct admin_snapshot *s, struct http_response *out)
