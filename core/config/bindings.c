@@ -94,10 +94,10 @@ static void report_unknown_cluster(struct config *c, const struct section *s, co
     for (size_t i = 0; i < c->n_clusters; i++)
         near_try(name, c->clusters[i].name, &near, &distance);
     if (near)
-        config_add_problem(c, "%s: there is no cluster %s (did you mean %s?)", PLACE(s, key), QUOTE(name), near);
+        config_add_problem(c, "%s: cluster %s is not configured (did you mean %s?)", PLACE(s, key), QUOTE(name), near);
     else
-        config_add_problem(c, "%s: there is no cluster %s; add [cluster.%s], or use %s", PLACE(s, key), QUOTE(name),
-                           name, c->n_clusters ? c->clusters[0].name : "default");
+        config_add_problem(c, "%s: cluster %s is not configured; add [cluster.%s], or use %s", PLACE(s, key),
+                           QUOTE(name), name, c->n_clusters ? c->clusters[0].name : "default");
 }
 
 static void check_clusters(struct config *c, const struct section *s, const struct config_handler *h)
@@ -154,14 +154,15 @@ static void check_pair(struct config *c, const struct config_handler *a, const c
         return;
     if (ca == cb)
         config_add_problem(
-            c, "%s: handlers %s and %s both are the consumer %s of stream %s; give one of them another durable",
+            c, "%s: handlers %s and %s both use the consumer %s of stream %s; give one of them another durable",
             PLACE(s, "durable"), a->name, b->name, a->durable, stream_a);
     else if (!text_equal(ca->domain, cb->domain))
         /* Acknowledgements cross the bridge between the domains, so one ack settles both messages: measured loss. */
-        config_add_problem(c,
-                           "%s: the consumer %s of a stream %s on both %s and %s, in two JetStream domains: one ack "
-                           "would settle both; name the streams apart (stream = {CLUSTER}_...)",
-                           PLACE(s, "durable"), a->durable, stream_a, on_a, on_b);
+        config_add_problem(
+            c,
+            "%s: consumer %s of stream %s is used on both %s and %s, which are two JetStream domains: one ack "
+            "would settle both; name the streams apart (stream = {CLUSTER}_...)",
+            PLACE(s, "durable"), a->durable, stream_a, on_a, on_b);
 }
 
 static void check_pairs(struct config *c, size_t first)

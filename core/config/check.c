@@ -19,7 +19,7 @@ static const char *url_with_user(const struct config_cluster *cl)
     return NULL;
 }
 
-/* A cluster has one login: of several, the server would use one that nobody chose. */
+/* A connection has one login. If several are set, the server chooses one, perhaps not the intended one. */
 static void check_one_login(struct config *c, const struct section *s, const struct config_cluster *cl)
 {
     const char *keys[5];

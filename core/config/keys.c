@@ -158,7 +158,7 @@ static bool split_path(const struct config *c, char *path, const struct section_
         return false;
     *ret_type = type;
     *dot++ = '\0';
-    *ret_name = dot - 1; /* "" */
+    *ret_name = dot - 1; /* "": seamqd has no name */
     *ret_key = dot;
     if (!type->example)
         return true;

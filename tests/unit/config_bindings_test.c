@@ -99,12 +99,12 @@ static void clusters_and_streams_that_do_not_fit_are_named(void **state)
 {
     static const struct ini_case cases[] = {
         {"[cluster.sea-a]\n" H "clusters = sea-b\n",
-         "t.ini:4: clusters: there is no cluster \"sea-b\" (did you mean sea-a?)"},
+         "t.ini:4: clusters: cluster \"sea-b\" is not configured (did you mean sea-a?)"},
         {"[cluster.mediterranean]\n" H,
-         "handler.a.clusters: there is no cluster \"default\"; add [cluster.default], or "
+         "handler.a.clusters: cluster \"default\" is not configured; add [cluster.default], or "
          "use mediterranean"},
         {H "stream.sea-x = X\n",
-         "t.ini:3: stream.sea-x: there is no cluster \"sea-x\"; add [cluster.sea-x], or use default"},
+         "t.ini:3: stream.sea-x: cluster \"sea-x\" is not configured; add [cluster.sea-x], or use default"},
         {"[cluster.b]\n[cluster.default]\n[handler.a]\nstream.b = X\n",
          "handler.a.stream: no stream on cluster default; set stream, or stream.default"},
         {H "deliver_policy = last_per_subject\n",
@@ -123,11 +123,11 @@ static void two_handlers_may_not_be_one_consumer(void **state)
 {
     static const struct ini_case cases[] = {
         {H "durable = d\n[handler.b]\nstream = S\ndurable = d\n",
-         "t.ini:6: durable: handlers a and b both are the consumer d of stream S; give one of them another durable"},
+         "t.ini:6: durable: handlers a and b both use the consumer d of stream S; give one of them another durable"},
         {"[cluster.x]\ndomain = x\n[cluster.y]\ndomain = y\n" H "clusters = x\ndurable = d\n[handler.b]\nstream = S\n"
          "clusters = y\ndurable = d\n",
-         "t.ini:12: durable: the consumer d of a stream S on both x and y, in two JetStream domains: one ack would "
-         "settle both; name the streams apart (stream = {CLUSTER}_...)"},
+         "t.ini:12: durable: consumer d of stream S is used on both x and y, which are two JetStream domains: one ack "
+         "would settle both; name the streams apart (stream = {CLUSTER}_...)"},
     };
     static const char *const fine[] = {
         H "durable = d\n[handler.b]\nstream = T\ndurable = d\n",
