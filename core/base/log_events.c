@@ -9,7 +9,7 @@
 
 const struct log_event log_events[] = {
     {DAEMON, "start", "info", "seamqd has read its configuration and starts its handlers.", ""},
-    {DAEMON, "config-deprecated", "warn", "The configuration uses the old name of a key; the value counts.",
+    {DAEMON, "config-deprecated", "warn", "The configuration uses the old name of a key; the value is used.",
      "Use the key that `msg` names, before a later version removes the old one."},
     {DAEMON, "start-failed", "error", "seamqd could not start and exits with status 1; `msg` says why.",
      "Fix what `msg` names and start seamqd again."},

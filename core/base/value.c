@@ -84,7 +84,7 @@ static int read_digits(const char **pos, int64_t *ret)
 }
 
 /* Suggests a valid value: for "10x" "10" with `unit`; for text without leading digits `other`. */
-static void suggest(const char *text, const char *unit, const char *other, char *out, size_t size)
+static void suggest_value(const char *text, const char *unit, const char *other, char *out, size_t size)
 {
     size_t n = strspn(text, "0123456789");
     if (n == 0 || n > 9)
@@ -113,7 +113,7 @@ int value_parse_duration(const char *text, int64_t *ret_ns, struct error *err)
         *ret_ns = n;
         return 0;
     }
-    suggest(text, "s", "30s", hint, sizeof(hint));
+    suggest_value(text, "s", "30s", hint, sizeof(hint));
     return error_set(err, -EINVAL, "%s is not a duration (try %s)", value_quote(text, quoted, sizeof(quoted)), hint);
 }
 
@@ -141,7 +141,7 @@ int value_parse_size(const char *text, int64_t *ret_bytes, struct error *err)
     int64_t factor = r == -EINVAL ? 0 : size_factor(s);
 
     if (factor == 0) {
-        suggest(text, "M", "64M", hint, sizeof(hint));
+        suggest_value(text, "M", "64M", hint, sizeof(hint));
         return error_set(err, -EINVAL, "%s is not a size (try %s)", value_quote(text, quoted, sizeof(quoted)), hint);
     }
     if (r < 0 || __builtin_mul_overflow(n, factor, &n))
@@ -208,7 +208,7 @@ int value_parse_rate(const char *text, double *ret_per_sec, struct error *err)
     }
     double per = strcmp(s, "/s") == 0 ? 1 : strcmp(s, "/m") == 0 ? 60 : strcmp(s, "/h") == 0 ? 3600 : 0;
     if (r == -EINVAL || per == 0) {
-        suggest(text, "/s", "1000/s", hint, sizeof(hint));
+        suggest_value(text, "/s", "1000/s", hint, sizeof(hint));
         return error_set(err, -EINVAL, "%s is not a rate (try %s)", value_quote(text, quoted, sizeof(quoted)), hint);
     }
     if (r < 0)
@@ -290,7 +290,7 @@ bool value_list_next(const char **pos, char *out, size_t size)
     return true;
 }
 
-static unsigned least(unsigned a, unsigned b)
+static unsigned smaller_of(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
@@ -313,10 +313,10 @@ unsigned value_distance(const char *a, const char *b, unsigned limit)
         const unsigned *above2 = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= lb; j++) {
-            row[j] = least(above[j - 1] + (a[i - 1] != b[j - 1]), least(above[j], row[j - 1]) + 1);
+            row[j] = smaller_of(above[j - 1] + (a[i - 1] != b[j - 1]), smaller_of(above[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least(row[j], above2[j - 2] + 1);
+                row[j] = smaller_of(row[j], above2[j - 2] + 1);
         }
     }
-    return least(rows[la % 3][lb], limit + 1);
+    return smaller_of(rows[la % 3][lb], limit + 1);
 }

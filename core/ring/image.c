@@ -22,7 +22,7 @@ static int64_t ns_of(struct timespec t)
     return (int64_t)t.tv_sec * NS_PER_SEC + t.tv_nsec;
 }
 
-static struct image identity(const struct stat *st)
+static struct image image_identity(const struct stat *st)
 {
     return (struct image){.fd = -1,
                           .dev = st->st_dev,
@@ -42,7 +42,7 @@ static int new_memfd(const char *path)
     return fd < 0 ? memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
 }
 
-static int copy(int to, int from, uint64_t size)
+static int copy_and_seal(int to, int from, uint64_t size)
 {
     off_t at = 0;
     while ((uint64_t)at < size) {
@@ -65,9 +65,9 @@ int image_take(struct image *ret, const char *path)
     if (fd < 0 || fstat(fd, &st)) {
         rc = -errno;
     } else if (S_ISREG(st.st_mode)) {
-        *ret = identity(&st);
+        *ret = image_identity(&st);
         ret->fd = new_memfd(path);
-        rc = ret->fd < 0 ? -errno : copy(ret->fd, fd, ret->size);
+        rc = ret->fd < 0 ? -errno : copy_and_seal(ret->fd, fd, ret->size);
         if (rc == 0 && !image_matches(ret, path))
             rc = -EAGAIN;
     }
@@ -96,7 +96,7 @@ bool image_matches(const struct image *i, const char *path)
     struct stat st;
     if (stat(path, &st))
         return false;
-    struct image now = identity(&st);
+    struct image now = image_identity(&st);
     return image_same(i, &now);
 }
 

@@ -15,7 +15,7 @@ uint64_t record_body_size(const struct record_body *b)
     return size > RECORD_BODY_MAX ? UINT64_MAX : size;
 }
 
-static char *put(char *out, const char *text, size_t len, bool end)
+static char *text_put(char *out, const char *text, size_t len, bool end)
 {
     if (len)
         memcpy(out, text, len);
@@ -26,11 +26,11 @@ static char *put(char *out, const char *text, size_t len, bool end)
 
 void record_body_write(const struct record_body *b, char *out)
 {
-    out = put(out, b->subject, b->subject_len, true);
+    out = text_put(out, b->subject, b->subject_len, true);
     if (b->msg_id_len)
-        out = put(out, b->msg_id, b->msg_id_len, true);
-    out = put(out, b->headers, b->headers_len, false);
-    put(out, b->data, b->data_len, true);
+        out = text_put(out, b->msg_id, b->msg_id_len, true);
+    out = text_put(out, b->headers, b->headers_len, false);
+    text_put(out, b->data, b->data_len, true);
 }
 
 /* True: a text of exactly `len` bytes, with a NUL only behind it. */

@@ -210,7 +210,8 @@ int ring_next(struct ring *r, struct ring_record *ret)
         struct record_header h;
         memcpy(&h, &word, HEADER);
         uint64_t total = ((uint64_t)h.size + 7u) & ~(uint64_t)7u;
-        /* A record must follow a pad, at the start of the data: a peer that writes only pads must not loop us for ever.
+        /* A record must follow a pad, at the start of the data: a peer that writes only pads must not keep this
+         * loop running.
          */
         bool stray = h.type == RECORD_PAD && (at == 0 || total != r->rx_size - at);
         if (h.size < HEADER || total > r->rx_size - at || total > r->rx_head - r->rx_tail || stray) {

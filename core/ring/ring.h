@@ -15,7 +15,7 @@
  * split: where it would cross the end, a RECORD_PAD fills the rest.
  *
  * Whatever is read from the peer is checked before use: positions and sizes that cannot be
- * set `broken`, ring_next() says -EBADMSG and ring_put() NULL from then on, and nothing is read
+ * set `broken`, ring_next() returns -EBADMSG and ring_put() NULL from then on, and nothing is read
  * outside the mapping.  The *content* of a record in the out ring can change while it is looked at: the
  * daemon copies a record before it looks inside.
  *
@@ -28,7 +28,7 @@
  * missed the worker's store, that load precedes the store in S, so the daemon's store of
  * `head`, which precedes its load, precedes the worker's load of `head`: the worker sees the
  * record and does not sleep.  The same holds for `tail` when the worker waits for room.
- * `sleep` holds a counter, so that one sleep is rung for once.
+ * `sleep` holds a counter, so that the daemon rings once for each sleep.
  * The worker rings the daemon unconditionally, but only out of work or some way ahead.
  */
 #ifndef SEAMQ_RING_RING_H
