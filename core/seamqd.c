@@ -80,7 +80,7 @@ static int parse_flags(int argc, char **argv, char **dirs, struct flags *f)
             config_print_help(stdout);
             return 0;
         case ':': return wrong_usage(argv[optind - 1], "needs a value");
-        default: /* short options are unknown, and optind may still point at the group of letters */
+        default: /* short options do not exist; in "-xy", optind still points at the argument */
             return wrong_usage(optopt > HELP ? (char[]){'-', (char)optopt, '\0'} : argv[optind - 1],
                                "is not an option");
         }
@@ -128,7 +128,7 @@ static void print_streams(const struct config_handler *h)
     }
 }
 
-static int check(const struct config_snapshot *snapshot)
+static int configuration_check(const struct config_snapshot *snapshot)
 {
     struct config *c = snapshot->config;
     for (size_t i = 0; snapshot->refused && i < c->n_handlers; i++)
@@ -150,7 +150,7 @@ static int check(const struct config_snapshot *snapshot)
     return 0;
 }
 
-static int run(struct config_snapshot *snapshot, struct config_sources *sources, bool dev)
+static int daemon_start_and_run(struct config_snapshot *snapshot, struct config_sources *sources, bool dev)
 {
     struct dev *server = NULL;
     struct daemon *d = NULL;
@@ -213,14 +213,14 @@ static int run_with_flags(struct flags *f)
         config_print(c, stdout);
         status = config_n_problems(c) ? print_problems(c) : 0;
     } else if (f->check) {
-        status = check(snapshot);
+        status = configuration_check(snapshot);
     } else if (config_n_problems(c)) {
         status = print_problems(c);
     } else {
         log_info("start", LOG_STR("version", SEAMQ_VERSION), LOG_STR("name", c->name),
                  LOG_UINT("handlers", c->n_handlers), LOG_UINT("refused", n_refused(snapshot)));
         config_snapshot_log_deprecations(snapshot);
-        status = run(snapshot, &f->sources, f->dev);
+        status = daemon_start_and_run(snapshot, &f->sources, f->dev);
     }
     config_snapshot_unref(snapshot);
     return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config_snapshot - reads the configuration and asks each plugin for its description. */
+ * config_snapshot - reads the configuration and the description of each plugin. */
 #include "config_snapshot.h"
 
 #include "base/clock.h"

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * init - process 1 is a separate process because the daemon waits for each worker by its pid: a wait for any child in
- * the daemon would take the exit status away from the worker's owner. */
+ * init - the loop of process 1: reaps orphans and forwards signals to the daemon.
+ *
+ * The daemon cannot reap orphans itself: waitpid(-1) would also reap workers, whose exit status worker/watch.c reads.
+ */
 #include "init.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void reap(pid_t daemon)
+static void orphans_reap(pid_t daemon)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
@@ -15,15 +17,14 @@ static void reap(pid_t daemon)
             _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-static _Noreturn void serve(pid_t daemon, const sigset_t *all)
+static _Noreturn void process_1_run(pid_t daemon, const sigset_t *all)
 {
     siginfo_t info;
     for (;;) {
         int signal = sigwaitinfo(all, &info);
         if (signal == SIGCHLD)
-            reap(daemon);
-        else if (signal > 0 &&
-                 info.si_code <= 0) /* the kernel sends a terminal's Ctrl-C (si_code > 0) to the daemon itself */
+            orphans_reap(daemon);
+        else if (signal > 0 && info.si_code <= 0) /* the daemon gets Ctrl-C (si_code > 0) from the terminal, too */
             kill(daemon, signal);
     }
 }
@@ -38,6 +39,6 @@ void init_as_process_1(void)
     sigprocmask(SIG_SETMASK, &all, &before);
     pid_t daemon = fork();
     if (daemon > 0)
-        serve(daemon, &all);
+        process_1_run(daemon, &all);
     sigprocmask(SIG_SETMASK, &before, NULL);
 }

@@ -154,7 +154,7 @@ static bool metric_name_is_valid(const char *name)
 
 static void ready_received(struct worker *w)
 {
-    if (w->phase != PHASE_STARTING) /* the worker was told to stop meanwhile */
+    if (w->phase != PHASE_STARTING) /* the daemon has already ordered it to stop */
         return;
     w->phase = PHASE_READY;
     w->was_ever_ready = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * probe - asks plugin files for their name, stream and options, each in a short-lived process.
+ * probe - reads name, stream and options of plugin files, each in a short-lived process.
  *
  * A plugin's constructors run in that process, so a plugin that crashes or hangs while it is
  * loaded affects neither the daemon nor the other plugins.

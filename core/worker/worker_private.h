@@ -22,7 +22,7 @@ enum worker_phase {
     PHASE_WAITING,  /* no process; the life timer starts the next one */
     PHASE_STARTING, /* until the child sends "ready"; the life timer is the open timeout */
     PHASE_READY,
-    PHASE_ENDING, /* the child was told to stop; the life timer kills it */
+    PHASE_ENDING, /* the daemon has ordered the child to stop; the life timer kills it */
     PHASE_KILLED  /* SIGTERM or SIGKILL was sent; the life timer sends SIGKILL */
 };
 
