@@ -27,20 +27,6 @@ int value_parse_int(const char *text, int64_t *ret, struct error *err);
 /* `1000/s`, `600/m`, `5/h`; `none` or `0` is 0.0: messages a second. */
 int value_parse_rate(const char *text, double *ret_per_sec, struct error *err);
 
-/* Former names of rfc3339.h, for core/cli/dlq. */
-static inline int64_t value_time_ns(const char *text)
-{
-    return rfc3339_parse(text);
-}
-
-static inline void value_format_time(int64_t ns, char *out, size_t size)
-{
-    char text[RFC3339_SIZE];
-    rfc3339_format(ns, RFC3339_NS, text);
-    for (size_t i = 0; i < size && (i == 0 || out[i - 1]); i++)
-        out[i] = text[i];
-}
-
 /* The shortest text that parses back to the same value: 90000000000 -> "90s", 60e9 -> "1m". */
 void value_format_duration(int64_t ns, char *out, size_t size);
 void value_format_size(int64_t bytes, char *out, size_t size);

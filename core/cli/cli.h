@@ -48,7 +48,7 @@ struct flag {
 
 struct cli;
 
-/* What a verb talks to: the cluster of --cluster, all configured clusters, or a running seamqd. */
+/* The peer of a verb: the cluster of --cluster, all configured clusters, or a running seamqd. */
 enum asks { ASKS_CLUSTER, ASKS_MESH, ASKS_DAEMON };
 
 struct verb {

@@ -40,7 +40,7 @@ int output_json(FILE *out, json_t *value);
 /* Rounded, for people ("2.0M"); value_format_size() is exact. */
 void output_size(int64_t bytes, char *out, size_t size);
 
-/* One line on standard error, rewritten in place; nothing if standard error is not a terminal. */
+/* A progress line on standard error, rewritten in place; not shown if standard error is not a terminal. */
 struct progress {
     bool shown;
     int64_t last_ns;

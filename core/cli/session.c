@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * session - nats.c connects and reconnects; its threads push what comes in into a queue, on which
- * session_calls() waits. */
+ * session - nats.c connects and reconnects; its threads push answers and errors into a queue, on which session_calls()
+ * waits. */
 #include "session.h"
 
 #include "base/clock.h"
@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW 64 /* calls on their way: more only fill the server's queue, which drops them */
+#define WINDOW 64 /* calls in flight; more would overflow the server's API queue, which then drops requests */
 #define ATTEMPT_NS (5 * NS_PER_SEC)
-#define AGAIN_NS (250 * NS_PER_MS)
+#define RETRY_NS (250 * NS_PER_MS)
 #define RECONNECT_MS 250
 #define WAIT_SECONDS 2
 #define SUBJECT_MAX 512
@@ -28,14 +28,14 @@ struct session {
     natsSubscription *sub;
     struct queue incoming; /* of struct incoming */
     struct buf taken;
-    sem_t sub_ended; /* nats.c's threads are done with us */
+    sem_t sub_ended; /* posted when nats.c calls back for the subscription for the last time */
     sem_t closed;
-    unsigned run; /* late answers to an earlier session_calls() are told from the answers to this one */
+    unsigned run; /* number of the session_calls(); late answers to an earlier one have another number */
     char inbox[INBOX_MAX];
-    char *deaf; /* why the inbox may not be subscribed to: no call will ever be answered; NULL: it may */
+    char *inbox_error; /* why the subscription to the inbox was refused, so that no call gets an answer; NULL: none */
 };
 
-/* Exactly one is set, or none: the connection was made again. */
+/* Either member is set, or none: nats.c has reconnected. */
 struct incoming {
     natsMsg *msg;
     char *error;
@@ -143,9 +143,9 @@ int session_open(struct session **ret, const struct config_cluster *cluster, con
     if (rc == 0)
         rc = nats_inbox_create(cluster, s->inbox, sizeof(s->inbox));
     if (rc < 0)
-        error_set(err, rc, "cannot make a reply subject: %s", strerror(-rc));
-    while (rc == 0 && (rc = connect_once(s, name, err)) == -ENOTCONN && clock_now_ns() + AGAIN_NS < deadline_ns) {
-        poll(NULL, 0, AGAIN_NS / NS_PER_MS);
+        error_set(err, rc, "cannot create a reply subject: %s", strerror(-rc));
+    while (rc == 0 && (rc = connect_once(s, name, err)) == -ENOTCONN && clock_now_ns() + RETRY_NS < deadline_ns) {
+        poll(NULL, 0, RETRY_NS / NS_PER_MS);
         rc = 0;
     }
     if (rc == 0)
@@ -168,7 +168,7 @@ static void drop_incoming(struct session *s)
     }
 }
 
-static void wait_for(sem_t *sem)
+static void wait_for_callback(sem_t *sem)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -183,17 +183,17 @@ void session_close(struct session *s)
         return;
     if (s->sub) {
         natsSubscription_Destroy(s->sub);
-        wait_for(&s->sub_ended);
+        wait_for_callback(&s->sub_ended);
     }
     if (s->nats) {
         natsConnection_Destroy(s->nats);
-        wait_for(&s->closed);
+        wait_for_callback(&s->closed);
     }
     if (s->incoming.wake_fd > 0)
         drop_incoming(s);
     queue_finish(&s->incoming);
     buf_finish(&s->taken);
-    free(s->deaf);
+    free(s->inbox_error);
     sem_destroy(&s->sub_ended);
     sem_destroy(&s->closed);
     free(s);
@@ -215,7 +215,7 @@ struct calls {
     struct session *s;
     struct call *items;
     size_t n;
-    size_t first; /* all before it are done */
+    size_t first; /* all calls before this index are done */
     size_t n_done;
     size_t n_sent;
     size_t window;
@@ -228,7 +228,7 @@ static int call_subject(const struct session *s, const struct call *c, char *out
     return snprintf(out, size, "%s", c->publish) < (int)size ? 0 : -ENAMETOOLONG;
 }
 
-static natsStatus publish(struct session *s, const struct call *c, const char *reply)
+static natsStatus publish_message(struct session *s, const struct call *c, const char *reply)
 {
     natsMsg *msg = NULL;
     natsStatus st = natsMsg_Create(&msg, c->publish, reply, c->body, (int)c->size);
@@ -253,14 +253,14 @@ static void send_call(struct calls *cs, size_t i, int64_t now_ns)
 
     call_subject(cs->s, c, subject, sizeof(subject));
     snprintf(reply, sizeof(reply), "%s.%u.%zu", cs->s->inbox, cs->s->run, i);
-    natsStatus st = c->publish ? publish(cs->s, c, reply)
+    natsStatus st = c->publish ? publish_message(cs->s, c, reply)
                                : natsConnection_PublishRequest(cs->s->nats, subject, reply, c->body,
                                                                c->body ? (int)strlen(c->body) : 0);
     if (c->publish)
-        c->answer = (struct answer){0}; /* what it was refused with is no word on this try */
+        c->answer = (struct answer){0}; /* forget the answer to the previous attempt */
     cs->n_sent += !c->sent;
     c->sent = true;
-    c->due_ns = now_ns + (st == NATS_OK ? ATTEMPT_NS : AGAIN_NS);
+    c->due_ns = now_ns + (st == NATS_OK ? ATTEMPT_NS : RETRY_NS);
 }
 
 static void call_done(struct calls *cs, struct call *c)
@@ -270,7 +270,7 @@ static void call_done(struct calls *cs, struct call *c)
     cs->n_sent--;
 }
 
-/* Sends what is due and fits into the window; returns when to look again. */
+/* Sends the calls that are due and fit into the window; returns when the next one is due. */
 static int64_t send_due(struct calls *cs, int64_t now_ns)
 {
     int64_t next_ns = INT64_MAX;
@@ -285,7 +285,7 @@ static int64_t send_due(struct calls *cs, int64_t now_ns)
             break;
         if (c->due_ns <= now_ns) {
             if (c->sent && c->answer.rc == 0)
-                c->answer.rc = -ETIMEDOUT; /* so far */
+                c->answer.rc = -ETIMEDOUT; /* until an answer arrives */
             if (c->publish && c->sent && !answer_is_transient(&c->answer)) {
                 call_done(cs, c);
                 continue;
@@ -297,7 +297,7 @@ static int64_t send_due(struct calls *cs, int64_t now_ns)
     return next_ns;
 }
 
-/* "<inbox>.<run>.<index>"; NULL: an answer to nothing that is asked now. */
+/* The call of a reply subject "<inbox>.<run>.<index>"; NULL: the answer belongs to no open call. */
 static struct call *find_call(struct calls *cs, const char *subject)
 {
     unsigned run;
@@ -309,7 +309,7 @@ static struct call *find_call(struct calls *cs, const char *subject)
     return run == cs->s->run && i < cs->n && cs->items[i].sent && !cs->items[i].done ? &cs->items[i] : NULL;
 }
 
-static void take_answer(struct calls *cs, natsMsg *msg, int64_t now_ns)
+static void handle_answer(struct calls *cs, natsMsg *msg, int64_t now_ns)
 {
     struct call *c = find_call(cs, natsMsg_GetSubject(msg));
     if (!c)
@@ -320,29 +320,29 @@ static void take_answer(struct calls *cs, natsMsg *msg, int64_t now_ns)
     else
         answer_read(&c->answer, rc, msg);
     if (answer_is_transient(&c->answer))
-        c->due_ns = now_ns + AGAIN_NS;
+        c->due_ns = now_ns + RETRY_NS;
     else
         call_done(cs, c);
 }
 
-static void deny(struct calls *cs, struct call *c, const char *text)
+static void fail_call(struct calls *cs, struct call *c, const char *text)
 {
     c->answer.rc = -EACCES;
     snprintf(c->answer.text, sizeof(c->answer.text), "%s", nats_text(text));
     call_done(cs, c);
 }
 
-/* Nobody answers what the user may not publish to, and nats.c keeps only the last of several refusals. So what else is
- * on its way may have been refused as well, and is asked again, one by one. */
-static void take_error(struct calls *cs, const char *text)
+/* A refused publish gets no answer, and nats.c keeps only the last of several errors. So the other calls in flight may
+ * have been refused too; they are sent again, one at a time. */
+static void handle_error(struct calls *cs, const char *text)
 {
     char subject[SUBJECT_MAX + 2] = "\"";
 
     if (!strstr(text, "Permissions Violation"))
         return;
     if (strstr(text, cs->s->inbox)) {
-        if (!cs->s->deaf)
-            cs->s->deaf = strdup(text);
+        if (!cs->s->inbox_error)
+            cs->s->inbox_error = strdup(text);
         return;
     }
     cs->window = 1;
@@ -353,7 +353,7 @@ static void take_error(struct calls *cs, const char *text)
         call_subject(cs->s, c, subject + 1, sizeof(subject) - 2);
         strcat(subject, "\"");
         if (strstr(text, subject)) {
-            deny(cs, c, text);
+            fail_call(cs, c, text);
         } else if (!c->publish) {
             c->sent = false;
             c->due_ns = 0;
@@ -362,17 +362,17 @@ static void take_error(struct calls *cs, const char *text)
     }
 }
 
-static void deny_all(struct calls *cs)
+static void fail_all_calls(struct calls *cs)
 {
     for (size_t i = cs->first; i < cs->n; i++) {
         struct call *c = &cs->items[i];
-        cs->n_sent += !c->sent; /* as call_done() takes it back */
+        cs->n_sent += !c->sent; /* call_done() subtracts it again */
         if (!c->done)
-            deny(cs, c, cs->s->deaf);
+            fail_call(cs, c, cs->s->inbox_error);
     }
 }
 
-static void take_incoming(struct calls *cs, int64_t now_ns)
+static void handle_incoming(struct calls *cs, int64_t now_ns)
 {
     struct session *s = cs->s;
 
@@ -380,20 +380,20 @@ static void take_incoming(struct calls *cs, int64_t now_ns)
     for (size_t at = 0; at + sizeof(struct incoming) <= s->taken.len; at += sizeof(struct incoming)) {
         const struct incoming *in = (const struct incoming *)(const void *)(s->taken.data + at);
         if (in->msg)
-            take_answer(cs, in->msg, now_ns);
+            handle_answer(cs, in->msg, now_ns);
         else if (in->error)
-            take_error(cs, in->error);
+            handle_error(cs, in->error);
         else
             for (size_t i = cs->first; i < cs->n; i++)
-                cs->items[i].due_ns = 0; /* what was on its way is lost */
+                cs->items[i].due_ns = 0; /* the reconnect has lost the calls in flight */
         natsMsg_Destroy(in->msg);
         free(in->error);
     }
     buf_clear(&s->taken);
 }
 
-/* Nobody answered in time: the reason of the last attempt stays, if there was one. */
-static void give_up(struct calls *cs)
+/* The deadline has passed: open calls keep the error of their last attempt, if any. */
+static void time_out_calls(struct calls *cs)
 {
     bool connected = natsConnection_Status(cs->s->nats) == NATS_CONN_STATUS_CONNECTED;
     for (size_t i = cs->first; i < cs->n; i++) {
@@ -420,7 +420,7 @@ void session_calls(struct session *s, struct call *calls, size_t n, int64_t dead
     while (cs.n_done < n) {
         int64_t now_ns = clock_now_ns();
         if (now_ns >= deadline_ns) {
-            give_up(&cs);
+            time_out_calls(&cs);
             break;
         }
         int64_t until_ns = send_due(&cs, now_ns);
@@ -428,9 +428,9 @@ void session_calls(struct session *s, struct call *calls, size_t n, int64_t dead
         struct pollfd in = {.fd = s->incoming.wake_fd, .events = POLLIN};
         int64_t wait_ms = (until_ns - now_ns) / NS_PER_MS + 1;
         if (poll(&in, 1, (int)(wait_ms < 1000 ? wait_ms : 1000)) > 0)
-            take_incoming(&cs, clock_now_ns());
-        if (s->deaf)
-            deny_all(&cs);
+            handle_incoming(&cs, clock_now_ns());
+        if (s->inbox_error)
+            fail_all_calls(&cs);
         if (progress)
             progress(data, cs.n_done, n);
     }
@@ -461,16 +461,16 @@ int session_explain(const struct session *s, const struct call *call, struct err
     switch (a->rc) {
     case 0: return 0;
     case -ENOTCONN:
-        return error_set(err, a->rc, "%s: the connection to cluster %s was lost and no server takes a new one", name,
+        return error_set(err, a->rc, "%s: the connection to cluster %s was lost, and no server accepts a new one", name,
                          s->cluster->name);
     case -EHOSTUNREACH:
-        return error_set(err, a->rc, "%s: nobody answers: JetStream is not enabled on cluster %s%s%s, or not yet", name,
+        return error_set(err, a->rc, "%s: no responders: JetStream is not enabled on cluster %s%s%s, or not yet", name,
                          s->cluster->name, domain ? ", or it cannot reach a domain " : "", domain ? domain : "");
     case -ETIMEDOUT:
         api_prefix(s->cluster, call->domain, prefix, sizeof(prefix));
         return error_set(err, a->rc,
-                         "%s: no answer in time (has JetStream a leader, and may this user publish to %s.> "
-                         "and subscribe to %s.>?)",
+                         "%s: no answer in time (check that JetStream has a leader, and that the user may publish to "
+                         "%s.> and subscribe to %s.>)",
                          name, prefix, s->cluster->inbox_prefix);
     case -EACCES:
         return error_set(err, a->rc, "%s: %s (grant it to the user of cluster %s)", name, a->text, s->cluster->name);

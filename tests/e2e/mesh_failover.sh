@@ -66,7 +66,7 @@ rest
 for n in 6 7 8; do publish $n; done
 until_true "eight orders are copied" copied 8
 
-expect 0 'up to 8: 3 to handle, from 6 on' "a plan while home is alive" failover
+expect 0 'up to sequence 8: 3 to handle, from sequence 6 on' "a plan while home is alive" failover
 for n in 1 2 3; do mesh kill sea-a-$n; done
 expect 1 'cannot read the position of consumer' "no position" failover
 expect 2 'is the home of handler orders' "to where it is" failover --to sea-a

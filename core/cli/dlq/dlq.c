@@ -8,6 +8,7 @@
 #include "dlq.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/value.h"
 #include "cli/time_option.h"
 #include "config/names.h"
@@ -76,7 +77,7 @@ static int parse_text(const struct cli *cli, const char *flag, int (*check)(cons
     return rc ? error_prefix(err, "%s", flag) : 0;
 }
 
-static int parse_filter(const struct cli *cli, struct letter_filter *f, struct error *err)
+static int parse_filter(const struct cli *cli, struct dlq_filter *f, struct error *err)
 {
     const char *limit = cli_flag(cli, "--limit");
     int64_t n = 0;
@@ -87,7 +88,7 @@ static int parse_filter(const struct cli *cli, struct letter_filter *f, struct e
     if (rc == 0)
         rc = parse_text(cli, "--handler", check_section_name, &f->handler, err);
     if (rc == 0)
-        rc = parse_text(cli, "--reason", letter_reason_check, &f->reason, err);
+        rc = parse_text(cli, "--reason", dlq_reason_check, &f->reason, err);
     if (rc == 0)
         rc = parse_text(cli, "--subject", check_filter, &f->subject, err);
     if (rc == 0)
@@ -98,7 +99,7 @@ static int parse_filter(const struct cli *cli, struct letter_filter *f, struct e
         rc = error_set(err, -EINVAL, "--limit: \"%s\" is not a number above 0", limit);
     f->limit = (uint64_t)n;
     for (size_t i = 0; rc == 0 && i < cli->n_args; i++)
-        rc = letter_range_parse(cli->args[i], &f->ranges[f->n_ranges++], err);
+        rc = dlq_range_parse(cli->args[i], &f->ranges[f->n_ranges++], err);
     return rc;
 }
 
@@ -107,7 +108,7 @@ static int choose_stream(const struct cli *cli, const char *cluster, char *out, 
 {
     const char *named = cli_flag(cli, "--dlq");
     const char *handler = cli_flag(cli, "--handler");
-    char other[LETTER_NAME_MAX];
+    char other[DEAD_LETTER_NAME_MAX];
     bool found = false;
 
     snprintf(out, size, "%s", named ? named : "DLQ");
@@ -169,7 +170,7 @@ int dlq_open(struct cli *cli, struct dlq *ret)
 
 bool dlq_has_selection(const struct dlq *d)
 {
-    const struct letter_filter *f = &d->filter;
+    const struct dlq_filter *f = &d->filter;
     return f->n_ranges || f->stream || f->consumer || f->handler || f->reason || f->subject || f->since_ns ||
            f->until_ns || f->limit;
 }
@@ -196,13 +197,14 @@ static bool is_limit_reached(const struct walk *w)
 
 static int visit_message(struct walk *w, const struct stored_message *m)
 {
-    struct letter l;
-    if (!m->seq || is_limit_reached(w) || letter_read(m, &l) < 0 || !letter_matches(&l, &w->dlq->filter))
+    struct dead_letter d;
+    if (!m->seq || is_limit_reached(w) || stored_message_dead_letter(m, &d) < 0 ||
+        !dlq_filter_matches(&w->dlq->filter, m, &d))
         return 0;
     w->found++;
     progress_show(&w->dlq->progress, "%s: %" PRIu64 " found, at %" PRIu64 " of %" PRIu64, w->dlq->stream, w->found,
                   m->seq, w->dlq->last_seq);
-    return w->fn(w->data, &l);
+    return w->fn(w->data, m, &d);
 }
 
 /* Visits a batch of sequences from `*seq` on; `*seq` becomes the one after them. */
@@ -213,7 +215,7 @@ static int visit_batch(struct walk *w, uint64_t *seq, struct error *err)
     struct stored_message batch[DLQ_BATCH];
     size_t n = 0;
 
-    for (uint64_t next; n < DLQ_BATCH && (next = letter_next_seq(&d->filter, *seq)) <= d->last_seq; *seq = next + 1)
+    for (uint64_t next; n < DLQ_BATCH && (next = dlq_filter_next_seq(&d->filter, *seq)) <= d->last_seq; *seq = next + 1)
         seqs[n++] = next;
     int rc = n ? stored_message_get(d->session, d->stream, seqs, n, batch, err) : 0;
     for (size_t i = 0; i < n; i++) {
@@ -228,8 +230,8 @@ int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
 {
     struct walk w = {.dlq = d, .fn = fn, .data = data};
     char subject[DEAD_LETTER_SUBJECT_MAX];
-    const struct letter_filter *f = &d->filter;
-    uint64_t seq = letter_next_seq(f, d->first_seq ? d->first_seq : 1);
+    const struct dlq_filter *f = &d->filter;
+    uint64_t seq = dlq_filter_next_seq(f, d->first_seq ? d->first_seq : 1);
     int rc = 0;
 
     dead_letter_filter(f->stream, f->consumer, subject, sizeof(subject));
@@ -243,7 +245,7 @@ int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
         }
         if (rc == 0)
             rc = visit_message(&w, &m);
-        seq = letter_next_seq(f, m.seq + 1);
+        seq = dlq_filter_next_seq(f, m.seq + 1);
         stored_message_finish(&m);
         if (rc == 0 && !is_limit_reached(&w))
             rc = visit_batch(&w, &seq, err);
@@ -254,9 +256,26 @@ int dlq_each(struct dlq *d, dlq_letter_fn fn, void *data, struct error *err)
 
 /* ---- rows --------------------------------------------------------------------------------------- */
 
-static int add_row(void *data, const struct letter *l)
+/* A header that is not UTF-8 becomes "?". */
+static json_t *header_to_json(const char *s)
 {
-    return json_array_append_new(data, letter_row(l)) < 0 ? -ENOMEM : 0;
+    json_t *value = json_string(s);
+    return value ? value : json_string("?");
+}
+
+json_t *dlq_row(const struct stored_message *m, const struct dead_letter *d)
+{
+    return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:o}", "seq", (json_int_t)m->seq,
+                     "time", m->time, "stream", d->stream, "consumer", d->consumer, "handler",
+                     header_to_json(d->handler), "reason", header_to_json(d->reason), "subject",
+                     header_to_json(d->subject), "message", (json_int_t)d->seq, "attempts", (json_int_t)d->attempts,
+                     "error", header_to_json(d->error), "replays", (json_int_t)d->replays, "bytes",
+                     (json_int_t)m->data.len, "cut", header_to_json(d->cut));
+}
+
+static int add_row(void *data, const struct stored_message *m, const struct dead_letter *d)
+{
+    return json_array_append_new(data, dlq_row(m, d)) < 0 ? -ENOMEM : 0;
 }
 
 json_t *dlq_rows(struct dlq *d)
@@ -282,9 +301,9 @@ void dlq_print_result(const struct dlq *d, size_t n, const char *what)
 /* To "2026-01-31T12:00:00.123Z": servers omit trailing zeros, and a table needs equal widths. */
 static void shorten_time(json_t *row)
 {
-    char text[64];
-    value_format_time(value_time_ns(json_string_value(json_object_get(row, "time"))), text, sizeof(text));
-    json_object_set_new(row, "time", json_sprintf("%.23sZ", text));
+    char text[RFC3339_SIZE];
+    int64_t ns = rfc3339_parse(json_string_value(json_object_get(row, "time")));
+    json_object_set_new(row, "time", json_string(rfc3339_format(ns, RFC3339_MS, text)));
 }
 
 int dlq_print(struct dlq *d, json_t *rows)

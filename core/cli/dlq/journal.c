@@ -3,6 +3,7 @@
 #include "journal.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/value.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static bool is_valid_batch(json_t *batch)
     size_t i;
 
     json_array_foreach(letters, i, item) if (json_integer_value(item) <= 0) return false;
-    return json_array_size(letters) && stream && *stream && strlen(stream) < LETTER_NAME_MAX &&
+    return json_array_size(letters) && stream && *stream && strlen(stream) < DEAD_LETTER_NAME_MAX &&
            !strpbrk(stream, " .*>") && json_is_integer(json_object_get(batch, "created")) &&
            json_integer_value(json_object_get(batch, "after")) >= 0 && (!to || json_is_string(to));
 }
@@ -224,8 +225,8 @@ static enum journal_answer answer_if_not_found(json_t *info, const json_t *batch
     json_t *state = json_object_get(info, "state");
     int64_t window = json_integer_value(json_object_get(json_object_get(info, "config"), "duplicate_window"));
     int64_t noted_ns = json_integer_value(json_object_get(batch, "noted"));
-    int64_t now_ns = value_time_ns(json_string_value(json_object_get(info, "ts")));
-    bool same = value_time_ns(json_string_value(json_object_get(info, "created"))) ==
+    int64_t now_ns = rfc3339_parse(json_string_value(json_object_get(info, "ts")));
+    bool same = rfc3339_parse(json_string_value(json_object_get(info, "created"))) ==
                 json_integer_value(json_object_get(batch, "created"));
 
     if (!same)
@@ -249,8 +250,8 @@ static int read_stream_info(struct journal *j, const char *stream, json_t **ret,
     return rc && call.answer.err_code == JS_STREAM_NOT_FOUND ? -ENOENT : rc;
 }
 
-int journal_find_published(struct journal *j, const json_t *batch, const struct letter *l, enum journal_answer *ret,
-                           struct error *err)
+int journal_find_published(struct journal *j, const json_t *batch, const struct stored_message *m,
+                           const struct dead_letter *d, enum journal_answer *ret, struct error *err)
 {
     const char *stream = json_string_value(json_object_get(batch, "stream"));
     const char *to = json_string_value(json_object_get(batch, "to"));
@@ -258,7 +259,7 @@ int journal_find_published(struct journal *j, const json_t *batch, const struct 
     bool found = false;
     json_t *info;
 
-    int rc = find_by_id(j, stream, after, to ? to : l->subject, l->stored->subject, &found, err);
+    int rc = find_by_id(j, stream, after, to ? to : d->subject, m->subject, &found, err);
     if (rc == 0 && found) {
         *ret = JOURNAL_PUBLISHED;
         return 0;

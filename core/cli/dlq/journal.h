@@ -18,7 +18,7 @@
 
 struct journal {
     struct dlq *dlq;
-    char subject[LETTER_NAME_MAX + 32];
+    char subject[DEAD_LETTER_NAME_MAX + 32];
     uint64_t seq; /* of the journal's message; 0: none */
     /* Array of {stream, created, after, noted, to, letters: [sequences]}, in JSON "lots". `noted` is the server's clock
      * before the batch was published; the message's own time is later, because old batches are written again. */
@@ -32,7 +32,7 @@ void journal_finish(struct journal *j);
 
 /* The stream to which a batch is published. */
 struct journal_target {
-    char stream[LETTER_NAME_MAX];
+    char stream[DEAD_LETTER_NAME_MAX];
     int64_t created_ns;
     uint64_t last_seq;
     int64_t now_ns; /* the server's clock; 0: unknown (before 2.10) */
@@ -47,10 +47,11 @@ void journal_forget(struct journal *j, const uint64_t *seqs, size_t n);
 int journal_save(struct journal *j, struct error *err);
 bool journal_empty(const struct journal *j);
 
-/* Whether an earlier replay published the dead letter. 0, or a negative errno with a sentence in `err`. */
+/* Answers whether an earlier replay published the dead letter `d`, read from `m`. 0, or a negative errno with a
+ * sentence in `err`. */
 enum journal_answer { JOURNAL_PUBLISHED, JOURNAL_NOT_PUBLISHED, JOURNAL_UNKNOWN };
-int journal_find_published(struct journal *j, const json_t *batch, const struct letter *l, enum journal_answer *ret,
-                           struct error *err);
+int journal_find_published(struct journal *j, const json_t *batch, const struct stored_message *m,
+                           const struct dead_letter *d, enum journal_answer *ret, struct error *err);
 
 /* The batches of a journal's message; invalid ones are left out. NULL: out of memory. Pure. */
 json_t *journal_parse(const char *data, size_t size);

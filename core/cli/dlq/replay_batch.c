@@ -3,6 +3,7 @@
 #include "replay_batch.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/value.h"
 #include "config/names.h"
 
@@ -58,16 +59,16 @@ static void set_target(struct replay_batch *ps, const char *stream, json_t *info
 {
     json_t *state = json_object_get(info, "state");
     snprintf(ps->target.stream, sizeof(ps->target.stream), "%s", stream);
-    ps->target.created_ns = value_time_ns(json_string_value(json_object_get(info, "created")));
+    ps->target.created_ns = rfc3339_parse(json_string_value(json_object_get(info, "created")));
     ps->target.last_seq = (uint64_t)json_integer_value(json_object_get(state, "last_seq"));
-    ps->target.now_ns = value_time_ns(json_string_value(json_object_get(info, "ts")));
+    ps->target.now_ns = rfc3339_parse(json_string_value(json_object_get(info, "ts")));
     ps->subjects = json_incref(json_object_get(json_object_get(info, "config"), "subjects"));
 }
 
 /* The first item decides the target of the batch: normally the stream that the message came from. */
 static int choose_target(struct replay_batch *ps, struct dlq *d, struct replay_item *p, struct error *err)
 {
-    char stream[LETTER_NAME_MAX];
+    char stream[DEAD_LETTER_NAME_MAX];
     json_t *info;
 
     snprintf(stream, sizeof(stream), "%s", p->letter.stream);
@@ -99,13 +100,13 @@ static int choose_target(struct replay_batch *ps, struct dlq *d, struct replay_i
 /* Reads the original message if the dead letter contains only a part of it, and the stream was not recreated. */
 static int fetch_original(struct dlq *d, struct replay_item *p, struct error *err)
 {
-    const struct letter *l = &p->letter;
+    const struct dead_letter *l = &p->letter;
     json_t *info = NULL;
 
     if (strcmp(l->cut, "message") != 0 && strcmp(l->cut, "headers") != 0)
         return 0;
     int rc = read_stream_info(d, l->stream, &info, err);
-    bool same = rc == 0 && value_time_ns(json_string_value(json_object_get(info, "created"))) == l->created_ns;
+    bool same = rc == 0 && rfc3339_parse(json_string_value(json_object_get(info, "created"))) == l->created_ns;
     json_decref(info);
     if (same)
         rc = stored_message_get(d->session, l->stream, &l->seq, 1, &p->original, err);
@@ -146,7 +147,7 @@ static int prepare_item(struct replay_batch *ps, struct dlq *d, struct replay_it
 {
     if (!p->stored.seq)
         return 0;
-    if (letter_read(&p->stored, &p->letter) < 0) {
+    if (stored_message_dead_letter(&p->stored, &p->letter) < 0) {
         snprintf(p->refusal, sizeof(p->refusal), "it is not a dead letter");
         return 0;
     }

@@ -13,7 +13,7 @@
 
 struct replay_item {
     struct stored_message stored;   /* seq 0: the dead letter is already deleted */
-    struct letter letter;           /* a view of it */
+    struct dead_letter letter;      /* its texts point into `stored` */
     struct stored_message original; /* if the dead letter is only a pointer to it */
     struct buf headers;
     struct call call;

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/value.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ int stored_message_parse(json_t *answer, struct stored_message *ret)
     int rc = decode_base64(headers, &block) < 0 || decode_base64(data, &m.data) < 0 ? -EBADMSG : 0;
     if (rc == 0 && block.len)
         parse_headers(block.data, block.len, &m.headers);
-    m.time_ns = value_time_ns(time);
+    m.time_ns = rfc3339_parse(time);
     m.time = strdup(time);
     m.subject = strdup(subject);
     if (rc == 0 && (block.failed || m.data.failed || m.headers.failed || !m.time || !m.subject))
@@ -108,13 +109,18 @@ const char *stored_message_header(const struct stored_message *m, const char *na
     return NULL;
 }
 
+int stored_message_dead_letter(const struct stored_message *m, struct dead_letter *ret)
+{
+    return dead_letter_read(m->subject, m->headers.data, m->headers.len, ret);
+}
+
 /* ---- calls ------------------------------------------------------------------------- */
 
 struct body { /* of one call */
     char text[BODY_MAX];
 };
 
-/* One call for each sequence, with `more` after the sequence in its body. 0 or -ENOMEM. */
+/* Builds a call for each sequence, with `more` after the sequence in its body. 0 or -ENOMEM. */
 static int make_calls(enum api_verb verb, const char *stream, const char *more, const uint64_t *seqs, size_t n,
                       struct call **ret_calls, struct body **ret_bodies)
 {

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "cli/session.h"
+#include "jetstream/dead_letter.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -32,6 +33,9 @@ const char *stored_message_header(const struct stored_message *m, const char *na
 /* Iterates over the headers; `*at` begins as 0. */
 bool stored_message_next_header(const struct stored_message *m, size_t *at, const char **ret_name,
                                 const char **ret_value);
+
+/* Parses the message as a dead letter, whose texts point into the message. 0; -EINVAL: it is not a dead letter. */
+int stored_message_dead_letter(const struct stored_message *m, struct dead_letter *ret);
 
 /* Reads the messages `seqs[0..n)` in parallel; those that are deleted stay zeroed.  0, or a negative errno with a
  * sentence in `err`; call stored_message_finish() for each in any case. */

@@ -36,7 +36,7 @@ struct replay {
     int64_t start_ns;
     struct entry *entries;
     size_t n;
-    char (*sources)[LETTER_NAME_MAX]; /* streams that the messages came from */
+    char (*sources)[DEAD_LETTER_NAME_MAX]; /* streams that the messages came from */
     size_t n_sources;
     size_t published; /* in this run */
     size_t counts[UNSURE + 1];
@@ -51,18 +51,18 @@ static int add_source(struct replay *r, const char *stream, size_t *ret)
     for (*ret = 0; *ret < r->n_sources; ++*ret)
         if (strcmp(r->sources[*ret], stream) == 0)
             return 0;
-    char(*grown)[LETTER_NAME_MAX] = realloc(r->sources, (r->n_sources + 1) * sizeof(*grown));
+    char(*grown)[DEAD_LETTER_NAME_MAX] = realloc(r->sources, (r->n_sources + 1) * sizeof(*grown));
     if (!grown)
         return -ENOMEM;
     r->sources = grown;
-    snprintf(grown[r->n_sources++], LETTER_NAME_MAX, "%s", stream);
+    snprintf(grown[r->n_sources++], DEAD_LETTER_NAME_MAX, "%s", stream);
     return 0;
 }
 
-static int add_entry(void *data, const struct letter *l)
+static int add_entry(void *data, const struct stored_message *m, const struct dead_letter *d)
 {
     struct replay *r = data;
-    struct entry e = {.seq = l->stored->seq};
+    struct entry e = {.seq = m->seq};
 
     if ((r->n & (r->n - 1)) == 0) { /* n is a power of two: the array is full */
         struct entry *grown = realloc(r->entries, (r->n ? 2 * r->n : 1) * sizeof(*grown));
@@ -70,7 +70,7 @@ static int add_entry(void *data, const struct letter *l)
             return -ENOMEM;
         r->entries = grown;
     }
-    int rc = add_source(r, l->stream, &e.source);
+    int rc = add_source(r, d->stream, &e.source);
     if (rc == 0)
         r->entries[r->n++] = e;
     return rc;
@@ -80,7 +80,7 @@ static int add_entry(void *data, const struct letter *l)
 static int add_journals(struct replay *r, struct error *err)
 {
     char journals[DEAD_LETTER_SUBJECT_MAX];
-    char name[LETTER_NAME_MAX];
+    char name[DEAD_LETTER_NAME_MAX];
     int rc = 0;
 
     dead_letter_journal_subject("*", journals, sizeof(journals));
@@ -128,14 +128,14 @@ static int resolve_letter(struct replay *r, const json_t *batch, uint64_t seq, s
 {
     struct dlq *d = r->dlq;
     struct stored_message m;
-    struct letter l;
+    struct dead_letter letter;
     enum journal_answer answer = JOURNAL_UNKNOWN;
 
     int rc = stored_message_get(d->session, d->stream, &seq, 1, &m, err);
-    if (rc == 0 && (!m.seq || letter_read(&m, &l) < 0))
+    if (rc == 0 && (!m.seq || stored_message_dead_letter(&m, &letter) < 0))
         journal_forget(&r->journal, &seq, 1); /* published and deleted; only the journal was not updated */
     else if (rc == 0)
-        rc = journal_find_published(&r->journal, batch, &l, &answer, err);
+        rc = journal_find_published(&r->journal, batch, &m, &letter, &answer, err);
     if (rc == 0 && m.seq && answer == JOURNAL_PUBLISHED) {
         rc = stored_message_delete(d->session, d->stream, &seq, 1, err);
         if (rc == 0)
@@ -190,7 +190,7 @@ static int write_journal(struct replay *r, struct error *err)
     json_t *letters = json_array();
     for (size_t i = 0; i < r->batch.n; i++)
         if (r->batch.items[i].ready)
-            json_array_append_new(letters, json_integer((json_int_t)r->batch.items[i].letter.stored->seq));
+            json_array_append_new(letters, json_integer((json_int_t)r->batch.items[i].stored.seq));
     int rc = journal_add_batch(&r->journal, &r->batch.target, r->to, letters, err);
     json_decref(letters);
     return rc;
@@ -213,11 +213,11 @@ static int delete_published(struct replay *r, size_t *ret_open, struct error *er
             continue;
         int rc = replay_item_explain(d->session, p, &why);
         if (rc == 0)
-            done[n_done++] = p->letter.stored->seq;
+            done[n_done++] = p->stored.seq;
         else if (rc == -ETIMEDOUT || rc == -ENOTCONN)
             ++*ret_open;
         else
-            report_result(r, refused[n_refused++] = p->letter.stored->seq, REFUSED, "refused", why.text);
+            report_result(r, refused[n_refused++] = p->stored.seq, REFUSED, "refused", why.text);
     }
     int rc = n_done ? stored_message_delete(d->session, d->stream, done, n_done, err) : 0;
     for (size_t i = 0; rc == 0 && i < n_done; i++)

@@ -33,10 +33,9 @@ static void add_header(json_t *headers, const char *name, const char *value)
         json_object_set_new(headers, name, text);
 }
 
-static int print_json(const struct letter *l)
+static int print_json(const struct stored_message *m, const struct dead_letter *d)
 {
-    const struct stored_message *m = l->stored;
-    json_t *row = letter_row(l);
+    json_t *row = dlq_row(m, d);
     json_t *headers = json_object();
     const char *name;
     const char *value;
@@ -66,9 +65,8 @@ static void print_line(struct buf *b)
     buf_clear(b);
 }
 
-static int print_text(const struct letter *l)
+static int print_text(const struct stored_message *m)
 {
-    const struct stored_message *m = l->stored;
     struct buf line = {0};
     const char *name;
     const char *value;
@@ -90,30 +88,26 @@ static int print_text(const struct letter *l)
     return 0;
 }
 
-static int print_letter(void *data, const struct letter *l)
+static int print_letter(const struct cli *cli, const struct stored_message *m, const struct dead_letter *d)
 {
-    const struct cli *cli = data;
     if (cli_flag(cli, "--data"))
-        return fwrite(l->stored->data.data ? l->stored->data.data : "", 1, l->stored->data.len, stdout) ==
-                       l->stored->data.len
-                   ? 0
-                   : -1;
-    return cli->json ? print_json(l) : print_text(l);
+        return fwrite(m->data.data ? m->data.data : "", 1, m->data.len, stdout) == m->data.len ? 0 : -1;
+    return cli->json ? print_json(m, d) : print_text(m);
 }
 
 struct shown {
     const struct dlq *dlq;
-    uint64_t n[LETTER_RANGES_MAX]; /* of each range of the command line */
+    uint64_t n[DLQ_RANGES_MAX]; /* of each range of the command line */
 };
 
-static int print_and_count(void *data, const struct letter *l)
+static int print_and_count(void *data, const struct stored_message *m, const struct dead_letter *d)
 {
     struct shown *s = data;
-    const struct letter_filter *f = &s->dlq->filter;
+    const struct dlq_filter *f = &s->dlq->filter;
 
     for (size_t i = 0; i < f->n_ranges; i++)
-        s->n[i] += f->ranges[i].first <= l->stored->seq && l->stored->seq <= f->ranges[i].last;
-    return print_letter(s->dlq->cli, l);
+        s->n[i] += f->ranges[i].first <= m->seq && m->seq <= f->ranges[i].last;
+    return print_letter(s->dlq->cli, m, d);
 }
 
 /* Fails for each sequence or range of the command line without a dead letter. The exit status. */

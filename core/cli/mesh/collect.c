@@ -25,7 +25,7 @@ struct collector {
 
 /* ---- clusters --------------------------------------------------------------------------------- */
 
-/* One INFO request of the API. NULL with *ret_info (the caller's) set, or why there is no answer. */
+/* Sends an INFO request of the API. NULL with *ret_info (the caller's) set, or why there is no answer. */
 static const char *request_info(struct session *s, const char *subject, int64_t *ret_rtt_ns, json_t **ret_info,
                                 struct error *err)
 {
@@ -212,7 +212,8 @@ static void collect_consumers(struct collector *l, struct session *session, cons
 
 /* ---- streams ---------------------------------------------------------------------------------- */
 
-/* One STREAM.INFO for each name. STREAM.LIST needs fewer requests, but gets no answer if one stream has no leader. */
+/* Calls of STREAM.INFO, one for each name. STREAM.LIST needs fewer requests, but gets no answer if one stream has no
+ * leader. */
 static struct call *info_calls(json_t *names, const char *domain, size_t *ret_n)
 {
     struct call *calls = calloc(json_object_size(names) + 1, sizeof(*calls));

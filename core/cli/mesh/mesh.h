@@ -25,7 +25,7 @@ struct mesh_number {
 struct mesh_cluster {
     struct mesh_cluster *next;
     const char *cluster;
-    const char *name; /* as its own servers name it */
+    const char *name; /* the name that its own servers use */
     const char *domain;
     const char *configured_domain;
     const char *account; /* its system account */
@@ -52,7 +52,7 @@ struct mesh_server {
     const char *version;
     const char *domain;
     const char *account;
-    const char *uptime; /* as the server writes it */
+    const char *uptime; /* text of the server: "3h2m1s" */
     struct mesh_number connections;
     struct mesh_number clock; /* how far the server's clock is ahead of ours */
     bool jetstream;           /* JetStream is enabled */
@@ -81,7 +81,7 @@ struct mesh_origin {
     const char *domain;
     bool mirror;
     struct mesh_number lag;    /* messages */
-    struct mesh_number active; /* since the last contact; negative: no contact yet */
+    struct mesh_number active; /* time since the last contact; negative: no contact yet */
 };
 
 struct mesh_stream {

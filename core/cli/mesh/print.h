@@ -13,7 +13,7 @@
 /* Tables of clusters, servers, round trips, streams and consumers. 0 or -ENOMEM. */
 int mesh_print(FILE *out, const struct mesh *m);
 
-/* One line for each finding: "error: sea-a-1, sea-a-2: WHAT; REMEDY". */
+/* Prints each finding as a line "error: sea-a-1, sea-a-2: WHAT; REMEDY". */
 void findings_print(FILE *out, const struct findings *findings);
 
 #endif

@@ -11,13 +11,13 @@
 
 #include <jansson.h>
 
-/* What `seamq mesh status --json` prints; NULL: out of memory. */
+/* The output of `seamq mesh status --json`; NULL: out of memory. */
 json_t *mesh_to_json(const struct mesh *m);
 /* Reads the same back. Unknown keys and values of another type are ignored. 0; -EINVAL: `doc` has no list of
  * consumers, so it is not that output; -ENOMEM. `ret` is for mesh_finish() in any case. */
 int mesh_from_json(struct mesh *ret, json_t *doc);
 
-/* One kind of row. `next` is the first member of every row. */
+/* The table of fields of one kind of row. `next` is the first member of every row. */
 struct mesh_row_type;
 extern const struct mesh_row_type mesh_cluster_type, mesh_server_type, mesh_follower_type, mesh_path_type,
     mesh_stream_type, mesh_origin_type, mesh_consumer_type;

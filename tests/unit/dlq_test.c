@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * letter_test - stored messages, dead letters, filters, the journal of a replay: without a server. */
+ * dlq_test - the parsing of stored messages, filters and replay journals of `seamq dlq`, without a server. */
 #include "base/base64.h"
 #include "base/clock.h"
 #include "cli/dlq/journal.h"
-#include "cli/dlq/letter.h"
+#include "cli/dlq/filter.h"
 #include "cli/time_option.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static void expect_bytes(struct buf *b, const char *bytes, size_t len)
     buf_finish(b);
 }
 
-static void base64_goes_both_ways(void **state)
+static void base64_is_encoded_and_decoded(void **state)
 {
     static const char *const pairs[][2] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
                                            {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
@@ -42,7 +42,7 @@ static void base64_goes_both_ways(void **state)
     buf_finish(&b);
 }
 
-/* The answer of a server with this header block and payload. */
+/* An answer of STREAM.MSG.GET with this header block and payload. */
 static json_t *answer(const char *subject, const char *headers, const char *data)
 {
     struct buf h = {0};
@@ -56,7 +56,7 @@ static json_t *answer(const char *subject, const char *headers, const char *data
     return json;
 }
 
-static void a_stored_message_is_taken_apart(void **state)
+static void a_stored_message_is_parsed(void **state)
 {
     (void)state;
     struct stored_message m = {0};
@@ -82,7 +82,7 @@ static void a_stored_message_is_taken_apart(void **state)
     stored_message_finish(&m);
 }
 
-static void what_is_no_message_is_refused(void **state)
+static void an_answer_without_a_message_is_refused(void **state)
 {
     static const char *const bad[] = {
         "{}",
@@ -102,7 +102,7 @@ static void what_is_no_message_is_refused(void **state)
     }
 }
 
-static void a_letter_is_told_by_its_subject(void **state)
+static void a_dead_letter_is_recognized_by_its_subject(void **state)
 {
     static const char *const others[] = {"dlq.S.replay",
                                          "dlq.S.C.1",
@@ -120,39 +120,39 @@ static void a_letter_is_told_by_its_subject(void **state)
                                          "dlq.S.C.1.99999999999999999999"};
     (void)state;
     struct stored_message m = {.seq = 1, .subject = (char *)"dlq.ORDERS.billing.1700000000000000000.42"};
-    struct letter l;
-    assert_int_equal(letter_read(&m, &l), 0);
-    assert_string_equal(l.stream, "ORDERS");
-    assert_string_equal(l.consumer, "billing");
-    assert_int_equal(l.created_ns, 1700000000000000000);
-    assert_int_equal(l.seq, 42);
-    assert_string_equal(l.reason, "");
-    assert_int_equal(l.replays, 0);
+    struct dead_letter d;
+    assert_int_equal(stored_message_dead_letter(&m, &d), 0);
+    assert_string_equal(d.stream, "ORDERS");
+    assert_string_equal(d.consumer, "billing");
+    assert_int_equal(d.created_ns, 1700000000000000000);
+    assert_int_equal(d.seq, 42);
+    assert_string_equal(d.reason, "");
+    assert_int_equal(d.replays, 0);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         m.subject = (char *)others[i];
-        assert_int_equal(letter_read(&m, &l), -EINVAL);
+        assert_int_equal(stored_message_dead_letter(&m, &d), -EINVAL);
     }
 }
 
-static void ranges_are_read(void **state)
+static void ranges_are_parsed(void **state)
 {
     (void)state;
-    struct letter_range r;
+    struct dlq_range r;
     struct error err;
-    assert_int_equal(letter_range_parse("17", &r, &err), 0);
+    assert_int_equal(dlq_range_parse("17", &r, &err), 0);
     assert_int_equal(r.first, 17);
     assert_int_equal(r.last, 17);
-    assert_int_equal(letter_range_parse("17-20", &r, &err), 0);
+    assert_int_equal(dlq_range_parse("17-20", &r, &err), 0);
     assert_int_equal(r.last, 20);
-    assert_int_equal(letter_range_parse("17-", &r, &err), 0);
+    assert_int_equal(dlq_range_parse("17-", &r, &err), 0);
     assert_true(r.last == UINT64_MAX);
     static const char *const bad[] = {"", "0", "-3", "x", "1-x", "1--2", "3 ", "99999999999999999999", "5-4"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(letter_range_parse(bad[i], &r, &err), -EINVAL);
+        assert_int_equal(dlq_range_parse(bad[i], &r, &err), -EINVAL);
     assert_non_null(strstr(err.text, "ends before it begins"));
 }
 
-static void times_are_moments_or_how_long_ago(void **state)
+static void a_time_is_absolute_or_a_duration_before_now(void **state)
 {
     (void)state;
     int64_t ns;
@@ -165,61 +165,61 @@ static void times_are_moments_or_how_long_ago(void **state)
     assert_non_null(strstr(err.text, "\"tomorrow\" is not a time"));
 }
 
-static void filters_are_all_of_them(void **state)
+static void a_filter_needs_all_its_conditions(void **state)
 {
     (void)state;
     struct stored_message m = {.seq = 5, .time_ns = 100};
-    struct letter l = {
-        .stored = &m, .stream = "S", .consumer = "c", .handler = "h", .reason = "crash", .subject = "a.b"};
-    assert_true(letter_matches(&l, &(struct letter_filter){0}));
-    assert_true(letter_matches(&l, &(struct letter_filter){.stream = "S",
-                                                           .consumer = "c",
-                                                           .handler = "h",
-                                                           .reason = "crash",
-                                                           .subject = "a.*",
-                                                           .since_ns = 100,
-                                                           .until_ns = 101}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.stream = "s"}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.consumer = "d"}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.handler = "c"}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.reason = "timeout"}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.subject = "a"}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.since_ns = 101}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.until_ns = 100}));
-    m.time_ns = -1; /* before 1970: a filter without a start takes it */
-    assert_true(letter_matches(&l, &(struct letter_filter){0}));
-    assert_false(letter_matches(&l, &(struct letter_filter){.since_ns = 1}));
+    struct dead_letter d = {.stream = "S", .consumer = "c", .handler = "h", .reason = "crash", .subject = "a.b"};
+    assert_true(dlq_filter_matches(&(struct dlq_filter){0}, &m, &d));
+    assert_true(dlq_filter_matches(&(struct dlq_filter){.stream = "S",
+                                                        .consumer = "c",
+                                                        .handler = "h",
+                                                        .reason = "crash",
+                                                        .subject = "a.*",
+                                                        .since_ns = 100,
+                                                        .until_ns = 101},
+                                   &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.stream = "s"}, &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.consumer = "d"}, &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.handler = "c"}, &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.reason = "timeout"}, &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.subject = "a"}, &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.since_ns = 101}, &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.until_ns = 100}, &m, &d));
+    m.time_ns = -1; /* before 1970: selected by a filter without a start */
+    assert_true(dlq_filter_matches(&(struct dlq_filter){0}, &m, &d));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.since_ns = 1}, &m, &d));
     m.time_ns = 100;
-    assert_false(letter_matches(&l, &(struct letter_filter){.ranges = {{6, 9}}, .n_ranges = 1}));
-    assert_true(letter_matches(&l, &(struct letter_filter){.ranges = {{6, 9}, {5, 5}}, .n_ranges = 2}));
+    assert_false(dlq_filter_matches(&(struct dlq_filter){.ranges = {{6, 9}}, .n_ranges = 1}, &m, &d));
+    assert_true(dlq_filter_matches(&(struct dlq_filter){.ranges = {{6, 9}, {5, 5}}, .n_ranges = 2}, &m, &d));
 }
 
-static void sequences_jump_over_what_no_range_allows(void **state)
+static void the_next_sequence_skips_gaps_between_ranges(void **state)
 {
     (void)state;
-    const struct letter_filter all = {0};
-    const struct letter_filter some = {.ranges = {{20, 22}, {5, 5}}, .n_ranges = 2};
-    assert_int_equal(letter_next_seq(&all, 7), 7);
-    assert_int_equal(letter_next_seq(&some, 1), 5);
-    assert_int_equal(letter_next_seq(&some, 6), 20);
-    assert_int_equal(letter_next_seq(&some, 21), 21);
-    assert_true(letter_next_seq(&some, 23) == UINT64_MAX);
+    const struct dlq_filter all = {0};
+    const struct dlq_filter some = {.ranges = {{20, 22}, {5, 5}}, .n_ranges = 2};
+    assert_int_equal(dlq_filter_next_seq(&all, 7), 7);
+    assert_int_equal(dlq_filter_next_seq(&some, 1), 5);
+    assert_int_equal(dlq_filter_next_seq(&some, 6), 20);
+    assert_int_equal(dlq_filter_next_seq(&some, 21), 21);
+    assert_true(dlq_filter_next_seq(&some, 23) == UINT64_MAX);
 }
 
-static size_t lots_of(const char *text)
+static size_t count_batches(const char *text)
 {
-    json_t *lots = journal_parse(text, strlen(text));
-    size_t n = json_array_size(lots);
-    json_decref(lots);
+    json_t *batches = journal_parse(text, strlen(text));
+    size_t n = json_array_size(batches);
+    json_decref(batches);
     return n;
 }
 
-static void a_journal_holds_whole_lots_only(void **state)
+static void a_journal_ignores_invalid_batches(void **state)
 {
     (void)state;
-    assert_int_equal(lots_of("{\"lots\":[{\"stream\":\"S\",\"created\":1,\"after\":0,\"letters\":[1,2]}]}"), 1);
-    assert_int_equal(lots_of("{\"lots\":[{\"stream\":\"S\",\"created\":1,\"after\":0,\"to\":\"a\",\"letters\":[1]}]}"),
-                     1);
+    assert_int_equal(count_batches("{\"lots\":[{\"stream\":\"S\",\"created\":1,\"after\":0,\"letters\":[1,2]}]}"), 1);
+    assert_int_equal(
+        count_batches("{\"lots\":[{\"stream\":\"S\",\"created\":1,\"after\":0,\"to\":\"a\",\"letters\":[1]}]}"), 1);
     static const char *const bad[] = {
         "",
         "[]",
@@ -234,21 +234,21 @@ static void a_journal_holds_whole_lots_only(void **state)
         "{\"lots\":[{\"stream\":\"S\",\"created\":1,\"after\":0,\"to\":5,\"letters\":[1]}]}",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(lots_of(bad[i]), 0);
+        assert_int_equal(count_batches(bad[i]), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_goes_both_ways),
-        cmocka_unit_test(a_stored_message_is_taken_apart),
-        cmocka_unit_test(what_is_no_message_is_refused),
-        cmocka_unit_test(a_letter_is_told_by_its_subject),
-        cmocka_unit_test(ranges_are_read),
-        cmocka_unit_test(times_are_moments_or_how_long_ago),
-        cmocka_unit_test(filters_are_all_of_them),
-        cmocka_unit_test(sequences_jump_over_what_no_range_allows),
-        cmocka_unit_test(a_journal_holds_whole_lots_only),
+        cmocka_unit_test(base64_is_encoded_and_decoded),
+        cmocka_unit_test(a_stored_message_is_parsed),
+        cmocka_unit_test(an_answer_without_a_message_is_refused),
+        cmocka_unit_test(a_dead_letter_is_recognized_by_its_subject),
+        cmocka_unit_test(ranges_are_parsed),
+        cmocka_unit_test(a_time_is_absolute_or_a_duration_before_now),
+        cmocka_unit_test(a_filter_needs_all_its_conditions),
+        cmocka_unit_test(the_next_sequence_skips_gaps_between_ranges),
+        cmocka_unit_test(a_journal_ignores_invalid_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
