@@ -46,9 +46,9 @@ const struct metric_row metric_rows[] = {
             "clusters."},
     {"seamq_dead_letters_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_COUNTS, HANDLER(dead_letters),
      .labels = {{"reason", 0}}, .help = "Dead letters stored, by reason.",
-     .use = "Alert on any increase. `rejected`: the handler returned `SEAMQ_DEAD`; `attempts`: `max_attempts` "
-            "failures; `crashed`, "
-            "`timeout`: the worker did not survive the message. `seamq dlq list` shows them."},
+     .use = "Alert on any increase. `rejected`: the handler returned `SEAMQ_DEAD`; `max-attempts`: "
+            "`max_attempts` failures; `crash`, `timeout`: the worker did not survive the message. `seamq dlq ls` "
+            "lists them."},
     {"seamq_shadow_total", METRIC_COUNTER, SCOPE_HANDLER, VALUE_COUNTS, HANDLER(shadowed), .labels = {{"outcome", 0}},
      .help = "Outcomes of handlers in shadow mode.",
      .use = "Compare with `seamq_messages_processed_total` of the handler that is in production. Absent without "
