@@ -86,6 +86,24 @@ static int body_send(struct worker *w, const struct record_body *body, uint64_t 
     return rc ? -EAGAIN : 0;
 }
 
+static struct record_message record_message_fill(const struct worker_message *m, const struct record_body *body)
+{
+    return (struct record_message){
+        .id = m->id,
+        .stream_seq = m->stream_seq,
+        .consumer_seq = m->consumer_seq,
+        .attempt = m->delivered,
+        .pending = m->pending,
+        .stored_ns = m->stored_ns,
+        .data_len = body->data_len,
+        .subject_len = (uint32_t)body->subject_len,
+        .headers_len = (uint32_t)body->headers_len,
+        .binding = m->binding,
+        .flags = m->alone ? RECORD_ALONE : 0,
+        .key_size = m->key ? (uint32_t)body->msg_id_len + 1 : 0,
+    };
+}
+
 int worker_push(struct worker *w, const struct worker_message *m)
 {
     if (w->phase != PHASE_READY)
@@ -106,20 +124,7 @@ int worker_push(struct worker *w, const struct worker_message *m)
     if (m->id == 0 || m->binding >= w->config.n_bindings || !headers_are_complete(body.headers, body.headers_len))
         return -EINVAL;
 
-    struct record_message fixed = {
-        .id = m->id,
-        .stream_seq = m->stream_seq,
-        .consumer_seq = m->consumer_seq,
-        .attempt = m->delivered,
-        .pending = m->pending,
-        .stored_ns = m->stored_ns,
-        .data_len = body.data_len,
-        .subject_len = (uint32_t)body.subject_len,
-        .headers_len = (uint32_t)body.headers_len,
-        .binding = m->binding,
-        .flags = m->alone ? RECORD_ALONE : 0,
-        .key_size = m->key ? (uint32_t)body.msg_id_len + 1 : 0,
-    };
+    struct record_message fixed = record_message_fill(m, &body);
     bool in_ring = size <= ring_payload_max(&w->child.ring) - sizeof(fixed);
     if (!in_ring && worker_outstanding(w) >= OUTSTANDING_LARGE_MAX)
         return -EAGAIN;
