@@ -59,6 +59,38 @@ static void dead_letter_is_read_as_it_was_written(void **state)
     buf_finish(&headers);
 }
 
+static void header_value_is_one_line_of_at_most_max_bytes(void **state)
+{
+    static const char expected[] = "A\0abc\0Seamq-Sequence\0"
+                                   "4 2";
+    struct buf headers = {0};
+    (void)state;
+    dead_letter_header_write(&headers, "A", "abcdef", 3);
+    dead_letter_header_write(&headers, "Seamq-Sequence", "4\t2", 3);
+    assert_int_equal(headers.len, sizeof(expected));
+    assert_memory_equal(headers.data, expected, sizeof(expected));
+    buf_clear(&headers);
+    dead_letter_headers_write(&letter, DEAD_LETTER_ALL, &headers);
+    assert_non_null(memmem(headers.data, headers.len,
+                           "Seamq-Sequence\0"
+                           "42",
+                           sizeof("Seamq-Sequence\0"
+                                  "42")));
+    buf_finish(&headers);
+}
+
+static void other_subjects_are_not_read(void **state)
+{
+    static const char *const subjects[] = {"dlq.S.c.1",    "dlq.S.c.1.2.3", "dlq.S.c.1.2.3.4", "dlq.S.c.+1.2",
+                                           "dlq.S.c.1.-2", "dlq.S.c. 1.2",  "dlq.S.c.1.",      "dlq.S..1.2",
+                                           "xlq.S.c.1.2",  "dlq.S.c.1.2x"};
+    struct dead_letter d;
+    (void)state;
+    assert_int_equal(dead_letter_read("dlq.S.c.1.2", "", 0, &d), 0);
+    for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
+        assert_int_equal(dead_letter_read(subjects[i], "", 0, &d), -EINVAL);
+}
+
 static void extent_says_what_was_left_out(void **state)
 {
     static const char *const cuts[] = {"", "backtrace", "headers", "message"};
@@ -113,8 +145,12 @@ static void names_that_mean_something_are_not_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dead_letter_is_read_as_it_was_written),  cmocka_unit_test(extent_says_what_was_left_out),
-        cmocka_unit_test(journal_subject_is_written_and_read),    cmocka_unit_test(subjects_belong_to_a_stream),
+        cmocka_unit_test(dead_letter_is_read_as_it_was_written),
+        cmocka_unit_test(extent_says_what_was_left_out),
+        cmocka_unit_test(journal_subject_is_written_and_read),
+        cmocka_unit_test(subjects_belong_to_a_stream),
+        cmocka_unit_test(header_value_is_one_line_of_at_most_max_bytes),
+        cmocka_unit_test(other_subjects_are_not_read),
         cmocka_unit_test(names_that_mean_something_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

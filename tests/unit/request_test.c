@@ -330,62 +330,6 @@ static void question_that_nobody_answers_ends_the_others_too(struct world *w)
     natsSubscription_Destroy(silent);
 }
 
-/* ---- answers ------------------------------------------------------------------------------- */
-
-static struct answer answer_of(const char *json)
-{
-    struct answer a;
-    natsMsg *msg = NULL;
-    assert_int_equal(natsMsg_Create(&msg, "x", NULL, json, (int)strlen(json)), NATS_OK);
-    answer_read(&a, 0, msg);
-    natsMsg_Destroy(msg);
-    return a;
-}
-
-static void errors_of_the_server_are_taken_apart(struct world *w)
-{
-    (void)w;
-    struct answer a = answer_of("{\"error\":{\"code\":404,\"err_code\":10059,\"description\":\"stream not found\"}}");
-    assert_int_equal(a.rc, -EREMOTEIO);
-    assert_int_equal(a.code, 404);
-    assert_int_equal(a.err_code, JS_STREAM_NOT_FOUND);
-    assert_string_equal(a.text, "stream not found");
-    assert_null(a.json);
-    a = answer_of("{\"error\":{}}");
-    assert_int_equal(a.rc, -EREMOTEIO);
-    assert_string_equal(a.text, "the server gave no description");
-}
-
-static void good_answer_is_the_callers(struct world *w)
-{
-    (void)w;
-    struct answer a = answer_of("{\"stream\":\"DLQ\",\"seq\":7}");
-    assert_int_equal(a.rc, 0);
-    assert_int_equal(json_integer_value(json_object_get(a.json, "seq")), 7);
-    json_decref(a.json);
-}
-
-static void what_is_no_object_is_a_bad_message(struct world *w)
-{
-    (void)w;
-    static const char *const bad[] = {"", "x", "[]", "7", "null", "{\"a\":1", "{} x", "+OK"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct answer a = answer_of(bad[i]);
-        assert_int_equal(a.rc, -EBADMSG);
-        assert_null(a.json);
-        assert_int_equal(strncmp(a.text, "the answer is no JSON object", 28), 0);
-    }
-}
-
-static void failed_request_is_its_code(struct world *w)
-{
-    (void)w;
-    struct answer a;
-    answer_read(&a, -ETIMEDOUT, NULL);
-    assert_int_equal(a.rc, -ETIMEDOUT);
-    assert_true(!a.json && !a.err_code && !a.text[0]);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -394,8 +338,6 @@ int main(int argc, char **argv)
         IT(answers_that_nobody_asked_for_are_ignored),  IT(lost_link_ends_all_that_is_pending),
         IT(cancelled_request_is_not_heard_of),          IT(calls_go_to_the_domain),
         IT(question_that_was_swallowed_is_asked_again), IT(question_that_nobody_answers_ends_the_others_too),
-        IT(errors_of_the_server_are_taken_apart),       IT(good_answer_is_the_callers),
-        IT(what_is_no_object_is_a_bad_message),         IT(failed_request_is_its_code),
     };
     return it_main(tests, argc, argv);
 }

@@ -448,10 +448,13 @@ static void shadow_shows_no_payload_above_debug(struct world *w)
     struct till *t = till_in_shadow(w);
     struct message *h = till_message(t);
     till_stage(t, h, "out.a", NULL, "secret");
+    struct settle_output empty = {.subject = "out.b", .headers = "Kind\0copy", .headers_size = sizeof("Kind\0copy")};
+    assert_int_equal(settle_stage(t->s, h, &empty), 0);
     int fd = log_begin(w, LOG_LEVEL_INFO);
     settle_outcome(t->s, h, OUTCOME_ACK, 0, "");
     const char *log = log_end(w, fd);
     assert_non_null(strstr(log, "event=shadow-output handler=h seq=1 subject=out.a bytes=6 headers=0\n"));
+    assert_non_null(strstr(log, "subject=out.b bytes=0 headers=1\n"));
     assert_null(strstr(log, "text="));
 }
 
