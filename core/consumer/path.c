@@ -48,7 +48,7 @@ static void path_set_current(struct consumer *c, size_t i)
     c->requests = c->paths.all[i].requests;
 }
 
-/* What was published on this path may be lost, and it must be verified that the next path leads to the same stream. */
+/* Messages published on this path may be lost, and the next path must be verified to lead to the same stream. */
 static void path_leave(struct consumer *c, const char *why)
 {
     binding_disconnect(c);

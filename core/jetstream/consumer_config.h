@@ -25,8 +25,8 @@ struct consumer_config {
 
 extern const struct js_table consumer_fields;
 
-/* What `handler` needs on `stream` of `cluster`: with {cluster} replaced in its filter subjects. The caller frees it
- * with consumer_config_finish(). 0 or -ENOMEM. */
+/* The consumer that `handler` needs on `stream` of `cluster`, with {cluster} replaced in its filter subjects.
+ * The caller frees it with consumer_config_finish(). 0 or -ENOMEM. */
 int consumer_config_for_handler(struct consumer_config *ret, const struct config_handler *handler,
                                 const struct config_cluster *cluster, const char *stream);
 /* Frees the texts. */

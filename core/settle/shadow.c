@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* Of an output's payload; logged at debug only. */
+/* Limit of an output's payload in the log, which has it at level debug only. */
 #define LOGGED_BYTES_MAX 256
 
 const char *shadow_name(int result)
